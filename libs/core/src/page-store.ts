@@ -1,0 +1,67 @@
+/** The page store: where a worker keeps pages of object versions, on tiers. */
+import type { MissReason } from "./outcome.ts";
+import type { PageRun } from "./segment.ts";
+
+/** Identifies an object version in the page store: 32 lower-case hex digits, a hash of mount, key and version token. */
+export type VersionId = string;
+
+/** A page that is held open: its bytes stay readable until release(), whatever is evicted meanwhile. */
+export interface PageRef {
+  /** Name of the tier that holds the page. */
+  readonly tier: string;
+  readonly lengthBytes: number;
+  /** Descriptor of the file that holds the page, and the offset of its first byte there. For reading only. */
+  readonly fd: number;
+  readonly position: number;
+  /** Copies bytes of the page out: `offset` within the page, `length` bytes. @throws RL_BAD_RANGE outside of the page. */
+  read(offset: number, length: number): Buffer;
+  /** Lets go of the page. Idempotent. */
+  release(): void;
+}
+
+/** What became of a page that was offered. */
+export type PutResult =
+  | { readonly stored: true; readonly tier: string }
+  | { readonly stored: false; readonly reason: string };
+
+/** State of one tier. */
+export interface TierStats {
+  readonly name: string;
+  /** Directories of the tier. */
+  readonly directories: readonly string[];
+  readonly limitBytes: number;
+  /** Bytes in use as accounted against the limit (page, checksums and the file system's rounding). */
+  readonly usedBytes: number;
+  readonly pages: number;
+  readonly evictedPages: number;
+  readonly evictedBytes: number;
+  /** Pages dropped for a bad checksum. */
+  readonly corruptPages: number;
+  /** The last error of the tier's disk, if it has one now. */
+  readonly error?: string;
+}
+
+/**
+ * The page store. Single-threaded; all bounds are in bytes and hold at every moment. A page is visible only when
+ * complete and checksummed; after kill -9 every page that is found is whole or not there.
+ */
+export interface PageStore {
+  /**
+   * Opens a page for reading and counts as a use of it. A page not yet verified since the start is verified first, which
+   * is why the answer may be a promise; a page that fails is dropped and the answer is undefined.
+   */
+  open(version: VersionId, index: number): PageRef | undefined | Promise<PageRef | undefined>;
+  /** Tier that holds the page, without counting as a use. */
+  peek(version: VersionId, index: number): string | undefined;
+  /** Why a page that is not here is not here, as far as the store knows (cold, evicted, corrupt, invalidated, admission_refused). */
+  missReason(version: VersionId, index: number): MissReason;
+  /** Offers a complete page; `data` is copied before the call returns its promise's result. Never throws for a full or failing disk. */
+  put(version: VersionId, index: number, data: Uint8Array): Promise<PutResult>;
+  /** Drops all pages of a version. */
+  invalidate(version: VersionId): number;
+  /** Runs of cached pages of a version, ascending. */
+  cachedRuns(version: VersionId): PageRun[];
+  stats(): TierStats[];
+  /** Waits for pending writes and closes all files. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,99 @@
+/** The under file system: the store behind a mount, beneath one interface. */
+
+/** What a UFS says of one object version. */
+export interface ObjectMeta {
+  readonly sizeBytes: number;
+  /** Identifies the version: an S3 ETag with its quotes, or mtime-size-inode for files. Equal tokens mean equal bytes. */
+  readonly version: string;
+  /** ETag as shown to S3 clients, with quotes. */
+  readonly etag: string;
+  /** Last modification, milliseconds since the Unix epoch. */
+  readonly modifiedMs: number;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly contentDisposition?: string;
+  readonly contentLanguage?: string;
+  readonly cacheControl?: string;
+  readonly expires?: string;
+  readonly storageClass?: string;
+  /** User metadata, names in lower case without the x-amz-meta- prefix. */
+  readonly userMetadata?: Readonly<Record<string, string>>;
+}
+
+/** One row of a listing. */
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  /** Version token, as in ObjectMeta. */
+  readonly version: string;
+  readonly modifiedMs: number;
+  readonly storageClass?: string;
+}
+
+/** What to list. */
+export interface ListRequest {
+  readonly prefix: string;
+  /** Rolls keys up to the first delimiter after the prefix; "" lists all keys. */
+  readonly delimiter: string;
+  /** Exclusive start, in the order of keys' UTF-8 bytes: keys and common prefixes not greater than it are left out. */
+  readonly startAfter: string;
+  /** At most this many keys and common prefixes together; at least 1. */
+  readonly maxKeys: number;
+}
+
+/** One page of a listing, keys and common prefixes each in the order of their UTF-8 bytes. */
+export interface ListPage {
+  readonly objects: readonly ListedObject[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  /** Where the next page starts: pass it as startAfter. "" when not truncated. */
+  readonly nextStartAfter: string;
+}
+
+/** Options of every UFS call. */
+export interface UfsCallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** A body as it arrives from the UFS. Leaving the loop early cancels the transfer. */
+export interface UfsBody {
+  readonly meta: Pick<ObjectMeta, "version" | "sizeBytes">;
+  readonly stream: AsyncIterable<Uint8Array>;
+}
+
+/** A range of bytes, both ends included, as in HTTP. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One operation on a UFS as told to an observer. */
+export interface UfsObservation {
+  readonly op: "head" | "get" | "list" | "check";
+  /** "ok", or an error code. */
+  readonly status: string;
+  readonly durationMs: number;
+  readonly bytes: number;
+}
+
+/**
+ * A UFS. Implementations are safe for concurrent use, honour the signal, bound every call in time themselves, retry what
+ * is safe to retry, and throw RinglightError: RL_NOT_FOUND, RL_VERSION_CHANGED, RL_BAD_RANGE, RL_UFS_DENIED,
+ * RL_UFS_UNAVAILABLE, RL_UFS_TIMEOUT or RL_UFS_ERROR. No error text carries a secret.
+ */
+export interface Ufs {
+  /** The URI, without secrets. */
+  readonly uri: string;
+  /** Metadata of an object's current version. @throws RL_NOT_FOUND */
+  head(key: string, options?: UfsCallOptions): Promise<ObjectMeta>;
+  /**
+   * Bytes of one range of exactly the given version. The stream yields exactly the range's bytes or throws; a change of
+   * the object is RL_VERSION_CHANGED, before the first byte or later, and never other bytes.
+   */
+  read(key: string, version: string, range: ByteRange, options?: UfsCallOptions): Promise<UfsBody>;
+  list(request: ListRequest, options?: UfsCallOptions): Promise<ListPage>;
+  /** Proves that the store answers and that the credentials may list it. @throws what is wrong, naming the remedy. */
+  check(options?: UfsCallOptions): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,3 @@
+export * from "./gen/ringlight/v1/common.ts";
+export * from "./gen/ringlight/v1/scheduler.ts";
+export * from "./gen/ringlight/v1/worker.ts";
