@@ -21,7 +21,7 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
 /** Parses "256MiB", "1.5 GB", "4096" (bytes). @throws RL_BAD_REQUEST naming the text. */
 export function parseBytes(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
-  const unit = match && BYTE_UNITS[match[2]!.toLowerCase()];
+  const unit = match ? BYTE_UNITS[match[2]!.toLowerCase()] : undefined;
   if (!match || unit === undefined) {
     throw new RinglightError("RL_BAD_REQUEST", `"${text}" is not a number of bytes; write for example 256MiB or 10GB`);
   }
