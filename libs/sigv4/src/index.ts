@@ -1,0 +1,19 @@
+export type { Refusal, RefusalCode } from "./authorization.ts";
+export { EMPTY_PAYLOAD_HASH, UNSIGNED_PAYLOAD } from "./canonical.ts";
+export {
+  type PresignOptions,
+  presignUrl,
+  type RawTarget,
+  type SignableRequest,
+  type SignOptions,
+  signRequest,
+} from "./sign.ts";
+export type { Credentials } from "./signing-key.ts";
+export {
+  type ReceivedRequest,
+  type SignatureKind,
+  signatureKind,
+  type Verified,
+  type VerifyOptions,
+  verifyRequest,
+} from "./verify.ts";
