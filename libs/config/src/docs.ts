@@ -14,7 +14,6 @@ const ABOUT: Readonly<Record<ProcessName, string>> = {
 
 /** The text of docs/configuration.md. */
 export function renderConfigurationDocs(): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
   const lines = [
     "# Configuration",
     "",
@@ -27,22 +26,15 @@ export function renderConfigurationDocs(): string {
     "with its origin, and `--help` what there is.",
   ];
   for (const [process, settings] of Object.entries(SETTINGS) as [ProcessName, Settings][]) {
-    lines.push(
-      "",
-      `## ${process}`,
-      "",
-      ABOUT[process],
-      "",
-      "| key | flag | variable | default | what it does | must be |",
-      "|---|---|---|---|---|---|",
-    );
+    const rows = [["key", "flag", "variable", "default", "what it does", "must be"]];
     for (const [key, setting] of Object.entries(settings)) {
-      const names = `| \`${key}\` | \`${flagOf(key)}\` | \`${envOf(key)}\` |`;
-      lines.push(`${names} ${cell(defaultText(setting))} | ${cell(setting.about)} | ${cell(setting.allowed)} |`);
+      const names = [`\`${key}\``, `\`${flagOf(key)}\``, `\`${envOf(key)}\``];
+      rows.push([...names, defaultText(setting), setting.about, setting.allowed]);
     }
+    lines.push("", `## ${process}`, "", ABOUT[process], "", ...markdownTable(rows));
   }
-  lines.push("", "## Other environment variables", "", "| variable | what it does |", "|---|---|");
-  for (const [name, about] of Object.entries(OTHER_ENV)) lines.push(`| \`${name}\` | ${cell(about)} |`);
+  const others = Object.entries(OTHER_ENV).map(([name, about]) => [`\`${name}\``, about]);
+  lines.push("", "## Other environment variables", "", ...markdownTable([["variable", "what it does"], ...others]));
   lines.push(
     "",
     "Mount credentials by `env:PREFIX` are read from `PREFIX_ACCESS_KEY_ID`, `PREFIX_SECRET_ACCESS_KEY` and `PREFIX_SESSION_TOKEN`.",
@@ -50,4 +42,12 @@ export function renderConfigurationDocs(): string {
     "",
   );
   return lines.join("\n");
+}
+
+/** A table with its columns padded to one width, as the formatter wants it. The first row is the heading. */
+function markdownTable(rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) => row.map((text) => text.replaceAll("|", "\\|").replaceAll("<", "&lt;")));
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const lines = cells.map((row) => `| ${row.map((text, column) => text.padEnd(widths[column]!)).join(" | ")} |`);
+  return [lines[0]!, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...lines.slice(1)];
 }
