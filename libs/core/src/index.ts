@@ -1,6 +1,7 @@
 export * from "./clock.ts";
 export * from "./cluster.ts";
 export * from "./errors.ts";
+export * from "./key-order.ts";
 export * from "./latency.ts";
 export * from "./outcome.ts";
 export * from "./page-store.ts";

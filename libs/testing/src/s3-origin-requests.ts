@@ -1,0 +1,111 @@
+/** The S3 origin's reading of HTTP: which operation, which range, which conditions; and the XML it answers with. */
+import type { IncomingMessage } from "node:http";
+import type { OriginOperation, OriginRequest } from "./s3-origin-faults.ts";
+import type { OriginObject } from "./s3-origin-objects.ts";
+
+/** A request taken apart. */
+export interface ParsedRequest extends OriginRequest {
+  readonly query: URLSearchParams;
+}
+
+/** Query parameters that name operations which the origin does not have. */
+const UNSUPPORTED = ["acl", "cors", "delete", "lifecycle", "partNumber", "policy", "tagging", "uploadId", "uploads"];
+const UNSUPPORTED_TOO = ["versionId", "versioning", "versions", "website", "notification", "object-lock", "encryption"];
+
+/** Takes a request apart, path style and virtual-host style (`bucket.localhost`). Dot segments of keys stay as they are. */
+export function parseRequest(request: IncomingMessage): ParsedRequest {
+  const target = request.url ?? "/";
+  const mark = target.indexOf("?");
+  const path = (mark === -1 ? target : target.slice(0, mark)).slice(1);
+  const query = new URLSearchParams(mark === -1 ? "" : target.slice(mark + 1));
+  const host = (request.headers.host ?? "").replace(/:\d+$/, "");
+  const virtual = host.endsWith(".localhost") ? host.slice(0, -".localhost".length) : "";
+  const slash = path.indexOf("/");
+  const bucket = virtual !== "" ? virtual : decodeURIComponent(slash === -1 ? path : path.slice(0, slash));
+  const key = decodeURIComponent(virtual !== "" ? path : slash === -1 ? "" : path.slice(slash + 1));
+  const method = request.method ?? "GET";
+  const parsed = { method, bucket, key, range: request.headers.range ?? "", query };
+  return { ...parsed, op: operationOf(method, bucket, key, query) };
+}
+
+function operationOf(method: string, bucket: string, key: string, query: URLSearchParams): OriginOperation {
+  if ([...UNSUPPORTED, ...UNSUPPORTED_TOO].some((name) => query.has(name))) return "Unsupported";
+  if (bucket === "") return method === "GET" ? "ListBuckets" : "Unsupported";
+  const onBucket: Record<string, OriginOperation> = {
+    GET: query.has("location") ? "GetBucketLocation" : query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects",
+    HEAD: "HeadBucket",
+    PUT: "CreateBucket",
+    DELETE: "DeleteBucket",
+  };
+  const onObject: Record<string, OriginOperation> = {
+    GET: "GetObject",
+    HEAD: "HeadObject",
+    PUT: "PutObject",
+    DELETE: "DeleteObject",
+  };
+  return (key === "" ? onBucket : onObject)[method] ?? "Unsupported";
+}
+
+/** What a Range header asks of an object: all of it (also for headers that S3 ignores), a part, or nothing that is there. */
+export type RangeAnswer =
+  | { readonly kind: "all" }
+  | { readonly kind: "part"; readonly start: number; readonly end: number }
+  | { readonly kind: "unsatisfiable" };
+
+/** Reads a single range in its three forms. */
+export function parseRange(header: string, sizeBytes: number): RangeAnswer {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim());
+  if (match === null || (match[1] === "" && match[2] === "")) return { kind: "all" };
+  if (match[1] === "") {
+    const length = Math.min(Number(match[2]), sizeBytes);
+    return length === 0 ? { kind: "unsatisfiable" } : { kind: "part", start: sizeBytes - length, end: sizeBytes - 1 };
+  }
+  const start = Number(match[1]);
+  const end = match[2] === "" ? sizeBytes - 1 : Math.min(Number(match[2]), sizeBytes - 1);
+  if (match[2] !== "" && Number(match[2]) < start) return { kind: "all" };
+  return start >= sizeBytes ? { kind: "unsatisfiable" } : { kind: "part", start, end };
+}
+
+/** Evaluates the conditional headers in RFC 9110's order. */
+export function checkConditions(request: IncomingMessage, object: OriginObject): "ok" | "failed" | "not-modified" {
+  const { headers } = request;
+  const tags = (header: string) => header.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const has = (header: string) =>
+    header.trim() === "*" || tags(header).some((tag) => tag === object.etag || `"${tag}"` === object.etag);
+  const ifMatch = headers["if-match"];
+  const unmodifiedSince = Date.parse(headers["if-unmodified-since"] ?? "");
+  if (ifMatch !== undefined) {
+    if (!has(ifMatch)) return "failed";
+  } else if (object.modifiedMs > unmodifiedSince) return "failed";
+  const ifNoneMatch = headers["if-none-match"];
+  if (ifNoneMatch !== undefined) return has(ifNoneMatch) ? "not-modified" : "ok";
+  return object.modifiedMs <= Date.parse(headers["if-modified-since"] ?? "") ? "not-modified" : "ok";
+}
+
+/** Escapes text for XML; characters that XML forbids become references, as S3 writes them. */
+export function escapeXml(text: string): string {
+  return text.replace(/[<>&"]|\p{Cc}/gu, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Encodes a key as S3 does for encoding-type=url: like a form, but for slashes. */
+export function encodeKey(key: string): string {
+  return encodeURIComponent(key)
+    .replace(/[!'()]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll("%2F", "/")
+    .replaceAll("%20", "+");
+}
+
+/** Takes the framing of `aws-chunked` off an uploaded body; signatures and trailers are not looked at. */
+export function decodeAwsChunked(body: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  while (at < body.length) {
+    const lineEnd = body.indexOf("\r\n", at);
+    if (lineEnd === -1) break;
+    const length = Number.parseInt(body.toString("latin1", at, lineEnd), 16);
+    if (!Number.isFinite(length) || length === 0) break;
+    parts.push(body.subarray(lineEnd + 2, lineEnd + 2 + length));
+    at = lineEnd + 2 + length + 2;
+  }
+  return Buffer.concat(parts);
+}
