@@ -1,0 +1,13 @@
+import { fileURLToPath } from "node:url";
+import type { NextConfig } from "next";
+
+/** Settings of the Next build; the console's own settings are read by `@ringlight/config` when the server starts. */
+const config: NextConfig = {
+  serverExternalPackages: ["@grpc/grpc-js", "etcd3", "pino"],
+  turbopack: { root: fileURLToPath(new URL("../..", import.meta.url)) },
+  poweredByHeader: false,
+  reactStrictMode: true,
+  devIndicators: false,
+};
+
+export default config;

@@ -1,0 +1,252 @@
+/** What the console's server tells its pages: the JSON of `/api/*` and of the event stream. */
+import type { EpochRecord, MemberRecord, MountRecord, SchedulerRecord, WorkerAddresses } from "@ringlight/core";
+
+/** Counters or gauges by column name; `columns.ts` lists the names. */
+export type Columns = Readonly<Record<string, number>>;
+
+/**
+ * State of a member of the ring. `live`: the lease is held and the statistics flow. `connecting`: the lease is held, and
+ * the first statistics are awaited. `unreachable`: the lease is held, and the worker does not answer the console.
+ * `down`: no lease.
+ */
+export type WorkerState = "live" | "connecting" | "unreachable" | "down";
+
+/** A member as the pages see it. */
+export interface WorkerView {
+  readonly id: string;
+  readonly state: WorkerState;
+  /** Since when it is in this state, as far as this console saw. */
+  readonly sinceMs: number;
+  /** Why it is unreachable, in the error's own words. */
+  readonly reason?: string;
+  readonly weight: number;
+  readonly joinedMs: number;
+  readonly addresses?: WorkerAddresses;
+  readonly version?: string;
+  readonly hostname?: string;
+  readonly pid?: number;
+  readonly startedMs?: number;
+}
+
+/** What one worker found when it asked the store behind a mount. */
+export interface MountCheckView {
+  readonly workerId: string;
+  readonly ok: boolean;
+  readonly code?: string;
+  readonly message?: string;
+  readonly durationMs: number;
+}
+
+/** A mount and its state: which of the workers that were asked reach the store behind it. */
+export interface MountView {
+  readonly record: MountRecord;
+  readonly checks: readonly MountCheckView[];
+  /** Workers that were asked; those missing from `checks` did not answer. */
+  readonly asked: number;
+  /** When, or undefined before the first time. */
+  readonly checkedMs?: number;
+}
+
+/** A named problem, with its cause and what to do. */
+export interface Problem {
+  /** Which kind of the catalogue (`problems.ts`). */
+  readonly kind: ProblemKind;
+  readonly severity: "critical" | "warning";
+  /** What it is about: a worker, a mount, a tier. */
+  readonly subject: string;
+  readonly title: string;
+  readonly cause: string;
+  readonly remedy: string;
+  readonly command?: string;
+  /** Page of the console that shows more. */
+  readonly href?: string;
+  readonly sinceMs?: number;
+}
+
+/** The catalogue of problems. */
+export type ProblemKind =
+  | "registry_unreachable"
+  | "console_misconfigured"
+  | "no_members"
+  | "worker_down"
+  | "worker_unreachable"
+  | "mount_failing"
+  | "tier_disk_error"
+  | "no_leader";
+
+/** The cluster as the console knows it at one moment. */
+export interface ClusterSnapshot {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly members: readonly MemberRecord[];
+  readonly workers: readonly WorkerView[];
+  readonly mounts: readonly MountView[];
+  readonly schedulers: readonly SchedulerRecord[];
+  readonly leader?: string;
+  readonly registry: {
+    readonly connected: boolean;
+    readonly endpoints: readonly string[];
+    /** When the view was last known to be true; 0 when it never was. */
+    readonly asOfMs: number;
+  };
+  readonly problems: readonly Problem[];
+  readonly atMs: number;
+}
+
+/** Gauges and rates of one worker at this moment. */
+export interface WorkerTick {
+  /** When its statistics last came. */
+  readonly sampleMs: number;
+  /** Counters since the start of its process. */
+  readonly totals: Columns;
+  /** Increase a second over the last ten seconds. */
+  readonly rates: Columns;
+  readonly gauges: Columns;
+  readonly tiers: readonly TierView[];
+}
+
+/** One tier of one worker. */
+export interface TierView {
+  readonly name: string;
+  readonly directories: readonly string[];
+  readonly limitBytes: number;
+  readonly usedBytes: number;
+  readonly pages: number;
+  readonly evictedPages: number;
+  readonly evictedBytes: number;
+  readonly corruptPages: number;
+  readonly error?: string;
+}
+
+/** Sent every second. */
+export interface Tick {
+  readonly atMs: number;
+  /** Sum over the workers of their counters since the start of each one's process. */
+  readonly totals: Columns;
+  readonly workers: Readonly<Record<string, WorkerTick>>;
+}
+
+/** A time series: for each step the rates (counters) and values (gauges) of every column; null where nothing was seen. */
+export interface SeriesView {
+  readonly stepS: number;
+  /** Start of each step, seconds since the Unix epoch. */
+  readonly times: readonly number[];
+  readonly columns: Readonly<Record<string, readonly (number | null)[]>>;
+  /** The console's clock when it answered, milliseconds. */
+  readonly atMs: number;
+  /** When this console began to watch, milliseconds. */
+  readonly sinceMs: number;
+}
+
+/** Requests of one API of one worker since its start. */
+export interface ApiView {
+  readonly api: string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly bytesOut: number;
+  readonly latencyCounts: readonly number[];
+  readonly latencySumS: number;
+}
+
+/** Calls of one UFS operation by one worker since its start. */
+export interface UfsView {
+  readonly mount: string;
+  readonly op: string;
+  readonly status: string;
+  readonly count: number;
+  readonly bytes: number;
+  readonly latencyCounts: readonly number[];
+  readonly latencySumS: number;
+}
+
+/** Page requests of one worker since its start. */
+export interface PagesView {
+  readonly mount: string;
+  readonly tier: string;
+  readonly outcome: string;
+  readonly missReason: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Everything about one worker. */
+export interface WorkerDetail {
+  readonly worker: WorkerView;
+  readonly tick?: WorkerTick;
+  readonly apis: readonly ApiView[];
+  readonly ufs: readonly UfsView[];
+  readonly pages: readonly PagesView[];
+}
+
+/** One row of Browse. */
+export interface BrowseEntry {
+  readonly kind: "folder" | "file";
+  readonly name: string;
+  readonly path: string;
+  readonly sizeBytes?: number;
+  readonly modifiedMs?: number;
+  /** Bytes cached, summed over the workers that answered. */
+  readonly cachedBytes?: number;
+}
+
+/** One page of a folder. */
+export interface BrowsePage {
+  readonly path: string;
+  readonly entries: readonly BrowseEntry[];
+  readonly truncated: boolean;
+  readonly next: string;
+  readonly answered: number;
+  readonly asked: number;
+}
+
+/** A run of pages, both ends included. */
+export interface RunView {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Everything about one file. */
+export interface FileDetail {
+  readonly path: string;
+  readonly ufsUri: string;
+  readonly sizeBytes: number;
+  readonly version: string;
+  readonly etag: string;
+  readonly modifiedMs: number;
+  readonly contentType: string;
+  readonly userMetadata: Readonly<Record<string, string>>;
+  readonly epoch: number;
+  readonly segments: readonly { readonly segment: number; readonly arc: number; readonly owners: readonly string[] }[];
+  readonly pageBytes: number;
+  readonly pageCount: number;
+  readonly cachedBytes: number;
+  /** Runs of cached pages by worker. */
+  readonly cached: readonly { readonly workerId: string; readonly runs: readonly RunView[]; readonly bytes: number }[];
+  readonly accesses: readonly {
+    readonly workerId: string;
+    readonly atMs: number;
+    readonly offset: number;
+    readonly length: number;
+    readonly outcome: string;
+    readonly tier: string;
+    readonly missReason: string;
+    readonly durationMs: number;
+  }[];
+  /** Why the next read of a page that is not cached would miss at its owner; "" when all is cached. */
+  readonly nextMissReason: string;
+  readonly metadataAgeMs: number;
+  readonly answered: number;
+  readonly asked: number;
+}
+
+/** History of the ring. */
+export interface EpochsView {
+  readonly epochs: readonly EpochRecord[];
+  readonly source: "scheduler" | "registry";
+}
+
+/** An error as every route answers it. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}

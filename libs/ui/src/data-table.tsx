@@ -1,0 +1,78 @@
+import type { ReactNode } from "react";
+
+/** One column of a table. */
+export interface Column<Row> {
+  readonly id: string;
+  readonly title: ReactNode;
+  /** Numbers are set to the right, in tabular numerals. */
+  readonly numeric?: boolean;
+  readonly cell: (row: Row) => ReactNode;
+  readonly className?: string;
+}
+
+/** A dense table. It scrolls sideways within its frame where the page is narrow; the first column names the row. */
+export function DataTable<Row>({
+  caption,
+  columns,
+  rows,
+  rowKey,
+  rowProps,
+  maxHeight,
+}: {
+  /** What the table holds, for those who hear it. */
+  caption: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+  rowProps?: (
+    row: Row,
+  ) => Record<`data-${string}`, string> & { className?: string; onMouseEnter?: () => void; onMouseLeave?: () => void };
+  maxHeight?: number;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="overflow-auto" style={{ maxHeight }} tabIndex={0} aria-label={caption}>
+      <table className="w-full border-collapse text-[13px]">
+        <caption className="sr-only">{caption}</caption>
+        <thead className="sticky top-0 z-10 bg-surface">
+          <tr className="border-b border-line">
+            {columns.map((column) => (
+              <th
+                key={column.id}
+                scope="col"
+                className={`px-3 py-1.5 text-xs font-medium whitespace-nowrap text-muted first:pl-4 last:pr-4 ${
+                  column.numeric ? "text-right" : "text-left"
+                } ${column.className ?? ""}`}
+              >
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody className="divide-y divide-line">
+          {rows.map((row) => {
+            const { className = "", ...rest } = rowProps?.(row) ?? {};
+            return (
+              <tr key={rowKey(row)} {...rest} className={`transition-colors hover:bg-raised/60 ${className}`}>
+                {columns.map((column, index) => {
+                  const style = `px-3 py-1.5 align-middle first:pl-4 last:pr-4 ${
+                    column.numeric ? "text-right whitespace-nowrap tabular-nums" : ""
+                  } ${column.className ?? ""}`;
+                  return index === 0 ? (
+                    <th key={column.id} scope="row" className={`${style} text-left font-normal`}>
+                      {column.cell(row)}
+                    </th>
+                  ) : (
+                    <td key={column.id} className={style}>
+                      {column.cell(row)}
+                    </td>
+                  );
+                })}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}

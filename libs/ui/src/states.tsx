@@ -1,0 +1,96 @@
+import type { ReactNode } from "react";
+import { CopyCommand } from "./copy-command.tsx";
+import { formatAge } from "./format.ts";
+import { Icon } from "./icons.tsx";
+
+/** An error as every state shows it. */
+export interface ErrorView {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** The view has nothing to show, and says which command fills it. */
+export function EmptyState({
+  title,
+  children,
+  command,
+  action,
+}: {
+  title: string;
+  children?: ReactNode;
+  command?: string | undefined;
+  action?: ReactNode;
+}) {
+  return (
+    <div className="flex flex-col items-center gap-2 px-4 py-10 text-center" data-testid="empty-state">
+      <p className="text-sm font-medium text-text">{title}</p>
+      {children ? <div className="max-w-prose text-[13px] text-muted">{children}</div> : null}
+      {command ? <CopyCommand command={command} /> : null}
+      {action}
+    </div>
+  );
+}
+
+/** The view could not be read: code, message, remedy, and another try. */
+export function ErrorState({ error, onRetry }: { error: ErrorView; onRetry?: (() => void) | undefined }) {
+  return (
+    <div role="alert" className="m-4 rounded-md border border-bad/40 bg-bad-soft p-4" data-testid="error-state">
+      <div className="flex items-start gap-3">
+        <Icon name="error" className="mt-0.5 text-bad" />
+        <div className="min-w-0 flex-1 space-y-1 text-[13px]">
+          <p className="font-mono text-xs text-bad">{error.code}</p>
+          <p className="break-words font-medium text-text">{error.message}</p>
+          {error.remedy ? <p className="text-muted">{error.remedy}</p> : null}
+        </div>
+        {onRetry ? (
+          <button type="button" onClick={onRetry} className="rl-button">
+            <Icon name="refresh" size={14} />
+            Retry
+          </button>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+/** Some of those who were asked did not answer. */
+export function PartialNote({ answered, asked, what = "workers" }: { answered: number; asked: number; what?: string }) {
+  const whole = answered === asked;
+  return (
+    <span
+      className={`inline-flex items-center gap-1 text-xs ${whole ? "text-subtle" : "font-medium text-warn"}`}
+      data-testid="answered"
+    >
+      <Icon name={whole ? "check" : "warning"} size={13} />
+      {answered} of {asked} {what} answered
+    </span>
+  );
+}
+
+/** What is shown is old, and how old. */
+export function StaleNote({ ageMs, why }: { ageMs: number; why: string }) {
+  return (
+    <span role="status" className="inline-flex items-center gap-1 text-xs font-medium text-warn" data-testid="stale">
+      <Icon name="warning" size={13} />
+      {why}; data from {formatAge(ageMs)} ago
+    </span>
+  );
+}
+
+/** A place that will hold something in a moment. */
+export function Skeleton({ className = "h-4 w-24" }: { className?: string }) {
+  return <span aria-hidden="true" className={`rl-skeleton block rounded bg-raised ${className}`} />;
+}
+
+/** A whole view that is being read. */
+export function LoadingState({ what, rows = 4 }: { what: string; rows?: number }) {
+  return (
+    <div role="status" className="space-y-3 p-4">
+      <span className="sr-only">Loading {what}…</span>
+      {Array.from({ length: rows }, (_, row) => (
+        <Skeleton key={row.toString()} className={`h-4 ${["w-full", "w-11/12", "w-4/5", "w-10/12"][row % 4]}`} />
+      ))}
+    </div>
+  );
+}
