@@ -1,9 +1,11 @@
+export * from "./counting-proxy.ts";
+export * from "./fake-clock.ts";
+export * from "./fault-proxy.ts";
+export * from "./free-port.ts";
+export * from "./radosgw.ts";
 export * from "./s3-origin.ts";
-export type {
-  FaultTiming,
-  OriginOperation,
-  OriginRequest,
-  RequestMatch,
-} from "./s3-origin-faults.ts";
+export type { FaultTiming, OriginOperation, OriginRequest, RequestMatch } from "./s3-origin-faults.ts";
 export type { GeneratedData, ObjectData, ObjectSettings, OriginObject, SynthesizedKeys } from "./s3-origin-objects.ts";
 export * from "./seeded-bytes.ts";
+export * from "./spawn-process.ts";
+export * from "./wait-for.ts";
