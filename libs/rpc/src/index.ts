@@ -1,0 +1,17 @@
+export {
+  type CallControl,
+  callStream,
+  callUnary,
+  type RequestOf,
+  type StreamControl,
+  type StreamMethod,
+  type StreamResponseOf,
+  type UnaryControl,
+  type UnaryMethod,
+  type UnaryResponseOf,
+} from "./call.ts";
+export { addressOf, type ClientConstructor, type ConnectOptions, connectGrpc } from "./channel.ts";
+export { ClientPool } from "./client-pool.ts";
+export { type CallContext, serverStream, unary } from "./handlers.ts";
+export { clusterToProto, mountFromProto, mountToProto, objectToProto } from "./records.ts";
+export { type GrpcServer, type GrpcServerOptions, type RpcLog, type ServedCall, startGrpcServer } from "./server.ts";
