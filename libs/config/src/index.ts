@@ -1,4 +1,6 @@
 export { type ConfigInput, type LoadedConfig, loadConfig, type Origin } from "./load.ts";
+export { packageVersion } from "./package-version.ts";
+export { type Running, runProcess } from "./run-process.ts";
 export {
   type ConsoleConfig,
   isLoopback,

@@ -11,6 +11,8 @@ export const OTHER_ENV: Readonly<Record<string, string>> = {
   RINGLIGHT_CONFIG: "YAML file with settings, as --config.",
   RINGLIGHT_DATA: "Data directory of `ringlight up` and of the commands that look for its token.",
   RINGLIGHT_ENDPOINT: "gRPC endpoints of workers that the command line connects to, host:port, separated by commas.",
+  RINGLIGHT_PARENT_PIPE:
+    "1: the process ends in order when its standard input closes, so that it never outlives its parent.",
   RINGLIGHT_TOKEN: "Cluster token that the command line sends.",
 };
 

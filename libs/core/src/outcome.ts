@@ -86,6 +86,8 @@ export interface ReadStatus {
   ufsMs: number;
   /** True once a source failed and another one took over. */
   fellBack: boolean;
+  /** The trace that the read belongs to, 32 hex digits; set by whoever begins or continues it. */
+  traceId?: string;
 }
 
 /** A fresh status object. */

@@ -1,0 +1,77 @@
+/** Puts the scheduler together. */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
+import { systemClock } from "@ringlight/core";
+import { connectRegistry } from "@ringlight/registry";
+import { startGrpcServer } from "@ringlight/rpc";
+import { createLogger } from "@ringlight/telemetry";
+import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
+import { Leadership } from "./leadership.ts";
+
+/** Starts a scheduler; it stands for leadership from then on. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION */
+export async function startScheduler(config: SchedulerConfig): Promise<Running> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const id = config.id ?? `scheduler-${randomBytes(4).toString("hex")}`;
+  const log = createLogger({ service: "ringlight-scheduler", instance: id, level: config.logLevel });
+  const token =
+    config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
+  const clock = systemClock;
+  const startedMs = clock.now();
+  const registry = connectRegistry({
+    endpoints: config.registry,
+    cluster: config.cluster,
+    leaseTtlMs: config.leaseTtlMs,
+    viewFile: join(config.dataDir, "view.json"),
+    log: (level, message, fields) => log[level](message, fields),
+  });
+  const leadership = new Leadership({
+    registry,
+    clock,
+    absenceMs: config.absenceMs,
+    log: (message, fields) => log.info(message, fields),
+  });
+  let leading = () => false;
+  const server = await startGrpcServer({
+    bind: config.bind,
+    port: config.port,
+    token,
+    services: [
+      [
+        schedulerServiceDefinition,
+        schedulerService({
+          id,
+          startedMs,
+          registry,
+          leadership,
+          leading: () => leading(),
+          absenceMs: config.absenceMs,
+          clock,
+        }),
+      ],
+    ],
+    log,
+  }).catch(async (error: unknown) => {
+    await registry.close();
+    throw error;
+  });
+  const registration = await registry.registerScheduler({
+    id,
+    address: `${config.advertise}:${server.port}`,
+    version: packageVersion(import.meta.url),
+    startedMs,
+  });
+  const campaign = registry.campaign(id, (signal) => leadership.lead(signal));
+  leading = () => campaign.leading;
+  log.info("scheduler started", { address: `${config.advertise}:${server.port}`, registry: config.registry.join(",") });
+  return {
+    async close() {
+      log.info("scheduler ends");
+      await campaign.close();
+      await registration.close();
+      await server.close();
+      await registry.close();
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** The last reads of each object on this worker, for `explain`. Bounded in objects and in reads each. */
+
+/** One read as explain shows it. */
+export interface Access {
+  readonly atMs: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly outcome: string;
+  readonly tier: string;
+  readonly missReason: string;
+  readonly durationMs: number;
+  readonly traceId: string;
+}
+
+const MAX_OBJECTS = 4096;
+const MAX_READS = 16;
+
+/** Remembers accesses by path. */
+export class AccessLog {
+  readonly #byPath = new Map<string, Access[]>();
+
+  add(path: string, access: Access): void {
+    const reads = this.#byPath.get(path) ?? [];
+    this.#byPath.delete(path);
+    this.#byPath.set(path, reads);
+    reads.push(access);
+    if (reads.length > MAX_READS) reads.shift();
+    if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");
+  }
+
+  /** Newest first. */
+  of(path: string): Access[] {
+    return [...(this.#byPath.get(path) ?? [])].reverse();
+  }
+}

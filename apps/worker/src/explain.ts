@@ -1,0 +1,113 @@
+/** Answers "where does this path live, what is cached of it here, and what did its last reads meet?" */
+import {
+  formatPath,
+  isRinglightError,
+  type ObjectMeta,
+  type PageStore,
+  pageCount,
+  pageLength,
+  parsePath,
+  type PageRun as StoredRun,
+  segmentKey,
+} from "@ringlight/core";
+import type { CoverageRequest, CoverageResponse, ExplainResponse, SegmentPlacement } from "@ringlight/proto";
+import { mountToProto, objectToProto } from "@ringlight/rpc";
+import type { MountTable } from "./mount-table.ts";
+import { type ObjectReader, pageVersion } from "./object-reader.ts";
+import type { PageReader } from "./page-reader.ts";
+import type { RingKeeper } from "./ring-keeper.ts";
+
+/** Segments that are listed; a larger object's further segments are placed the same way. */
+const MAX_SEGMENTS = 64;
+const OWNERS_SHOWN = 3;
+
+/** What explain needs of the worker. */
+export interface ExplainSources {
+  readonly workerId: string;
+  readonly ring: RingKeeper;
+  readonly mounts: MountTable;
+  readonly objects: ObjectReader;
+  readonly pages: PageReader;
+  readonly store: PageStore;
+  readonly pageBytes: number;
+  readonly segmentBytes: number;
+}
+
+/** Explains a path from this worker's point of view. @throws RL_NO_SUCH_MOUNT, RL_BAD_REQUEST, the UFS's errors */
+export async function explain(sources: ExplainSources, path: string): Promise<ExplainResponse> {
+  const { workerId, ring, mounts, objects, pages, store, pageBytes, segmentBytes } = sources;
+  const { mount, key } = parsePath(path);
+  const record = mounts.record(mount);
+  const known = objects.peekMetadata(record, key);
+  let meta: ObjectMeta | undefined;
+  try {
+    meta = await objects.head(mount, key);
+  } catch (error) {
+    if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
+  }
+  const size = meta?.sizeBytes ?? 0;
+  const segments: SegmentPlacement[] = [];
+  for (let segment = 0; segment === 0 || (segment * segmentBytes < size && segment < MAX_SEGMENTS); segment++) {
+    const place = segmentKey(mount, key, segment);
+    segments.push({ segment, arc: ring.ring.arcOf(place), owners: ring.ring.owners(place, OWNERS_SHOWN) });
+  }
+  const version = meta && pageVersion(record, key, meta.version);
+  const cached = version === undefined ? [] : store.cachedRuns(version);
+  const count = pageCount(size, pageBytes);
+  const missing = firstGap(cached, count);
+  const movedHere = ring.movedTo(workerId, segmentKey(mount, key, 0)) ? ("rebalanced" as const) : undefined;
+  return {
+    workerId,
+    path: formatPath({ mount, key }),
+    mount: mountToProto(record),
+    ufsUri: `${record.uri.replace(/\/$/, "")}/${key}`,
+    object: meta && objectToProto(formatPath({ mount, key }), meta),
+    epoch: ring.ring.epoch,
+    segments,
+    pageBytes,
+    pageCount: count,
+    cached: cached.map(({ first, last }) => ({ first, last })),
+    cachedBytes: runBytes(cached, size, pageBytes),
+    accesses: objects.accesses
+      .of(formatPath({ mount, key }))
+      .map(({ atMs, ...access }) => ({ ...access, atUnixMs: atMs })),
+    missReason: version === undefined || missing === undefined ? "" : pages.missReason(version, missing, movedHere),
+    metadataAgeMs: known === undefined || !Number.isFinite(known.ageMs) ? -1 : Math.round(known.ageMs),
+  };
+}
+
+/** Which pages of the given versions are held here. Mounts that do not exist hold nothing. */
+export function coverage(sources: ExplainSources, request: CoverageRequest): CoverageResponse {
+  const { workerId, mounts, store, pageBytes } = sources;
+  const names = new Map(mounts.list().map((record) => [record.name, record]));
+  return {
+    workerId,
+    pageBytes,
+    objects: request.objects.map((object) => {
+      const { mount, key } = parsePath(object.path);
+      const record = names.get(mount);
+      const cached = record === undefined ? [] : store.cachedRuns(pageVersion(record, key, object.version));
+      return {
+        cached: cached.map(({ first, last }) => ({ first, last })),
+        cachedBytes: runBytes(cached, object.sizeBytes, pageBytes),
+      };
+    }),
+  };
+}
+
+function runBytes(runs: readonly StoredRun[], sizeBytes: number, pageBytes: number): number {
+  return runs.reduce(
+    (sum, { first, last }) => sum + (last - first) * pageBytes + pageLength(sizeBytes, pageBytes, last),
+    0,
+  );
+}
+
+/** Index of the first page that no run holds, or undefined when all are held. */
+function firstGap(runs: readonly StoredRun[], count: number): number | undefined {
+  let next = 0;
+  for (const { first, last } of runs) {
+    if (first > next) return next;
+    next = last + 1;
+  }
+  return next < count ? next : undefined;
+}

@@ -1,0 +1,111 @@
+/** The metadata that an owner keeps: which version of an object is current, under the mount's freshness rule. */
+import {
+  type Clock,
+  type Freshness,
+  isRinglightError,
+  type ObjectMeta,
+  RinglightError,
+  type Ufs,
+} from "@ringlight/core";
+
+/** Most objects remembered; the least recently used go first. About 0.5 KiB each. */
+const MAX_ENTRIES = 200_000;
+
+interface Entry {
+  /** undefined: the UFS has no such object. */
+  readonly meta: ObjectMeta | undefined;
+  readonly fetchedAtMs: number;
+}
+
+/** Options of the metadata cache. */
+export interface MetadataCacheOptions {
+  readonly clock: Clock;
+  /** How long "not found" is believed, milliseconds. */
+  readonly negativeTtlMs: number;
+  /** Called when a known object turns out to have another version, or to be gone. */
+  readonly onReplaced: (mount: string, key: string, before: ObjectMeta, after: ObjectMeta | undefined) => void;
+}
+
+/** Bounded cache of object metadata with one UFS request at a time for each object. */
+export class MetadataCache {
+  readonly #options: MetadataCacheOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #pending = new Map<string, Promise<ObjectMeta>>();
+
+  constructor(options: MetadataCacheOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The object's current version as far as the freshness rule demands.
+   *
+   * @throws RL_NOT_FOUND, or the UFS's error when there is nothing fresh enough to answer with
+   */
+  get(mount: string, key: string, freshness: Freshness, ufs: Ufs): Promise<ObjectMeta> {
+    const id = `${mount}/${key}`;
+    const entry = this.#entries.get(id);
+    if (entry !== undefined && this.#isFresh(entry, freshness)) {
+      this.#entries.delete(id);
+      this.#entries.set(id, entry);
+      return entry.meta === undefined ? Promise.reject(notFound(mount, key)) : Promise.resolve(entry.meta);
+    }
+    const pending = this.#pending.get(id);
+    // A strict reader may not take the answer to a question that was asked before it came: the object may have changed since.
+    if (pending !== undefined && freshness.kind !== "strict") return pending;
+    const fetched = this.#fetch(mount, key, id, ufs).finally(() => {
+      if (this.#pending.get(id) === fetched) this.#pending.delete(id);
+    });
+    this.#pending.set(id, fetched);
+    return fetched;
+  }
+
+  /** What is remembered of an object, without asking anybody. */
+  peek(mount: string, key: string): { readonly meta: ObjectMeta | undefined; readonly ageMs: number } | undefined {
+    const entry = this.#entries.get(`${mount}/${key}`);
+    return entry && { meta: entry.meta, ageMs: this.#options.clock.monotonicMs() - entry.fetchedAtMs };
+  }
+
+  /** Forgets that the entry is fresh: the next reader asks the UFS. */
+  expire(mount: string, key: string): void {
+    const id = `${mount}/${key}`;
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#entries.set(id, { meta: entry.meta, fetchedAtMs: Number.NEGATIVE_INFINITY });
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  async #fetch(mount: string, key: string, id: string, ufs: Ufs): Promise<ObjectMeta> {
+    const askedAtMs = this.#options.clock.monotonicMs();
+    let meta: ObjectMeta | undefined;
+    try {
+      meta = await ufs.head(key);
+    } catch (error) {
+      if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
+    }
+    const before = this.#entries.get(id);
+    // Answers may overtake each other; the one that was asked for last is kept.
+    if (before === undefined || before.fetchedAtMs <= askedAtMs) {
+      this.#entries.delete(id);
+      this.#entries.set(id, { meta, fetchedAtMs: askedAtMs });
+      if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? "");
+      if (before?.meta !== undefined && before.meta.version !== meta?.version) {
+        this.#options.onReplaced(mount, key, before.meta, meta);
+      }
+    }
+    if (meta === undefined) throw notFound(mount, key);
+    return meta;
+  }
+
+  #isFresh(entry: Entry, freshness: Freshness): boolean {
+    const ageMs = this.#options.clock.monotonicMs() - entry.fetchedAtMs;
+    if (entry.meta === undefined) return freshness.kind !== "strict" && ageMs <= this.#options.negativeTtlMs;
+    if (freshness.kind === "immutable") return ageMs !== Number.POSITIVE_INFINITY;
+    return freshness.kind === "ttl" && ageMs <= freshness.ttlMs;
+  }
+}
+
+function notFound(mount: string, key: string): RinglightError {
+  return new RinglightError("RL_NOT_FOUND", `the store behind the mount has no object /${mount}/${key}`);
+}

@@ -1,0 +1,249 @@
+/**
+ * Reads objects on this worker, as their owner or in an owner's place: metadata, conditions, range, pages.
+ * Knows nothing of other workers.
+ */
+import {
+  type ByteRange,
+  type Clock,
+  formatPath,
+  isRinglightError,
+  type MissReason,
+  type MountRecord,
+  type ObjectMeta,
+  type PageStore,
+  type ReadStatus,
+  segmentOf,
+  type VersionId,
+} from "@ringlight/core";
+import { type ReadPlan, resolvePlan } from "@ringlight/s3";
+import { versionId } from "@ringlight/store";
+import { AccessLog } from "./access-log.ts";
+import { MetadataCache } from "./metadata-cache.ts";
+import type { MountTable, OpenMount } from "./mount-table.ts";
+import type { PageReader } from "./page-reader.ts";
+
+/** Times that a read starts over because the object changed before the first byte was sent. */
+const MAX_RESTARTS = 3;
+
+/** The answer to a read. */
+export type ObjectRead =
+  | {
+      readonly outcome: "ok";
+      readonly meta: ObjectMeta;
+      /** The range that was asked for, resolved; absent for an empty object. */
+      readonly range?: ByteRange;
+      /** The part of it that the body holds; absent when the body is empty. */
+      readonly served?: ByteRange;
+      /** True when a range was asked for. */
+      readonly partial: boolean;
+      readonly body: AsyncIterable<Uint8Array>;
+    }
+  | { readonly outcome: "not-modified" | "precondition-failed" | "bad-range"; readonly meta: ObjectMeta };
+
+/** What goes with a read. */
+export interface ReadContext {
+  readonly signal: AbortSignal;
+  readonly status: ReadStatus;
+  readonly traceId: string;
+  /** Takes the place of `cold` as the reason of a miss. */
+  readonly coldReason?: MissReason;
+}
+
+/** Options of the object reader. */
+export interface ObjectReaderOptions {
+  readonly workerId: string;
+  readonly mounts: MountTable;
+  readonly store: PageStore;
+  readonly pages: PageReader;
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  readonly negativeTtlMs: number;
+}
+
+/** What a mount's pages and metadata are filed under: a mount that is pointed elsewhere never meets its old pages. */
+export function mountIdentity(record: MountRecord): string {
+  return [record.name, record.uri, record.options["endpoint"] ?? ""].join(" ");
+}
+
+/** The page store's id of an object version of a mount. */
+export function pageVersion(record: MountRecord, key: string, version: string): VersionId {
+  return versionId(mountIdentity(record), key, version);
+}
+
+/** Serves reads from this worker's own pages and metadata. */
+export class ObjectReader {
+  readonly #options: ObjectReaderOptions;
+  readonly #metadata: MetadataCache;
+  readonly accesses = new AccessLog();
+
+  constructor(options: ObjectReaderOptions) {
+    this.#options = options;
+    this.#metadata = new MetadataCache({
+      clock: options.clock,
+      negativeTtlMs: options.negativeTtlMs,
+      onReplaced: (mountId, key, before, after) => {
+        options.store.invalidate(versionId(mountId, key, before.version));
+        if (after !== undefined) options.pages.noteSuccessor(versionId(mountId, key, after.version));
+      },
+    });
+  }
+
+  /** Metadata of the current version. @throws RL_NOT_FOUND, RL_NO_SUCH_MOUNT, the UFS's errors */
+  async head(mount: string, key: string): Promise<ObjectMeta> {
+    return this.#head(await this.#options.mounts.get(mount), key);
+  }
+
+  /** What this worker remembers of the object's metadata. */
+  peekMetadata(record: MountRecord, key: string): ReturnType<MetadataCache["peek"]> {
+    return this.#metadata.peek(mountIdentity(record), key);
+  }
+
+  /**
+   * Resolves a read against the current version and begins it. The first bytes are there when this returns, so that
+   * errors of the UFS come as errors and not as broken bodies, and a change of the object up to then is not noticed.
+   *
+   * @param withinFirstSegment leave out what lies behind the first segment, which has owners of its own
+   */
+  async open(
+    mount: string,
+    key: string,
+    plan: ReadPlan,
+    context: ReadContext,
+    withinFirstSegment: boolean,
+  ): Promise<ObjectRead> {
+    const open = await this.#options.mounts.get(mount);
+    for (let restart = 0; ; restart++) {
+      const meta = await this.#head(open, key);
+      const resolved = resolvePlan(plan, meta);
+      if (resolved.outcome !== "ok") return { outcome: resolved.outcome, meta };
+      const { range, partial } = resolved;
+      const served = range && withinFirstSegment ? clip(range, this.#options.segmentBytes) : range;
+      if (range === undefined || served === undefined) {
+        return { outcome: "ok", meta, ...(range && { range }), partial, body: nothing() };
+      }
+      try {
+        const body = await this.#begin(open, key, meta, served, context);
+        return { outcome: "ok", meta, range, served, partial, body };
+      } catch (error) {
+        if (!isRinglightError(error, "RL_VERSION_CHANGED") || restart >= MAX_RESTARTS) throw error;
+      }
+    }
+  }
+
+  /** Reads a range of exactly the given version, whatever the current one is. @throws RL_VERSION_CHANGED */
+  async openPinned(
+    mount: string,
+    key: string,
+    pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
+    range: ByteRange,
+    context: ReadContext,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return this.#begin(await this.#options.mounts.get(mount), key, pinned, range, context);
+  }
+
+  #head(open: OpenMount, key: string): Promise<ObjectMeta> {
+    return this.#metadata.get(mountIdentity(open.record), key, open.record.freshness, open.ufs);
+  }
+
+  /** Starts reading pages and waits for the first bytes. */
+  async #begin(
+    { record, ufs }: OpenMount,
+    key: string,
+    meta: Pick<ObjectMeta, "version" | "sizeBytes">,
+    range: ByteRange,
+    context: ReadContext,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const { clock, pages, workerId } = this.#options;
+    const version = pageVersion(record, key, meta.version);
+    const startedMs = clock.monotonicMs();
+    const { status, signal, coldReason } = context;
+    const atMs = clock.now();
+    const chunks = pages.read({
+      mount: record.name,
+      key,
+      version,
+      meta,
+      ufs,
+      range,
+      status,
+      signal,
+      ...(coldReason && { coldReason }),
+    });
+    const remember = () => {
+      const [source] = status.bytesBySource.keys();
+      this.accesses.add(formatPath({ mount: record.name, key }), {
+        atMs,
+        offset: range.start,
+        length: range.end - range.start + 1,
+        outcome: status.misses > 0 ? "miss" : status.joined > 0 ? "joined" : "hit",
+        tier: source ?? "",
+        missReason: status.missReason ?? "",
+        durationMs: clock.monotonicMs() - startedMs,
+        traceId: context.traceId,
+      });
+    };
+    try {
+      const first = await chunks.next();
+      if (!status.servedBy.includes(workerId)) status.servedBy.push(workerId);
+      return continued(first, chunks, remember, (error) => this.#onReadError(error, record, key));
+    } catch (error) {
+      this.#onReadError(error, record, key);
+      throw error;
+    }
+  }
+
+  #onReadError(error: unknown, record: MountRecord, key: string): void {
+    if (isRinglightError(error, "RL_VERSION_CHANGED") || isRinglightError(error, "RL_NOT_FOUND")) {
+      this.#metadata.expire(mountIdentity(record), key);
+    }
+  }
+}
+
+/**
+ * Puts the first chunk, which was waited for, before the rest. An object and not a generator, because a generator that
+ * was never begun runs no `finally` when it is left, and the rest must be let go of in any case.
+ */
+function continued(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncGenerator<Uint8Array>,
+  finished: () => void,
+  failed: (error: unknown) => void,
+): AsyncIterableIterator<Uint8Array> {
+  let pending: IteratorResult<Uint8Array> | undefined = first;
+  let open = true;
+  const close = () => {
+    if (open) finished();
+    open = false;
+  };
+  return {
+    async next() {
+      const result = pending;
+      pending = undefined;
+      try {
+        const next = result ?? (await rest.next());
+        if (next.done === true) close();
+        return next;
+      } catch (error) {
+        failed(error);
+        close();
+        throw error;
+      }
+    },
+    async return() {
+      await rest.return(undefined);
+      close();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** The part of a range that lies in the first segment, or undefined when it begins behind it. */
+function clip(range: ByteRange, segmentBytes: number): ByteRange | undefined {
+  if (segmentOf(range.start, segmentBytes) > 0) return undefined;
+  return { start: range.start, end: Math.min(range.end, segmentBytes - 1) };
+}

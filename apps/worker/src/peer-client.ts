@@ -1,0 +1,204 @@
+/** Asks other workers for objects over kept-alive HTTP. */
+import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
+import { ERRORS, type ErrorCode, type ObjectMeta, RinglightError, type WorkerRecord } from "@ringlight/core";
+import {
+  EPOCH_HEADER,
+  PEER_ANSWER_HEADER,
+  PEER_HEAD_PATH,
+  PEER_READ_PATH,
+  PEER_REQUEST_HEADER,
+  type PeerAnswer,
+  type PeerRequest,
+  pack,
+  unpack,
+} from "./peer-wire.ts";
+
+/** A worker did not answer, or stopped answering: somebody else must be asked. */
+export class PeerFailure extends Error {
+  readonly workerId: string;
+  /** True when a kept-alive connection was closed before the question arrived. */
+  readonly staleConnection: boolean;
+
+  constructor(workerId: string, message: string, options?: { cause?: unknown }, staleConnection = false) {
+    super(`${workerId}: ${message}`, options);
+    this.name = "PeerFailure";
+    this.workerId = workerId;
+    this.staleConnection = staleConnection;
+  }
+}
+
+/** Options of the peer client. */
+export interface PeerClientOptions {
+  /** The cluster token, if there is one. */
+  readonly token: string | undefined;
+  /** Longest wait for an answer's head, and between two pieces of its body, milliseconds. */
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** What goes with a question. */
+export interface PeerCall {
+  readonly signal: AbortSignal;
+  readonly epoch: number;
+  readonly traceparent: string;
+}
+
+/** The answer to a read. */
+export interface PeerRead {
+  readonly answer: PeerAnswer;
+  /** Yields the bytes of `answer.served`, or throws PeerFailure. */
+  readonly body: AsyncIterableIterator<Uint8Array>;
+}
+
+interface Answered {
+  readonly response: IncomingMessage;
+  /** `waiting` says whether somebody waits for the peer's next byte. */
+  readonly flow: { waiting: boolean };
+}
+
+/** HTTP client for the workers' internal API. */
+export class PeerClient {
+  readonly #options: PeerClientOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64, scheduling: "lifo" });
+  readonly #open = new Map<string, Set<AbortController>>();
+
+  constructor(options: PeerClientOptions) {
+    this.#options = options;
+  }
+
+  /** Metadata of an object by way of the peer. @throws PeerFailure, or the RinglightError that the peer met */
+  async head(peer: WorkerRecord, mount: string, key: string, call: PeerCall): Promise<ObjectMeta> {
+    const { response } = await this.#send(peer, PEER_HEAD_PATH, mount, key, undefined, call);
+    response.resume();
+    return unpack<ObjectMeta>(headerOf(response, peer));
+  }
+
+  /** A read by way of the peer. @throws PeerFailure, or the RinglightError that the peer met before the first byte */
+  async read(peer: WorkerRecord, mount: string, key: string, ask: PeerRequest, call: PeerCall): Promise<PeerRead> {
+    const { response, flow } = await this.#send(peer, PEER_READ_PATH, mount, key, ask, call);
+    const answer = unpack<PeerAnswer>(headerOf(response, peer));
+    return { answer, body: bodyOf(response, flow, peer.id, Number(response.headers["content-length"] ?? 0)) };
+  }
+
+  /** Breaks off every question to a worker that is known to be gone. */
+  abandon(workerId: string): void {
+    const gone = new PeerFailure(workerId, "its lease has ended");
+    for (const controller of this.#open.get(workerId) ?? []) controller.abort(gone);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Sends a question; a kept-alive connection that the peer had just closed is no failure: the question is sent once more. */
+  async #send(
+    peer: WorkerRecord,
+    path: string,
+    mount: string,
+    key: string,
+    ask: PeerRequest | undefined,
+    call: PeerCall,
+  ): Promise<Answered> {
+    const { token } = this.#options;
+    const colon = peer.addresses.rest.lastIndexOf(":");
+    const options: RequestOptions = {
+      agent: this.#agent,
+      host: peer.addresses.rest.slice(0, colon).replace(/^\[|\]$/g, ""),
+      port: Number(peer.addresses.rest.slice(colon + 1)),
+      path: `${path}${encodeURIComponent(mount)}/${encodeURIComponent(key)}`,
+      headers: {
+        [EPOCH_HEADER]: String(call.epoch),
+        traceparent: call.traceparent,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(ask !== undefined && { [PEER_REQUEST_HEADER]: pack(ask) }),
+      },
+    };
+    try {
+      return await this.#attempt(peer.id, options, call);
+    } catch (error) {
+      if (!(error instanceof PeerFailure) || !error.staleConnection) throw error;
+      return this.#attempt(peer.id, options, call);
+    }
+  }
+
+  #attempt(workerId: string, options: RequestOptions, call: PeerCall): Promise<Answered> {
+    const { timeoutMs, connectTimeoutMs } = this.#options;
+    const gone = new AbortController();
+    const open = this.#open.get(workerId) ?? new Set();
+    this.#open.set(workerId, open.add(gone));
+    return new Promise((resolve, reject) => {
+      const flow = { waiting: true };
+      const sent = request({ ...options, signal: AbortSignal.any([call.signal, gone.signal]) });
+      const fail = (error: unknown) => {
+        if (call.signal.aborted) reject(call.signal.reason);
+        else if (gone.signal.aborted) reject(gone.signal.reason);
+        else if (error instanceof PeerFailure || error instanceof RinglightError) reject(error);
+        else {
+          const stale = sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET";
+          reject(new PeerFailure(workerId, String(error), { cause: error }, stale));
+        }
+      };
+      // Counts only while somebody waits: a slow reader of the body must not look like a silent peer.
+      sent.setTimeout(timeoutMs, () => {
+        if (flow.waiting) sent.destroy(new PeerFailure(workerId, `no byte within ${timeoutMs} ms`));
+        else sent.setTimeout(timeoutMs);
+      });
+      sent.on("socket", (socket) => {
+        if (!socket.connecting) return;
+        const late = () => sent.destroy(new PeerFailure(workerId, `no connection within ${connectTimeoutMs} ms`));
+        const timer = setTimeout(late, connectTimeoutMs);
+        const clear = () => clearTimeout(timer);
+        socket.once("connect", clear).once("close", clear);
+      });
+      sent.on("error", fail);
+      sent.on("close", () => open.delete(gone));
+      sent.on("response", (response) => {
+        if (response.statusCode === 200) resolve({ response, flow });
+        else readError(response, workerId).then(fail, fail);
+      });
+      sent.end();
+    });
+  }
+}
+
+function headerOf(response: IncomingMessage, peer: WorkerRecord): string {
+  const header = response.headers[PEER_ANSWER_HEADER];
+  if (typeof header === "string") return header;
+  response.destroy();
+  throw new PeerFailure(peer.id, "its answer is not one of a worker; is another program on that port?");
+}
+
+/** Turns the error that the peer reports into the same error here. */
+async function readError(response: IncomingMessage, workerId: string): Promise<Error> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  try {
+    const { code, message } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { code: string; message: string };
+    if (code in ERRORS) return new RinglightError(code as ErrorCode, message);
+  } catch {
+    // Not a worker's error: reported as a failure below.
+  }
+  return new PeerFailure(workerId, `HTTP status ${response.statusCode}`);
+}
+
+/** The body's bytes; a body that ends early, stalls or breaks is a PeerFailure. */
+async function* bodyOf(
+  response: IncomingMessage,
+  flow: Answered["flow"],
+  workerId: string,
+  lengthBytes: number,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const chunk of response) {
+      received += (chunk as Buffer).length;
+      flow.waiting = false;
+      yield chunk as Buffer;
+      flow.waiting = true;
+    }
+  } catch (error) {
+    if (error instanceof PeerFailure) throw error;
+    throw new PeerFailure(workerId, `broke off after ${received} bytes: ${String(error)}`, { cause: error });
+  }
+  if (received !== lengthBytes) throw new PeerFailure(workerId, `sent ${received} of ${lengthBytes} bytes`);
+}

@@ -1,0 +1,193 @@
+/** The worker's HTTP server for health, metrics and the other workers. */
+import { timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isRinglightError, newReadStatus, RinglightError, toRinglightError } from "@ringlight/core";
+import type { ObjectReader, ReadContext } from "./object-reader.ts";
+import {
+  EPOCH_HEADER,
+  PEER_ANSWER_HEADER,
+  PEER_HEAD_PATH,
+  PEER_READ_PATH,
+  PEER_REQUEST_HEADER,
+  type PeerAnswer,
+  type PeerRequest,
+  pack,
+  packStatus,
+  unpack,
+} from "./peer-wire.ts";
+import type { RingKeeper } from "./ring-keeper.ts";
+import { traceOf } from "./trace.ts";
+
+/** Connections of other workers are kept this long when idle, milliseconds: longer than any pause of theirs. */
+const KEEP_ALIVE_MS = 10 * 60_000;
+
+/** Options of the REST server. */
+export interface RestServerOptions {
+  readonly token: string | undefined;
+  readonly objects: ObjectReader;
+  readonly ring: RingKeeper;
+  /** Why the worker is not ready, or undefined when it is. */
+  readonly notReady: () => string | undefined;
+  /** The metrics as Prometheus text. */
+  readonly metrics: (accept: string) => { readonly contentType: string; readonly body: string };
+  readonly onRequest: (done: {
+    readonly api: string;
+    readonly status: number;
+    readonly bytesOut: number;
+    readonly firstByteMs: number;
+  }) => void;
+  readonly log: (message: string, fields: Record<string, unknown>) => void;
+}
+
+/** Makes the server; the caller listens and closes. */
+export function createRestServer(options: RestServerOptions): Server {
+  const token = options.token === undefined ? undefined : Buffer.from(`Bearer ${options.token}`);
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: 64 * 1024 }, (request, response) => {
+    const path = request.url ?? "/";
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      sendError(response, new RinglightError("RL_NOT_IMPLEMENTED", `${request.method} ${path}`), 405);
+    } else if (path === "/healthz") {
+      sendJson(response, 200, { status: "ok" });
+    } else if (path === "/readyz") {
+      const reason = options.notReady();
+      sendJson(
+        response,
+        reason === undefined ? 200 : 503,
+        reason === undefined ? { status: "ready" } : { status: "not ready", reason },
+      );
+    } else if (path === "/metrics") {
+      const { contentType, body } = options.metrics(request.headers.accept ?? "");
+      response.writeHead(200, { "content-type": contentType }).end(body);
+    } else if (!path.startsWith(PEER_READ_PATH) && !path.startsWith(PEER_HEAD_PATH)) {
+      sendError(
+        response,
+        new RinglightError("RL_BAD_REQUEST", `no such path: ${path}; there are /healthz, /readyz and /metrics`),
+        404,
+      );
+    } else if (token !== undefined && !sameText(request.headers.authorization, token)) {
+      sendError(response, new RinglightError("RL_UNAUTHENTICATED", "the cluster token is missing or wrong"));
+    } else {
+      answerPeer(options, request, response, path).catch((error: unknown) => {
+        options.log("a relayed read broke off", { error: String(error) });
+        response.destroy();
+      });
+    }
+  });
+  server.headersTimeout = 30_000;
+  return server;
+}
+
+async function answerPeer(
+  options: RestServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  const startedMs = performance.now();
+  const left = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) left.abort(new RinglightError("RL_CANCELLED", "the asking worker has left"));
+  });
+  const api = path.startsWith(PEER_READ_PATH) ? "peer.Read" : "peer.Head";
+  let bytesOut = 0;
+  let firstByteMs = 0;
+  response.once("close", () => options.onRequest({ api, status: response.statusCode, bytesOut, firstByteMs }));
+  response.setHeader(EPOCH_HEADER, String(options.ring.ring.epoch));
+  let answer: PeerAnswer;
+  let body: AsyncIterable<Uint8Array> | undefined;
+  try {
+    const { mount, key } = target(path);
+    if (api === "peer.Head") {
+      const meta = await options.objects.head(mount, key);
+      firstByteMs = performance.now() - startedMs;
+      response.writeHead(200, { [PEER_ANSWER_HEADER]: pack(meta), "content-length": 0 }).end();
+      return;
+    }
+    const ask = unpack<PeerRequest>(oneOf(request.headers[PEER_REQUEST_HEADER]) ?? "");
+    ({ answer, body } = await open(options.objects, mount, key, ask, left.signal, oneOf(request.headers.traceparent)));
+  } catch (error) {
+    if (!response.destroyed) sendError(response, toRinglightError(error));
+    return;
+  }
+  const { served } = answer;
+  firstByteMs = performance.now() - startedMs;
+  response.writeHead(200, {
+    [PEER_ANSWER_HEADER]: pack(answer),
+    "content-length": served === undefined ? 0 : served.end - served.start + 1,
+    "content-type": "application/octet-stream",
+  });
+  if (body !== undefined) {
+    for await (const chunk of body) {
+      bytesOut += chunk.length;
+      if (!response.write(chunk)) await drained(response, left.signal);
+      if (left.signal.aborted) return;
+    }
+  }
+  response.end();
+}
+
+async function open(
+  objects: ObjectReader,
+  mount: string,
+  key: string,
+  ask: PeerRequest,
+  signal: AbortSignal,
+  traceparent: string | undefined,
+): Promise<{ answer: PeerAnswer; body: AsyncIterable<Uint8Array> | undefined }> {
+  const status = newReadStatus();
+  const context: ReadContext = {
+    signal,
+    status,
+    traceId: traceOf({ traceparent }).traceId,
+    ...(ask.coldReason && { coldReason: ask.coldReason }),
+  };
+  if (ask.pinned !== undefined) {
+    const body = await objects.openPinned(mount, key, ask.pinned, ask.pinned.range, context);
+    return { answer: { outcome: "ok", served: ask.pinned.range, status: packStatus(status) }, body };
+  }
+  if (ask.plan === undefined)
+    throw new RinglightError("RL_BAD_REQUEST", "a relayed read needs a plan or a pinned version");
+  const read = await objects.open(mount, key, ask.plan, context, true);
+  if (read.outcome !== "ok") return { answer: { outcome: read.outcome, meta: read.meta }, body: undefined };
+  const { body, ...rest } = read;
+  return { answer: { ...rest, status: packStatus(status) }, body: read.served && body };
+}
+
+/** Mount and key of a relayed request's path. @throws RL_BAD_REQUEST */
+function target(path: string): { mount: string; key: string } {
+  const [mount, key, ...more] = path.slice(PEER_READ_PATH.length).split("/");
+  if (mount === undefined || key === undefined || more.length > 0)
+    throw new RinglightError("RL_BAD_REQUEST", `bad path ${path}`);
+  return { mount: decodeURIComponent(mount), key: decodeURIComponent(key) };
+}
+
+function oneOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    response.once("drain", done);
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+function sameText(given: string | undefined, expected: Buffer): boolean {
+  const bytes = Buffer.from(given ?? "");
+  return bytes.length === expected.length && timingSafeEqual(bytes, expected);
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+}
+
+function sendError(response: ServerResponse, error: RinglightError, status = error.info.http): void {
+  const code = isRinglightError(error) ? error.code : "RL_INTERNAL";
+  sendJson(response, status, { code, message: error.message, remedy: error.info.remedy });
+}

@@ -1,0 +1,253 @@
+/**
+ * The way of a read through the cluster: this worker is the entry; the ring names the owner of each segment; the bytes
+ * come from this worker's own pages or are relayed from the owner. When a source does not answer or breaks off, the next
+ * one carries on at the byte where it stopped, pinned to the same version: the next owners of the segment by preference,
+ * and at last this worker itself, which asks the UFS. A read fails only when the UFS fails.
+ */
+import {
+  type ByteRange,
+  type Clock,
+  type MissReason,
+  type ObjectMeta,
+  RinglightError,
+  segmentKey,
+  segmentOf,
+  type WorkerRecord,
+} from "@ringlight/core";
+import type { ReadPlan } from "@ringlight/s3";
+import type { ObjectRead, ObjectReader, ReadContext } from "./object-reader.ts";
+import { type PeerCall, type PeerClient, PeerFailure } from "./peer-client.ts";
+import { mergeStatus } from "./peer-wire.ts";
+import type { RingKeeper } from "./ring-keeper.ts";
+
+/** Owners of a segment that are tried before this worker itself. */
+const OWNERS_TRIED = 3;
+/** How long a worker that did not answer is passed over, milliseconds. */
+const SUSPECT_MS = 1_000;
+/** Sources that may break off within one read. */
+const MAX_SOURCES = 16;
+
+/** Options of the router. */
+export interface RouterOptions {
+  readonly workerId: string;
+  readonly ring: RingKeeper;
+  readonly objects: ObjectReader;
+  readonly peers: PeerClient;
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  /** Replicas of a mount. @throws RL_NO_SUCH_MOUNT */
+  readonly replicasOf: (mount: string) => number;
+  readonly onRelayed: (bytes: number) => void;
+  readonly onFallback: (failure: PeerFailure) => void;
+}
+
+/** What goes with a read that enters here. */
+export interface EntryContext extends ReadContext {
+  /** W3C trace context to send along. */
+  readonly traceparent: string;
+}
+
+interface Candidate {
+  /** undefined: this worker itself. */
+  readonly peer: WorkerRecord | undefined;
+  readonly coldReason?: MissReason;
+}
+
+/** Routes reads. */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #suspects = new Map<string, number>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** Metadata of the current version, from the owner of the first segment. */
+  async head(mount: string, key: string, context: EntryContext): Promise<ObjectMeta> {
+    return this.#first(mount, key, 0, context, (candidate) =>
+      candidate.peer === undefined
+        ? this.#options.objects.head(mount, key)
+        : this.#options.peers.head(candidate.peer, mount, key, this.#call(context)),
+    );
+  }
+
+  /** Begins a read. The first bytes are there when this returns. @throws the UFS's errors, RL_NO_SUCH_MOUNT, RL_NOT_FOUND */
+  async open(mount: string, key: string, plan: ReadPlan, context: EntryContext): Promise<ObjectRead> {
+    const read = await this.#first(mount, key, 0, context, async (candidate) => {
+      if (candidate.peer === undefined) {
+        return this.#options.objects.open(mount, key, plan, withReason(context, candidate), true);
+      }
+      const ask = { plan, ...(candidate.coldReason && { coldReason: candidate.coldReason }) };
+      const { answer, body } = await this.#options.peers.read(candidate.peer, mount, key, ask, this.#call(context));
+      if (answer.status) mergeStatus(context.status, answer.status);
+      if (answer.meta === undefined) throw new PeerFailure(candidate.peer.id, "its answer lacks metadata");
+      if (answer.outcome !== "ok") {
+        await body.return?.();
+        return { outcome: answer.outcome, meta: answer.meta };
+      }
+      return {
+        outcome: "ok" as const,
+        meta: answer.meta,
+        ...(answer.range && { range: answer.range }),
+        ...(answer.served && { served: answer.served }),
+        partial: answer.partial === true,
+        body: this.#counted(body),
+      };
+    });
+    if (read.outcome !== "ok" || read.range === undefined) return read;
+    return { ...read, served: read.range, body: this.#follow(mount, key, read.meta, read.range, read, context) };
+  }
+
+  /** Begins a read of exactly the given version. @throws RL_VERSION_CHANGED when it is neither cached nor current */
+  openPinned(
+    mount: string,
+    key: string,
+    pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
+    range: ByteRange,
+    context: EntryContext,
+  ): AsyncIterableIterator<Uint8Array> {
+    return this.#follow(mount, key, pinned, range, undefined, context);
+  }
+
+  /** Yields the range's bytes, segment by segment, from whoever has them. */
+  async *#follow(
+    mount: string,
+    key: string,
+    pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
+    range: ByteRange,
+    begun: { readonly served?: ByteRange; readonly body: AsyncIterable<Uint8Array> } | undefined,
+    context: EntryContext,
+  ): AsyncGenerator<Uint8Array> {
+    const { segmentBytes } = this.#options;
+    let at = range.start;
+    let body = begun?.served ? begun.body : undefined;
+    let end = begun?.served?.end ?? -1;
+    let sources = 0;
+    while (at <= range.end) {
+      if (body === undefined) {
+        const segment = segmentOf(at, segmentBytes);
+        end = Math.min(range.end, (segment + 1) * segmentBytes - 1);
+        body = await this.#openSegment(mount, key, pinned, segment, { start: at, end }, context);
+      }
+      try {
+        for await (const chunk of body) {
+          at += chunk.length;
+          yield chunk;
+        }
+        if (at <= end) throw new RinglightError("RL_INTERNAL", `a source ended at byte ${at}, before ${end}`);
+      } catch (error) {
+        if (!(error instanceof PeerFailure) || context.signal.aborted || ++sources >= MAX_SOURCES) throw error;
+        this.#failed(error, context);
+      }
+      body = undefined;
+    }
+  }
+
+  #openSegment(
+    mount: string,
+    key: string,
+    pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
+    segment: number,
+    range: ByteRange,
+    context: EntryContext,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return this.#first(mount, key, segment, context, async (candidate) => {
+      if (candidate.peer === undefined) {
+        return this.#options.objects.openPinned(mount, key, pinned, range, withReason(context, candidate));
+      }
+      const ask = {
+        pinned: { version: pinned.version, sizeBytes: pinned.sizeBytes, range },
+        ...(candidate.coldReason && { coldReason: candidate.coldReason }),
+      };
+      const { answer, body } = await this.#options.peers.read(candidate.peer, mount, key, ask, this.#call(context));
+      if (answer.status) mergeStatus(context.status, answer.status);
+      return this.#counted(body);
+    });
+  }
+
+  /** Asks one candidate after the other until one answers. Anything but a PeerFailure is an answer. */
+  async #first<T>(
+    mount: string,
+    key: string,
+    segment: number,
+    context: EntryContext,
+    ask: (candidate: Candidate) => Promise<T>,
+  ): Promise<T> {
+    let failure: unknown;
+    for (const candidate of this.#candidates(mount, key, segment)) {
+      context.signal.throwIfAborted();
+      try {
+        return await ask(candidate);
+      } catch (error) {
+        if (!(error instanceof PeerFailure)) throw error;
+        failure = error;
+        this.#failed(error, context);
+      }
+    }
+    throw new RinglightError("RL_NO_WORKERS", `no worker answered for /${mount}/${key}`, { cause: failure });
+  }
+
+  /** Whom to ask for a segment, in order. Always ends with this worker itself. */
+  #candidates(mount: string, key: string, segment: number): Candidate[] {
+    const { workerId, ring, clock, replicasOf } = this.#options;
+    const replicas = replicasOf(mount);
+    const place = segmentKey(mount, key, segment);
+    const { workers } = ring.view;
+    const owners = ring.ring.owners(place, Math.max(OWNERS_TRIED, replicas));
+    const now = clock.monotonicMs();
+    const preferred: Candidate[] = [];
+    const rest: Candidate[] = [];
+    let self = false;
+    owners.forEach((id, rank) => {
+      const isReplica = rank < replicas;
+      const coldReason = isReplica ? undefined : ("owner_down" as const);
+      if (id === workerId) {
+        self = true;
+        const reason =
+          coldReason ?? (rank === 0 && ring.movedTo(workerId, place) ? ("rebalanced" as const) : undefined);
+        const candidate = { peer: undefined, ...(reason && { coldReason: reason }) };
+        if (isReplica) preferred.unshift(candidate);
+        else rest.push(candidate);
+        return;
+      }
+      const peer = workers.get(id);
+      if (peer === undefined || (this.#suspects.get(id) ?? 0) > now) return;
+      const candidate = { peer, ...(coldReason && { coldReason }) };
+      if (isReplica) preferred.push(candidate);
+      else rest.push(candidate);
+    });
+    if (preferred.length > 1 && preferred[0]?.peer !== undefined) {
+      // Several replicas elsewhere: spread the readers over them.
+      const turn = Math.floor(Math.random() * preferred.length);
+      preferred.push(...preferred.splice(0, turn));
+    }
+    const order = [...preferred, ...rest];
+    // Behind this worker nobody needs to be asked: it answers from the UFS.
+    const own = order.findIndex((candidate) => candidate.peer === undefined);
+    if (own >= 0) return order.slice(0, own + 1);
+    return self
+      ? order
+      : [...order, { peer: undefined, ...(owners.length > 0 && { coldReason: "owner_down" as const }) }];
+  }
+
+  #failed(failure: PeerFailure, context: EntryContext): void {
+    context.status.fellBack = true;
+    this.#suspects.set(failure.workerId, this.#options.clock.monotonicMs() + SUSPECT_MS);
+    this.#options.onFallback(failure);
+  }
+
+  #call(context: EntryContext): PeerCall {
+    return { signal: context.signal, epoch: this.#options.ring.ring.epoch, traceparent: context.traceparent };
+  }
+
+  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      this.#options.onRelayed(chunk.length);
+      yield chunk;
+    }
+  }
+}
+
+function withReason(context: EntryContext, candidate: Candidate): ReadContext {
+  return { ...context, ...(candidate.coldReason && { coldReason: candidate.coldReason }) };
+}

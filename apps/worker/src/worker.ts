@@ -1,0 +1,296 @@
+/** Puts the worker together: registry, page store, router and the three doors. */
+import { createServer } from "node:http";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
+import { type Registration, systemClock, type WorkerRecord } from "@ringlight/core";
+import { connectRegistry } from "@ringlight/registry";
+import { startGrpcServer } from "@ringlight/rpc";
+import { createS3Handler } from "@ringlight/s3";
+import { openPageStore, type TierOptions } from "@ringlight/store";
+import { createLogger, processMetrics } from "@ringlight/telemetry";
+import { cacheStatus, serverTiming } from "./cache-headers.ts";
+import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
+import { workerIdentity } from "./identity.ts";
+import { closeServer, listen } from "./listen.ts";
+import { memDirectory } from "./mem-directory.ts";
+import { prometheusText } from "./metrics.ts";
+import { MountTable } from "./mount-table.ts";
+import { ObjectReader } from "./object-reader.ts";
+import { PageReader } from "./page-reader.ts";
+import { PeerClient } from "./peer-client.ts";
+import { createRestServer } from "./rest-server.ts";
+import { RingKeeper } from "./ring-keeper.ts";
+import { Router } from "./router.ts";
+import { s3Backend } from "./s3-backend.ts";
+import { S3Credentials } from "./s3-credentials.ts";
+import { statusClass, WorkerStatistics } from "./statistics.ts";
+
+/** Bound on bytes being fetched from UFSs at once, bytes. */
+const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
+/** Longest wait for a connection to another worker, milliseconds. */
+const PEER_CONNECT_MS = 1_000;
+/** A peer may take as long as its UFS, and a little longer. */
+const PEER_SLACK_MS = 5_000;
+/** How long running answers may go on after the worker was told to end, milliseconds. */
+const DRAIN_MS = 5_000;
+
+/** A worker that runs. */
+export interface RunningWorker extends Running {
+  readonly record: WorkerRecord;
+}
+
+/** Starts a worker. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION, RL_DISK_FULL, RL_CONFLICT; nothing is left behind then */
+export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
+  const clock = systemClock;
+  const startedMs = clock.now();
+  const id = await workerIdentity(config.dataDir, config.id);
+  const log = createLogger({ service: "ringlight-worker", instance: id, level: config.logLevel });
+  const logDebug = (message: string, fields: Record<string, unknown>) => log.debug(message, fields);
+  const token =
+    config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
+  const credentials = new S3Credentials(config.s3CredentialsFile ?? join(config.dataDir, "s3-credentials.json"), () =>
+    clock.now(),
+  );
+
+  // What was opened, in order; closed in reverse when the worker ends or does not come up.
+  const opened: (() => Promise<void> | void)[] = [];
+  const closeAll = async () => {
+    for (const close of opened.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log.error("ending a part of the worker failed", { error: String(error) });
+      }
+    }
+  };
+  try {
+    const store = await openPageStore({
+      tiers: tiersOf(config, (message) => log.warn(message)),
+      log: (level, message, fields) => log[level](message, fields),
+    });
+    opened.push(() => store.close());
+    const registry = connectRegistry({
+      endpoints: config.registry,
+      cluster: config.cluster,
+      leaseTtlMs: config.leaseTtlMs,
+      viewFile: join(config.dataDir, "view.json"),
+      log: (level, message, fields) => log[level](message, fields),
+    });
+    opened.push(() => registry.close());
+    const statistics = new WorkerStatistics(id, startedMs);
+    const ring = new RingKeeper(registry, clock);
+    opened.push(() => ring.close());
+    const mounts = new MountTable({
+      registry,
+      ufsTimeoutMs: config.ufsTimeoutMs,
+      observe: (mount, observation) => statistics.ufs(mount, observation),
+      log: logDebug,
+    });
+    opened.push(() => mounts.close());
+    const pages = new PageReader({
+      store,
+      pageBytes: config.pageBytes,
+      budgetBytes: FETCH_BUDGET_BYTES,
+      clock,
+      count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
+    });
+    const { segmentBytes, negativeTtlMs } = config;
+    const objects = new ObjectReader({ workerId: id, mounts, store, pages, clock, segmentBytes, negativeTtlMs });
+    const peers = new PeerClient({
+      token,
+      timeoutMs: config.ufsTimeoutMs + PEER_SLACK_MS,
+      connectTimeoutMs: PEER_CONNECT_MS,
+    });
+    opened.push(() => peers.close());
+    const router = new Router({
+      workerId: id,
+      ring,
+      objects,
+      peers,
+      clock,
+      segmentBytes,
+      replicasOf: (mount) => mounts.record(mount).replicas,
+      onRelayed: (bytes) => statistics.relayed(bytes),
+      onFallback: (failure) => {
+        statistics.fallback();
+        log.warn("a worker did not answer; another one is asked", { peer: failure.workerId, error: failure.message });
+      },
+    });
+    let alive = new Set<string>();
+    opened.push(
+      registry.onChange((view) => {
+        for (const known of alive) if (!view.workers.has(known)) peers.abandon(known);
+        alive = new Set(view.workers.keys());
+      }),
+    );
+
+    const metrics = processMetrics();
+    const connections = { open: 0 };
+    const stats = () => {
+      const now = metrics();
+      return statistics.snapshot(clock.now(), {
+        epoch: ring.ring.epoch,
+        tiers: store.stats(),
+        process: {
+          cpuSeconds: now.cpuSeconds,
+          rssBytes: now.rssBytes,
+          heapUsedBytes: now.heapUsedBytes,
+          eventLoopDelayP99Ms: now.eventLoopDelayP99Ms,
+          openConnections: connections.open,
+        },
+        fetchesInFlight: pages.runsInFlight,
+      });
+    };
+
+    let registration: Registration | undefined;
+    let ending = false;
+    const rest = createRestServer({
+      token,
+      objects,
+      ring,
+      notReady: () => {
+        if (ending) return "the worker is ending";
+        return registration === undefined ? "the worker is not registered yet" : undefined;
+      },
+      metrics: (accept) => prometheusText(stats(), accept),
+      onRequest: (done) => statistics.api({ ...done, status: statusClass(done.status) }),
+      log: logDebug,
+    });
+    const restPort = await listen(rest, { host: config.bind, port: config.restPort, setting: "restPort" });
+    opened.push(() => closeServer(rest, DRAIN_MS));
+
+    const handler = createS3Handler({
+      backend: s3Backend(mounts, router),
+      credentials: (accessKeyId) => credentials.lookup(accessKeyId),
+      hostSuffixes: ["localhost"],
+      decorate: (headers, status) => {
+        headers["Cache-Status"] = cacheStatus(status);
+        headers["Server-Timing"] = serverTiming(status);
+      },
+      onRequest: (done) =>
+        statistics.api({
+          api: `s3.${done.api}`,
+          status: statusClass(done.status, done.aborted),
+          bytesOut: done.bytesOut,
+          firstByteMs: done.firstByteMs,
+        }),
+    });
+    const s3Servers = [];
+    const ports = config.s3SharedPort > 0 ? [config.s3Port, config.s3SharedPort] : [config.s3Port];
+    const s3Ports: number[] = [];
+    for (const [index, port] of ports.entries()) {
+      const server = createServer({ maxHeaderSize: 64 * 1024 }, handler);
+      server.on("connection", (socket) => {
+        connections.open++;
+        socket.once("close", () => connections.open--);
+      });
+      const setting = index === 0 ? "s3Port" : "s3SharedPort";
+      s3Ports.push(await listen(server, { host: config.bind, port, shared: index > 0, setting }));
+      s3Servers.push(server);
+      opened.push(() => closeServer(server, DRAIN_MS));
+    }
+
+    const service: GrpcServiceOptions = {
+      workerId: id,
+      registry,
+      ring,
+      mounts,
+      objects,
+      pages,
+      store,
+      router,
+      stats,
+      pageBytes: config.pageBytes,
+      segmentBytes,
+      ufsTimeoutMs: config.ufsTimeoutMs,
+      now: () => clock.now(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    };
+    const grpc = await startGrpcServer({
+      bind: config.bind,
+      port: config.grpcPort,
+      token,
+      services: [[workerServiceDefinition, workerService(service)]],
+      log,
+      onCall: (call) =>
+        statistics.api({
+          api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
+          status: GRPC_CLASSES[call.code] ?? "5xx",
+          bytesOut: call.bytesOut,
+          firstByteMs: call.durationMs,
+        }),
+    });
+    opened.push(() => grpc.close(DRAIN_MS));
+
+    const record: WorkerRecord = {
+      id,
+      addresses: {
+        grpc: `${config.advertise}:${grpc.port}`,
+        s3: `${config.advertise}:${s3Ports[0]}`,
+        rest: `${config.advertise}:${restPort}`,
+      },
+      weight: config.weight,
+      version: packageVersion(import.meta.url),
+      startedMs,
+      hostname: hostname(),
+      pid: process.pid,
+    };
+    // Registers in its own time: a worker that starts while the registry is away serves with the last ring it knew.
+    registry.registerWorker(record).then(
+      (held) => {
+        registration = held;
+        log.info("worker registered", { epoch: registry.view().epoch });
+      },
+      (error: unknown) => log.error("the worker could not register", { error: String(error) }),
+    );
+    log.info("worker started", {
+      ...record.addresses,
+      tiers: store
+        .stats()
+        .map((tier) => tier.name)
+        .join(","),
+    });
+    return {
+      record,
+      async close() {
+        ending = true;
+        log.info("worker ends");
+        await registration?.close();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** How gRPC statuses count beside HTTP's classes. */
+const GRPC_CLASSES: Readonly<Record<string, string>> = {
+  OK: "2xx",
+  CANCELLED: "aborted",
+  INVALID_ARGUMENT: "4xx",
+  NOT_FOUND: "4xx",
+  ALREADY_EXISTS: "4xx",
+  PERMISSION_DENIED: "4xx",
+  FAILED_PRECONDITION: "4xx",
+  ABORTED: "4xx",
+  OUT_OF_RANGE: "4xx",
+  UNAUTHENTICATED: "4xx",
+};
+
+function tiersOf(config: WorkerConfig, warn: (message: string) => void): TierOptions[] {
+  const tiers: TierOptions[] = [];
+  if (config.memBytes > 0) {
+    let directory = config.memDir;
+    if (directory === undefined) {
+      const chosen = memDirectory(config.dataDir);
+      directory = chosen.directory;
+      if (!chosen.inMemory) warn(`no writable /dev/shm: the mem tier is in ${directory}, on disk`);
+    }
+    tiers.push({ name: "mem", directories: [directory], limitBytes: config.memBytes });
+  }
+  if (config.ssdBytes > 0) tiers.push({ name: "ssd", directories: [...config.ssdDirs], limitBytes: config.ssdBytes });
+  return tiers;
+}
