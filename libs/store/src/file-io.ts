@@ -1,0 +1,57 @@
+/** The few file operations that the store needs, on plain descriptors, with short reads and writes completed. */
+import * as fs from "node:fs";
+import { promisify } from "node:util";
+
+const openAsync = promisify(fs.open);
+const closeAsync = promisify(fs.close);
+
+/** Error code of a failed system call, or "UNKNOWN". */
+export function errnoOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
+}
+
+/** Creates a file that must not exist yet and writes the parts to it. Not synced: a torn file is found by its checksums. */
+export async function createFile(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const fd = await openAsync(path, "wx", 0o600);
+  try {
+    let written = await writeParts(fd, parts);
+    for (const part of parts) {
+      if (written >= part.length) {
+        written -= part.length;
+        continue;
+      }
+      await writeRest(fd, part, written);
+      written = 0;
+    }
+  } finally {
+    await closeAsync(fd);
+  }
+}
+
+function writeParts(fd: number, parts: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.writev(fd, parts, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
+async function writeRest(fd: number, part: Uint8Array, from: number): Promise<void> {
+  for (let at = from; at < part.length; ) {
+    at += await new Promise<number>((resolve, reject) => {
+      fs.write(fd, part, at, part.length - at, null, (error, written) => (error ? reject(error) : resolve(written)));
+    });
+  }
+}
+
+/** Reads `length` bytes from the start of a file; fewer if it is shorter. */
+export async function readStart(fd: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  while (at < length) {
+    const read = await new Promise<number>((resolve, reject) => {
+      fs.read(fd, buffer, at, length - at, at, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+    });
+    if (read === 0) break;
+    at += read;
+  }
+  return buffer.subarray(0, at);
+}

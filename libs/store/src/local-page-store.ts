@@ -1,0 +1,367 @@
+/**
+ * The page store of a worker: tiers of directories, fastest first. A tier is one or more volumes (see volume.ts); this file
+ * decides which of them a page goes to, comes from and moves to.
+ *
+ * - A new page goes to the first tier with room at this moment, and waits for room on the last one only.
+ * - A page evicted from a tier is copied to the next one in the background, unless it is there already.
+ * - A page hit twice on a slower tier is copied to the first; the slower copy stays, so that leaving the first tier again
+ *   costs no second write.
+ */
+import * as fs from "node:fs";
+import {
+  type MissReason,
+  type PageRef,
+  type PageRun,
+  type PageStore,
+  type PutResult,
+  RinglightError,
+  type TierStats,
+  type VersionId,
+} from "@ringlight/core";
+import { createFile } from "./file-io.ts";
+import { MissMemory } from "./miss-memory.ts";
+import type { OpenFile } from "./open-files.ts";
+import { MAX_PAGE_BYTES, MAX_PAGE_INDEX, makeTrailer } from "./page-file.ts";
+import { FilePageRef } from "./page-ref.ts";
+import { HIT_ONCE, LEAVING, PROMOTING, VERIFIED } from "./page-table.ts";
+import { mix32, type VersionTable } from "./version-table.ts";
+import type { PageWrite, Volume } from "./volume.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+/** What this store says of a tier beyond the interface. */
+export interface LocalTierStats extends TierStats {
+  /** Evicted pages that were copied to the next tier first. */
+  readonly demotedPages: number;
+  /** Evicted pages that should have been copied on and were not: the queue or the next tier was full. */
+  readonly droppedDemotions: number;
+  /** Pages copied from this tier to the first. */
+  readonly promotedPages: number;
+  /** Pages checked against their checksums. */
+  readonly verifiedPages: number;
+}
+
+/** A tier and what was counted of it. */
+export interface Tier {
+  readonly name: string;
+  readonly volumes: readonly Volume[];
+  demotedPages: number;
+  droppedDemotions: number;
+  promotedPages: number;
+  verifiedPages: number;
+}
+
+const DEMOTION_CONCURRENCY = 2;
+const DEMOTION_QUEUE = 512;
+const PROMOTION_CONCURRENCY = 2;
+const PROMOTION_QUEUE = 64;
+
+/** A page store on local directories; made by openPageStore. */
+export class LocalPageStore implements PageStore {
+  readonly #tiers: readonly Tier[];
+  /** All volumes in order of their tiers, and the tier of each. */
+  readonly #volumes: readonly Volume[];
+  readonly #tierOf = new Map<Volume, number>();
+  readonly #versions: VersionTable;
+  readonly #memory = new MissMemory();
+  /** A hit is checked when a 32-bit random number is below this. */
+  readonly #sampleBelow: number;
+  #random = 0x9e3779b9;
+  /** Puts under way, by page. */
+  readonly #puts = new Map<string, { readonly page: PageWrite; readonly result: Promise<PutResult> }>();
+  /** Everything that may still make a page visible. */
+  readonly #writes = new Set<PageWrite>();
+  readonly #demotions = new WorkQueue(DEMOTION_CONCURRENCY, DEMOTION_QUEUE);
+  readonly #promotions = new WorkQueue(PROMOTION_CONCURRENCY, PROMOTION_QUEUE);
+  #closing: Promise<void> | undefined;
+
+  constructor(tiers: readonly Tier[], versions: VersionTable, verifySampleRate: number) {
+    this.#tiers = tiers;
+    this.#volumes = tiers.flatMap((tier) => tier.volumes);
+    tiers.forEach((tier, at) => {
+      for (const volume of tier.volumes) this.#tierOf.set(volume, at);
+    });
+    this.#versions = versions;
+    this.#sampleBelow = Math.round(verifySampleRate * 2 ** 32);
+  }
+
+  open(version: VersionId, index: number): PageRef | undefined | Promise<PageRef | undefined> {
+    const ref = this.#versions.find(version);
+    if (ref < 0 || this.#closing) return undefined;
+    for (const volume of this.#volumes) {
+      const slot = volume.table.find(ref, index);
+      if (slot < 0) continue;
+      const file = volume.acquire(slot);
+      // The page, and with its last page the version, may be gone by now: look again from the start.
+      if (file === undefined) return volume.table.find(ref, index) === slot ? undefined : this.open(version, index);
+      if (!volume.table.has(slot, VERIFIED) || this.#isSampled())
+        return this.#openVerified(version, index, volume, file);
+      return this.#use(volume, slot, file);
+    }
+    return undefined;
+  }
+
+  peek(version: VersionId, index: number): string | undefined {
+    const ref = this.#versions.find(version);
+    if (ref < 0) return undefined;
+    return this.#volumes.find((volume) => volume.table.find(ref, index) >= 0)?.tier;
+  }
+
+  missReason(version: VersionId, index: number): MissReason {
+    return this.#memory.reasonOf(version, index);
+  }
+
+  put(version: VersionId, index: number, data: Uint8Array): Promise<PutResult> {
+    if (this.#closing) return Promise.resolve({ stored: false, reason: "the store is closed" });
+    const name = `${version}-${index}`;
+    const other = this.#puts.get(name);
+    if (other && !other.page.cancelled) return other.result;
+    const page: PageWrite = { version, index, lengthBytes: data.length, cancelled: false };
+    const result = this.#put(page, data).finally(() => {
+      this.#writes.delete(page);
+      if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
+    });
+    this.#puts.set(name, { page, result });
+    return result;
+  }
+
+  invalidate(version: VersionId): number {
+    for (const write of this.#writes) if (write.version === version) write.cancelled = true;
+    const pages = new Set<number>();
+    for (const volume of this.#volumes) {
+      const ref = this.#versions.find(version);
+      if (ref < 0) break;
+      for (const slot of volume.table.slotsOf(ref)) {
+        pages.add(volume.table.indexOf(slot));
+        volume.drop(slot, "invalidated");
+      }
+    }
+    return pages.size;
+  }
+
+  cachedRuns(version: VersionId): PageRun[] {
+    const ref = this.#versions.find(version);
+    if (ref < 0) return [];
+    const indices = this.#volumes.flatMap(({ table }) => table.slotsOf(ref).map((slot) => table.indexOf(slot)));
+    indices.sort((a, b) => a - b);
+    const runs: { first: number; last: number }[] = [];
+    for (const index of indices) {
+      const run = runs.at(-1);
+      if (run && index <= run.last + 1) run.last = index;
+      else runs.push({ first: index, last: index });
+    }
+    return runs;
+  }
+
+  stats(): LocalTierStats[] {
+    return this.#tiers.map((tier) => {
+      const sum = (value: (volume: Volume) => number): number =>
+        tier.volumes.reduce((total, volume) => total + value(volume), 0);
+      const error = tier.volumes.find((volume) => volume.health.error !== undefined)?.health.error;
+      return {
+        name: tier.name,
+        directories: tier.volumes.map((volume) => volume.directory),
+        limitBytes: sum((volume) => volume.budget.limitBytes),
+        usedBytes: sum((volume) => volume.budget.usedBytes),
+        pages: sum((volume) => volume.table.size),
+        evictedPages: sum((volume) => volume.evictedPages),
+        evictedBytes: sum((volume) => volume.evictedBytes),
+        corruptPages: sum((volume) => volume.corruptPages),
+        demotedPages: tier.demotedPages,
+        droppedDemotions: tier.droppedDemotions,
+        promotedPages: tier.promotedPages,
+        verifiedPages: tier.verifiedPages,
+        ...(error === undefined ? {} : { error }),
+      };
+    });
+  }
+
+  /** Resolves when nothing is being written, moved or removed. */
+  async idle(): Promise<void> {
+    while (!this.#closing && this.#puts.size + this.#demotions.size + this.#promotions.size > 0) {
+      await Promise.allSettled([...this.#puts.values()].map((put) => put.result));
+      await Promise.all([this.#demotions.idle(), this.#promotions.idle()]);
+      await Promise.all(this.#volumes.map((volume) => volume.idle()));
+    }
+    await Promise.all(this.#volumes.map((volume) => volume.idle()));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** For the volumes: takes a page that leaves its tier, if it can be copied to a slower one. */
+  demote(volume: Volume, slot: number): boolean {
+    const at = this.#tierOf.get(volume)!;
+    const tier = this.#tiers[at]!;
+    if (at + 1 >= this.#tiers.length || this.#closing) return false;
+    const ref = volume.table.versionOf(slot);
+    const index = volume.table.indexOf(slot);
+    for (const slower of this.#volumes) {
+      if (this.#tierOf.get(slower)! > at && slower.table.find(ref, index) >= 0) return false;
+    }
+    const page = this.#copyOf(volume, slot);
+    this.#writes.add(page);
+    if (this.#demotions.push(() => this.#demote(tier, at, volume, page))) return true;
+    this.#writes.delete(page);
+    tier.droppedDemotions++;
+    return false;
+  }
+
+  /** For the volumes: remembers why a page is not here, unless another tier still has it. */
+  noteGone(version: VersionId, index: number, reason: "evicted" | "invalidated" | "corrupt"): void {
+    if (this.peek(version, index) === undefined) this.#memory.remember(version, index, reason);
+  }
+
+  async #openVerified(version: VersionId, index: number, volume: Volume, file: OpenFile): Promise<PageRef | undefined> {
+    const lengthBytes = volume.table.lengthOf(file.slot);
+    this.#tiers[this.#tierOf.get(volume)!]!.verifiedPages++;
+    const whole = await volume.verify(file);
+    if (!whole || this.#closing) {
+      volume.release(file);
+      // A slower tier may hold a good copy.
+      return this.open(version, index);
+    }
+    return file.retired ? new FilePageRef(volume, file, lengthBytes) : this.#use(volume, file.slot, file);
+  }
+
+  /** Hands a page out, and counts the use. */
+  #use(volume: Volume, slot: number, file: OpenFile): PageRef {
+    volume.hit(slot);
+    const at = this.#tierOf.get(volume)!;
+    if (at > 0) this.#notePromotable(volume, slot);
+    return new FilePageRef(volume, file, volume.table.lengthOf(slot));
+  }
+
+  #isSampled(): boolean {
+    if (this.#sampleBelow === 0) return false;
+    this.#random = mix32(this.#random + 0x9e3779b9);
+    return this.#random < this.#sampleBelow;
+  }
+
+  #homeOf(tier: Tier, page: PageWrite): Volume | undefined {
+    const { volumes } = tier;
+    const ref = this.#versions.acquire(page.version);
+    const home = (this.#versions.hashOf(ref, page.index) >>> 8) % volumes.length;
+    this.#versions.drop(ref);
+    for (let step = 0; step < volumes.length; step++) {
+      const volume = volumes[(home + step) % volumes.length]!;
+      if (volume.health.writable && volume.fits(page.lengthBytes)) return volume;
+    }
+    return undefined;
+  }
+
+  async #put(page: PageWrite, data: Uint8Array): Promise<PutResult> {
+    checkPage(page);
+    this.#writes.add(page);
+    const present = this.peek(page.version, page.index);
+    if (present !== undefined) return { stored: true, tier: present };
+    const homes = this.#tiers.flatMap((tier) => this.#homeOf(tier, page) ?? []);
+    const last = homes.at(-1);
+    if (last === undefined) return this.#refuse(page, this.#whyNoHome(page));
+    const trailer = makeTrailer(page.version, page.index, data);
+    const write = (volume: Volume) => volume.write(page, true, (temporary) => createFile(temporary, [data, trailer]));
+    let reason = "no tier has room";
+    for (const volume of homes) {
+      if (!volume.tryReserve(page.lengthBytes) && !(volume === last && (await volume.reserve(page.lengthBytes))))
+        continue;
+      const outcome = await write(volume);
+      if (outcome === "stored") return { stored: true, tier: volume.tier };
+      if (outcome === "cancelled") return { stored: false, reason: "the version was invalidated meanwhile" };
+      reason = `tier ${volume.tier}: ${volume.health.error ?? "the page could not be written"}`;
+    }
+    return this.#refuse(page, reason);
+  }
+
+  #refuse(page: PageWrite, reason: string): PutResult {
+    this.#memory.remember(page.version, page.index, "admission_refused");
+    return { stored: false, reason };
+  }
+
+  #whyNoHome(page: PageWrite): string {
+    const fitting = this.#volumes.find((volume) => volume.fits(page.lengthBytes));
+    if (fitting === undefined) return `the page of ${page.lengthBytes} bytes is larger than every tier`;
+    return `tier ${fitting.tier}: ${fitting.health.error ?? "takes no pages now"}`;
+  }
+
+  /** A copy of a page to be made; invalidation cancels it. */
+  #copyOf(volume: Volume, slot: number): PageWrite {
+    const { table } = volume;
+    const version = this.#versions.idOf(table.versionOf(slot));
+    return { version, index: table.indexOf(slot), lengthBytes: table.lengthOf(slot), cancelled: false };
+  }
+
+  async #demote(tier: Tier, at: number, volume: Volume, page: PageWrite): Promise<void> {
+    let copied = false;
+    for (let below = at + 1; below < this.#tiers.length && !copied && !page.cancelled; below++) {
+      const target = this.#homeOf(this.#tiers[below]!, page);
+      if (target === undefined) continue;
+      if (target.tryReserve(page.lengthBytes) || (await target.reserve(page.lengthBytes))) {
+        copied = await this.#copy(volume, target, page);
+      }
+    }
+    this.#writes.delete(page);
+    if (copied) tier.demotedPages++;
+    else if (!page.cancelled) tier.droppedDemotions++;
+    const slot = this.#slotOf(volume, page);
+    if (slot >= 0 && volume.table.has(slot, LEAVING)) volume.drop(slot, "evicted");
+  }
+
+  /** On the second hit on a slower tier: a copy to the first, if it has room without evicting for it now. */
+  #notePromotable(volume: Volume, slot: number): void {
+    const { table } = volume;
+    if (!table.has(slot, HIT_ONCE)) {
+      table.set(slot, HIT_ONCE);
+      return;
+    }
+    if (table.has(slot, PROMOTING) || table.has(slot, LEAVING)) return;
+    const page = this.#copyOf(volume, slot);
+    table.set(slot, PROMOTING);
+    this.#writes.add(page);
+    if (this.#promotions.push(() => this.#promote(volume, page))) return;
+    this.#writes.delete(page);
+    table.clear(slot, PROMOTING);
+  }
+
+  async #promote(volume: Volume, page: PageWrite): Promise<void> {
+    const target = this.#homeOf(this.#tiers[0]!, page);
+    if (target?.tryReserve(page.lengthBytes) && (await this.#copy(volume, target, page))) {
+      this.#tiers[this.#tierOf.get(volume)!]!.promotedPages++;
+    }
+    this.#writes.delete(page);
+    const slot = this.#slotOf(volume, page);
+    if (slot >= 0) volume.table.clear(slot, PROMOTING);
+  }
+
+  /**
+   * Copies a page file into reserved bytes. The system copies, no byte passes through this process; the copy is checked
+   * like any page of an earlier process when it is first read.
+   */
+  async #copy(from: Volume, to: Volume, page: PageWrite): Promise<boolean> {
+    const slot = this.#slotOf(from, page);
+    const source = slot >= 0 ? from.pathOf(slot) : "";
+    if (slot < 0) page.cancelled = true;
+    const copy = (temporary: string) => fs.promises.copyFile(source, temporary, fs.constants.COPYFILE_EXCL);
+    return (await to.write(page, false, copy)) === "stored";
+  }
+
+  #slotOf(volume: Volume, page: PageWrite): number {
+    const ref = this.#versions.find(page.version);
+    return ref < 0 ? -1 : volume.table.find(ref, page.index);
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#puts.values()].map((put) => put.result));
+    await Promise.all([this.#demotions.close(), this.#promotions.close()]);
+    await Promise.all(this.#volumes.map((volume) => volume.close()));
+  }
+}
+
+function checkPage(page: PageWrite): void {
+  if (!(Number.isInteger(page.index) && page.index >= 0 && page.index <= MAX_PAGE_INDEX)) {
+    throw new RinglightError("RL_BAD_REQUEST", `${page.index} is not the index of a page`);
+  }
+  if (page.lengthBytes > MAX_PAGE_BYTES) {
+    throw new RinglightError("RL_BAD_REQUEST", `a page holds at most ${MAX_PAGE_BYTES} bytes, not ${page.lengthBytes}`);
+  }
+}

@@ -1,0 +1,108 @@
+/** Descriptors of page files, kept open between reads. */
+import * as fs from "node:fs";
+import { errnoOf } from "./file-io.ts";
+
+/** One open page file. */
+export class OpenFile {
+  readonly slot: number;
+  readonly fd: number;
+  /** Readers that hold the file. */
+  holders = 0;
+  /** Set when the page left the index: the last holder closes the file, and the slot may name another page by now. */
+  onLastRelease: (() => void) | undefined;
+  /** The check of the page's bytes that runs now; those who open the page meanwhile wait for it too. */
+  verification: Promise<boolean> | undefined;
+
+  constructor(slot: number, fd: number) {
+    this.slot = slot;
+    this.fd = fd;
+  }
+
+  get retired(): boolean {
+    return this.onLastRelease !== undefined;
+  }
+}
+
+/**
+ * A bounded cache of descriptors by slot. Files that readers hold are never closed, so that the bound may be passed by as
+ * many as are held at once; the others are closed, least recently used first.
+ */
+export class OpenFiles {
+  readonly #limit: number;
+  readonly #files = new Map<number, OpenFile>();
+  /** Files that nobody holds, least recently used first. */
+  readonly #idle = new Map<number, OpenFile>();
+  #closed = false;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Opens the page's file or finds it open; the caller releases it. @throws the system's error. */
+  acquire(slot: number, path: () => string): OpenFile {
+    let file = this.#files.get(slot);
+    if (file === undefined) {
+      file = new OpenFile(slot, this.#open(path()));
+      this.#files.set(slot, file);
+    } else if (file.holders === 0) {
+      this.#idle.delete(slot);
+    }
+    file.holders++;
+    return file;
+  }
+
+  release(file: OpenFile): void {
+    if (--file.holders > 0) return;
+    if (file.onLastRelease) {
+      closeLater(file.fd, file.onLastRelease);
+      return;
+    }
+    this.#idle.set(file.slot, file);
+    if (this.#closed) this.#closeIdle(0);
+    else if (this.#files.size > this.#limit) this.#closeIdle(this.#limit);
+  }
+
+  /** Takes the page's file out of the cache; `done` is called once nothing holds it open any more. */
+  retire(slot: number, done: () => void): void {
+    const file = this.#files.get(slot);
+    if (file === undefined) {
+      done();
+      return;
+    }
+    this.#files.delete(slot);
+    this.#idle.delete(slot);
+    file.onLastRelease = done;
+    if (file.holders === 0) closeLater(file.fd, done);
+  }
+
+  /** Closes what nobody holds, now; what is held is closed when it is released. */
+  close(): void {
+    this.#closed = true;
+    this.#closeIdle(0);
+  }
+
+  #open(path: string): number {
+    try {
+      return fs.openSync(path, "r");
+    } catch (error) {
+      if (errnoOf(error) !== "EMFILE" && errnoOf(error) !== "ENFILE") throw error;
+      this.#closeIdle(0);
+      return fs.openSync(path, "r");
+    }
+  }
+
+  /** Closes idle files until at most `target` files are open. Linked files close at once, with no disk access. */
+  #closeIdle(target: number): void {
+    for (const [slot, file] of this.#idle) {
+      if (this.#files.size <= target) return;
+      this.#idle.delete(slot);
+      this.#files.delete(slot);
+      fs.closeSync(file.fd);
+    }
+  }
+}
+
+/** Closing the last descriptor of an unlinked file frees its blocks, which takes time: never on the event loop. */
+function closeLater(fd: number, done: () => void): void {
+  fs.close(fd, () => done());
+}

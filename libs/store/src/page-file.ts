@@ -1,0 +1,110 @@
+/**
+ * The file of one page. The page's bytes come first, so that they can be sent from offset 0; behind them the trailer:
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 4 × blocks | CRC-32 of each block of 64 KiB, little-endian as everything here |
+ * | 4 | magic "RLPG" |
+ * | 2 | format version, 1 |
+ * | 2 | log2 of the block size, 16 |
+ * | 4 | length of the page |
+ * | 4 | index of the page |
+ * | 16 | version id |
+ * | 4 | CRC-32 of the trailer up to here |
+ *
+ * The trailer names the page, so that a file under another page's name is found out. The file's name carries version, index
+ * and length: what the store needs to know at start is in the directory, not in the files.
+ */
+import { crc32 } from "node:zlib";
+import type { VersionId } from "@ringlight/core";
+
+/** Unit of the checksums. */
+export const BLOCK_BYTES = 65_536;
+/** Unit of the file systems' allocation, and so of the accounting. */
+export const ALLOCATION_BYTES = 4096;
+/** Longest page that the format holds. */
+export const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+/** Greatest page index. */
+export const MAX_PAGE_INDEX = 0xffff_fffe;
+
+const MAGIC = 0x47504c52;
+const FORMAT_VERSION = 1;
+const BLOCK_SHIFT = 16;
+const FOOTER_BYTES = 36;
+const NAME = /^([0-9a-f]{32})-(0|[1-9a-z][0-9a-z]{0,6})-(0|[1-9a-z][0-9a-z]{0,6})$/;
+
+/** Names of temporary files begin with this; no page's name does. */
+export const TEMPORARY_PREFIX = ".t";
+
+/** A page as its file name tells it. */
+export interface PageName {
+  readonly version: VersionId;
+  readonly index: number;
+  readonly lengthBytes: number;
+}
+
+/** File name of a page. */
+export function formatPageName(version: VersionId, index: number, lengthBytes: number): string {
+  return `${version}-${index.toString(36)}-${lengthBytes.toString(36)}`;
+}
+
+/** Takes a file name apart; undefined if it is not a page's. */
+export function parsePageName(name: string): PageName | undefined {
+  const match = NAME.exec(name);
+  if (!match) return undefined;
+  const index = Number.parseInt(match[2]!, 36);
+  const lengthBytes = Number.parseInt(match[3]!, 36);
+  if (index > MAX_PAGE_INDEX || lengthBytes > MAX_PAGE_BYTES) return undefined;
+  return { version: match[1]!, index, lengthBytes };
+}
+
+/** Length of the file of a page. */
+export function pageFileBytes(lengthBytes: number): number {
+  return lengthBytes + 4 * Math.ceil(lengthBytes / BLOCK_BYTES) + FOOTER_BYTES;
+}
+
+/** Bytes that a page is accounted for: its file, rounded up to what the file system allocates. */
+export function accountedBytes(lengthBytes: number): number {
+  return Math.ceil(pageFileBytes(lengthBytes) / ALLOCATION_BYTES) * ALLOCATION_BYTES;
+}
+
+/** Makes the trailer of a page. */
+export function makeTrailer(version: VersionId, index: number, data: Uint8Array): Buffer {
+  const blocks = Math.ceil(data.length / BLOCK_BYTES);
+  const trailer = Buffer.allocUnsafe(blocks * 4 + FOOTER_BYTES);
+  for (let block = 0; block < blocks; block++) {
+    trailer.writeUInt32LE(crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)), block * 4);
+  }
+  const footer = blocks * 4;
+  trailer.writeUInt32LE(MAGIC, footer);
+  trailer.writeUInt16LE(FORMAT_VERSION, footer + 4);
+  trailer.writeUInt16LE(BLOCK_SHIFT, footer + 6);
+  trailer.writeUInt32LE(data.length, footer + 8);
+  trailer.writeUInt32LE(index, footer + 12);
+  trailer.write(version, footer + 16, 16, "hex");
+  trailer.writeUInt32LE(crc32(trailer.subarray(0, footer + 32)), footer + 32);
+  return trailer;
+}
+
+/** True if `file` is the whole, undamaged file of exactly this page. */
+export function checkPageFile(file: Buffer, version: VersionId, index: number, lengthBytes: number): boolean {
+  if (file.length !== pageFileBytes(lengthBytes)) return false;
+  const trailer = file.subarray(lengthBytes);
+  const footer = trailer.length - FOOTER_BYTES;
+  if (
+    trailer.readUInt32LE(footer + 32) !== crc32(trailer.subarray(0, footer + 32)) ||
+    trailer.readUInt32LE(footer) !== MAGIC ||
+    trailer.readUInt16LE(footer + 4) !== FORMAT_VERSION ||
+    trailer.readUInt16LE(footer + 6) !== BLOCK_SHIFT ||
+    trailer.readUInt32LE(footer + 8) !== lengthBytes ||
+    trailer.readUInt32LE(footer + 12) !== index ||
+    trailer.toString("hex", footer + 16, footer + 32) !== version
+  ) {
+    return false;
+  }
+  for (let start = 0, at = 0; start < lengthBytes; start += BLOCK_BYTES, at += 4) {
+    const end = Math.min(start + BLOCK_BYTES, lengthBytes);
+    if (trailer.readUInt32LE(at) !== crc32(file.subarray(start, end))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,54 @@
+/** SIEVE. */
+import type { EvictionPolicy } from "./eviction-policy.ts";
+import { grown } from "./page-table.ts";
+import { SlotLinks, SlotList } from "./slot-list.ts";
+
+/**
+ * SIEVE (Zhang et al., NSDI 2024): one queue in order of insertion, a bit for "hit since the hand passed", and a hand that
+ * goes from old to new, spares and clears marked pages and evicts the first unmarked one. Pages never move, so that a hit
+ * is one write.
+ */
+export class SievePolicy implements EvictionPolicy {
+  readonly name = "sieve";
+  readonly #links = new SlotLinks();
+  readonly #list = new SlotList(this.#links);
+  #visited = new Uint8Array(64);
+  #hand = -1;
+
+  get size(): number {
+    return this.#list.size;
+  }
+
+  onInsert(slot: number, _hash: number, bytes: number): void {
+    this.#links.reserve(slot);
+    if (slot >= this.#visited.length) this.#visited = grown(this.#visited, slot + 1);
+    this.#links.bytes[slot] = bytes;
+    this.#visited[slot] = 0;
+    this.#list.pushHead(slot);
+  }
+
+  onHit(slot: number): void {
+    this.#visited[slot] = 1;
+  }
+
+  onRemove(slot: number): void {
+    if (this.#hand === slot) this.#hand = this.#links.previous[slot]!;
+    this.#list.remove(slot);
+  }
+
+  victims(bytes: number, limit: number, into: number[]): void {
+    let chosen = 0;
+    for (let count = 0; count < limit && chosen < bytes && this.#list.size > 0; count++) {
+      let slot = this.#hand >= 0 ? this.#hand : this.#list.tail;
+      while (this.#visited[slot] === 1) {
+        this.#visited[slot] = 0;
+        slot = this.#links.previous[slot]!;
+        if (slot < 0) slot = this.#list.tail;
+      }
+      this.#hand = slot;
+      this.onRemove(slot);
+      chosen += this.#links.bytes[slot]!;
+      into.push(slot);
+    }
+  }
+}

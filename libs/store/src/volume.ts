@@ -1,0 +1,421 @@
+/**
+ * One directory of a tier: its files, index, byte budget, eviction policy and descriptors. Long because the order in which
+ * these five change is the store's correctness, and is best read in one place:
+ *
+ * - A page enters the index only after its file has its final name; it leaves the index before its file is unlinked.
+ * - Bytes are reserved before the temporary file is made, and given back when the unlinked file is no longer held open.
+ * - Writers of one path take turns, and wait for a pending unlink of it.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { type Clock, formatBytes, type VersionId } from "@ringlight/core";
+import { directoryError, fittingLimit, takeDirectory } from "./directory.ts";
+import type { DirectoryLock } from "./directory-lock.ts";
+import { DiskHealth } from "./disk-health.ts";
+import { createEvictionPolicy, type EvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
+import { errnoOf, readStart } from "./file-io.ts";
+import { FileRemover } from "./file-remover.ts";
+import { type OpenFile, OpenFiles } from "./open-files.ts";
+import { accountedBytes, checkPageFile, formatPageName, pageFileBytes, TEMPORARY_PREFIX } from "./page-file.ts";
+import { LEAVING, PageTable, VERIFIED } from "./page-table.ts";
+import { recoverPages, subdirectories } from "./recovery.ts";
+import { SpaceBudget } from "./space-budget.ts";
+import type { VersionTable } from "./version-table.ts";
+
+/** Where the store says what an operator should know; never called on the read path. */
+export type StoreLog = (level: "info" | "warn", message: string) => void;
+
+/** What a volume is made of. */
+export interface VolumeOptions {
+  readonly tier: string;
+  readonly directory: string;
+  readonly limitBytes: number;
+  readonly policy: EvictionPolicyName;
+  /** Descriptors kept open while nobody reads. */
+  readonly openFileLimit: number;
+  readonly versions: VersionTable;
+  readonly clock: Clock;
+  readonly log: StoreLog;
+  readonly events: VolumeEvents;
+}
+
+/** What a volume tells the store. */
+export interface VolumeEvents {
+  /** A page must leave. True if the store copies it on first, and calls drop() afterwards; false to drop it now. */
+  onVictim(volume: Volume, slot: number): boolean;
+  /** A page left the index. */
+  onGone(version: VersionId, index: number, reason: DropReason): void;
+}
+
+/** Why a page leaves. */
+export type DropReason = "evicted" | "invalidated" | "corrupt";
+
+/** A page to write. Whoever sets `cancelled` sees to it that the page does not become visible. */
+export interface PageWrite {
+  readonly version: VersionId;
+  readonly index: number;
+  readonly lengthBytes: number;
+  cancelled: boolean;
+}
+
+/** What became of a write: stored, or why not. */
+export type WriteOutcome = "stored" | "cancelled" | "source_gone" | "disk_error";
+
+/** Most pages chosen by one run of eviction; the next run begins when one of them is gone. */
+const EVICTION_BATCH = 256;
+
+/** Numbers temporary files, over all volumes. */
+let temporaries = 0;
+
+/** See the head of the file. */
+export class Volume {
+  readonly tier: string;
+  readonly directory: string;
+  readonly budget: SpaceBudget;
+  readonly health: DiskHealth;
+  readonly table: PageTable;
+  evictedPages = 0;
+  evictedBytes = 0;
+  corruptPages = 0;
+
+  readonly #versions: VersionTable;
+  readonly #events: VolumeEvents;
+  readonly #log: StoreLog;
+  readonly #lock: DirectoryLock;
+  readonly #policy: EvictionPolicy;
+  readonly #files: OpenFiles;
+  readonly #remover = new FileRemover();
+  readonly #subdirectories: readonly string[];
+  /** Writes under way, by final path. */
+  readonly #writing = new Map<string, Promise<WriteOutcome>>();
+  /** Victims that the store copies on at this moment. */
+  #moving = 0;
+  #closed = false;
+
+  private constructor(
+    options: VolumeOptions,
+    lock: DirectoryLock,
+    table: PageTable,
+    policy: EvictionPolicy,
+    limitBytes: number,
+  ) {
+    this.tier = options.tier;
+    this.directory = options.directory;
+    this.budget = new SpaceBudget(limitBytes);
+    this.health = new DiskHealth(options.clock);
+    this.table = table;
+    this.#versions = options.versions;
+    this.#events = options.events;
+    this.#log = options.log;
+    this.#lock = lock;
+    this.#policy = policy;
+    this.#files = new OpenFiles(options.openFileLimit);
+    this.#subdirectories = subdirectories(options.directory);
+  }
+
+  /**
+   * Takes the directory, finds its pages by name and evicts down to the limit.
+   * @throws RL_CONFLICT, RL_NO_PERMISSION, RL_DISK_FULL or RL_BAD_CONFIG, naming the directory.
+   */
+  static async open(options: VolumeOptions): Promise<Volume> {
+    const { directory, versions, log } = options;
+    const lock = takeDirectory(directory);
+    try {
+      const table = new PageTable(versions);
+      const policy = createEvictionPolicy(options.policy);
+      let ownBytes = 0;
+      const counts = await recoverPages(subdirectories(directory), (page, subdirectory) => {
+        const ref = versions.acquire(page.version);
+        if (versions.hashOf(ref, page.index) >>> 24 !== subdirectory || table.find(ref, page.index) >= 0) {
+          versions.drop(ref);
+          return false;
+        }
+        const bytes = accountedBytes(page.lengthBytes);
+        const slot = table.insert(ref, page.index, page.lengthBytes, 0);
+        policy.onInsert(slot, table.hashOf(slot), bytes);
+        ownBytes += bytes;
+        return true;
+      });
+      const limitBytes = await fittingLimit(directory, options.limitBytes, ownBytes);
+      const volume = new Volume(options, lock, table, policy, limitBytes);
+      volume.budget.usedBytes = ownBytes;
+      await volume.#settle();
+      const found = `tier ${options.tier}: ${counts.pages} pages (${formatBytes(ownBytes)}) found in ${directory}`;
+      log("info", `${found}, limit ${formatBytes(limitBytes)}, ${counts.removed} unfinished files removed`);
+      if (limitBytes < options.limitBytes) {
+        const wanted = formatBytes(options.limitBytes);
+        log("warn", `tier ${options.tier}: ${directory} has room for ${formatBytes(limitBytes)}, not for ${wanted}`);
+      }
+      if (counts.foreign > 0) log("warn", `${counts.foreign} files in ${directory} are not pages and were left alone`);
+      return volume;
+    } catch (error) {
+      lock.release();
+      throw directoryError(directory, error);
+    }
+  }
+
+  /** True if a page of this length could ever be kept here. */
+  fits(lengthBytes: number): boolean {
+    return accountedBytes(lengthBytes) <= this.budget.limitBytes;
+  }
+
+  /** Reserves the bytes of a page if they are free, and evicts ahead of the next one. Whoever gets them calls write(). */
+  tryReserve(lengthBytes: number): boolean {
+    if (this.#closed) return false;
+    const granted = this.budget.tryReserve(accountedBytes(lengthBytes));
+    this.#evict();
+    return granted;
+  }
+
+  /** Reserves the bytes of a page as soon as eviction has freed them; false if it cannot. */
+  reserve(lengthBytes: number): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
+    const granted = this.budget.reserve(accountedBytes(lengthBytes));
+    this.#evict();
+    return granted;
+  }
+
+  /**
+   * Writes a page whose bytes are reserved; the reservation passes to the page, or is given back. `fill` makes the file at
+   * the temporary path that it is given. Never throws.
+   */
+  async write(page: PageWrite, verified: boolean, fill: (temporary: string) => Promise<void>): Promise<WriteOutcome> {
+    const hash = this.#hashOf(page);
+    const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
+    for (let other = this.#writing.get(path); other; other = this.#writing.get(path)) await other;
+    const write = this.#write(page, path, hash, verified, fill);
+    this.#writing.set(path, write);
+    const outcome = await write;
+    this.#writing.delete(path);
+    this.budget.reservations--;
+    this.#evict();
+    return outcome;
+  }
+
+  /** Opens the file of a page, without counting a use; the caller gives it back by `release`. Undefined, and the page dropped, if it cannot be opened. */
+  acquire(slot: number): OpenFile | undefined {
+    try {
+      return this.#files.acquire(slot, () => this.pathOf(slot));
+    } catch (error) {
+      if (errnoOf(error) === "EMFILE" || errnoOf(error) === "ENFILE") {
+        this.#log("warn", `no descriptor left for pages of ${this.directory}: raise the limit of open files`);
+      } else {
+        this.drop(slot, "corrupt");
+      }
+      return undefined;
+    }
+  }
+
+  /** Gives a file back that acquire() opened. */
+  release(file: OpenFile): void {
+    this.#files.release(file);
+  }
+
+  /** Counts a use of a page. */
+  hit(slot: number): void {
+    if (!this.table.has(slot, LEAVING)) this.#policy.onHit(slot);
+  }
+
+  /**
+   * Reads the whole file of a held page and checks it. One check at a time for each page: later callers share it. A page
+   * that fails is dropped.
+   */
+  verify(file: OpenFile): Promise<boolean> {
+    file.verification ??= this.#verify(file).finally(() => {
+      file.verification = undefined;
+    });
+    return file.verification;
+  }
+
+  /** Takes a page out of the index at once, and its file off the disk in the background. */
+  drop(slot: number, reason: DropReason): void {
+    const table = this.table;
+    const bytes = accountedBytes(table.lengthOf(slot));
+    if (table.has(slot, LEAVING)) {
+      this.#moving--;
+    } else {
+      this.#policy.onRemove(slot);
+      this.budget.leavingBytes += bytes;
+    }
+    const version = this.#versions.idOf(table.versionOf(slot));
+    const index = table.indexOf(slot);
+    const path = this.pathOf(slot);
+    table.remove(slot);
+    if (reason === "evicted") {
+      this.evictedPages++;
+      this.evictedBytes += bytes;
+    } else if (reason === "corrupt") {
+      this.corruptPages++;
+      this.#log("warn", `tier ${this.tier}: page ${index} of version ${version} was damaged and is dropped: ${path}`);
+    }
+    // Counted as leaving until unlinked, and as used until unlinked and closed: readers may hold the file for long.
+    let left = 2;
+    const done = (): void => {
+      if (--left === 0) this.#giveBack(bytes);
+    };
+    this.#files.retire(slot, done);
+    this.#remover.remove(path, (error) => {
+      this.budget.leavingBytes -= bytes;
+      if (error) this.#noteStuck(path, error);
+      else done();
+      this.#evict();
+    });
+    this.#events.onGone(version, index, reason);
+  }
+
+  /** Resolves when no write or unlink is under way. */
+  async idle(): Promise<void> {
+    while (this.#writing.size > 0 || this.#remover.pending > 0) {
+      await Promise.all(this.#writing.values());
+      await this.#remover.idle();
+    }
+  }
+
+  /** Refuses who waits for room, waits for what is under way, closes the files and gives the directory free. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.budget.refuseWaiters();
+    await this.idle();
+    this.#files.close();
+    this.#lock.release();
+  }
+
+  #insert(page: PageWrite, hash: number, flags: number): void {
+    const slot = this.table.insert(this.#versions.acquire(page.version), page.index, page.lengthBytes, flags);
+    this.#policy.onInsert(slot, hash, accountedBytes(page.lengthBytes));
+  }
+
+  async #write(
+    page: PageWrite,
+    path: string,
+    hash: number,
+    verified: boolean,
+    fill: (temporary: string) => Promise<void>,
+  ): Promise<WriteOutcome> {
+    const bytes = accountedBytes(page.lengthBytes);
+    if (page.cancelled || this.#holds(page)) {
+      this.#giveBack(bytes);
+      return page.cancelled ? "cancelled" : "stored";
+    }
+    const subdirectory = this.#subdirectories[hash >>> 24]!;
+    const temporary = join(subdirectory, `${TEMPORARY_PREFIX}${temporaries++}`);
+    try {
+      await this.#fill(subdirectory, temporary, fill);
+      await this.#remover.settled(path);
+      if (!page.cancelled) await fs.promises.rename(temporary, path);
+    } catch (error) {
+      this.#remove(temporary, bytes);
+      if (errnoOf(error) === "ENOENT" && fs.existsSync(subdirectory)) return "source_gone";
+      if (this.health.fail(error)) {
+        this.#log("warn", `tier ${this.tier}: ${this.directory} takes no pages now: ${this.health.error}`);
+      }
+      return "disk_error";
+    }
+    if (page.cancelled) {
+      // Whether the file had its final name already is not known here; there is one file, under one of the two.
+      await fs.promises.rm(temporary, { force: true }).catch(() => undefined);
+      this.#remove(path, bytes);
+      return "cancelled";
+    }
+    this.#insert(page, hash, verified ? VERIFIED : 0);
+    if (this.health.succeed()) this.#log("info", `tier ${this.tier}: ${this.directory} takes pages again`);
+    return "stored";
+  }
+
+  /** Fills the temporary file; once more if somebody removed the sub-directory. */
+  async #fill(subdirectory: string, temporary: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+    try {
+      await fill(temporary);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || fs.existsSync(subdirectory)) throw error;
+      await fs.promises.mkdir(subdirectory, { recursive: true, mode: 0o700 });
+      await fill(temporary);
+    }
+  }
+
+  #holds(page: PageWrite): boolean {
+    const ref = this.#versions.find(page.version);
+    return ref >= 0 && this.table.find(ref, page.index) >= 0;
+  }
+
+  async #verify(file: OpenFile): Promise<boolean> {
+    const table = this.table;
+    const { slot } = file;
+    const version = this.#versions.idOf(table.versionOf(slot));
+    const index = table.indexOf(slot);
+    const lengthBytes = table.lengthOf(slot);
+    let whole = false;
+    try {
+      whole = checkPageFile(await readStart(file.fd, pageFileBytes(lengthBytes) + 1), version, index, lengthBytes);
+    } catch {
+      // A page that cannot be read is as bad as a page that is wrong.
+    }
+    if (file.retired) return whole;
+    if (whole) table.set(slot, VERIFIED);
+    else this.drop(slot, "corrupt");
+    return whole;
+  }
+
+  /** Chooses pages to leave while there is less room than there should be. */
+  #evict(): void {
+    const excess = this.budget.excessBytes;
+    if (excess > 0 && !this.#closed) {
+      const victims: number[] = [];
+      this.#policy.victims(excess, EVICTION_BATCH, victims);
+      for (const slot of victims) {
+        const bytes = accountedBytes(this.table.lengthOf(slot));
+        this.budget.leavingBytes += bytes;
+        this.table.set(slot, LEAVING);
+        this.#moving++;
+        if (!this.#events.onVictim(this, slot)) this.drop(slot, "evicted");
+      }
+    }
+    const { budget } = this;
+    if (budget.hasWaiters && budget.reservations + this.#moving + this.#remover.pending === 0) budget.refuseWaiters();
+  }
+
+  /** Unlinks a file whose bytes are reserved, and gives them back. */
+  #remove(path: string, bytes: number): void {
+    this.budget.leavingBytes += bytes;
+    this.#remover.remove(path, (error) => {
+      this.budget.leavingBytes -= bytes;
+      if (error) this.#noteStuck(path, error);
+      else this.#giveBack(bytes);
+    });
+  }
+
+  /** A file that cannot be unlinked keeps its bytes: they are in use. */
+  #noteStuck(path: string, error: Error): void {
+    if (this.health.fail(error)) this.#log("warn", `tier ${this.tier}: ${path} cannot be removed: ${error.message}`);
+  }
+
+  #giveBack(bytes: number): void {
+    this.budget.free(bytes);
+    this.#evict();
+  }
+
+  /** Evicts until the limit holds; for the start, when the limit may have become smaller. */
+  async #settle(): Promise<void> {
+    this.#evict();
+    while (this.#remover.pending > 0) await this.#remover.idle();
+  }
+
+  #hashOf(page: PageWrite): number {
+    const ref = this.#versions.acquire(page.version);
+    const hash = this.#versions.hashOf(ref, page.index);
+    this.#versions.drop(ref);
+    return hash;
+  }
+
+  /** Path of a page's file. */
+  pathOf(slot: number): string {
+    const table = this.table;
+    const version = this.#versions.idOf(table.versionOf(slot));
+    return this.#pathOf(table.hashOf(slot), version, table.indexOf(slot), table.lengthOf(slot));
+  }
+
+  #pathOf(hash: number, version: VersionId, index: number, lengthBytes: number): string {
+    return join(this.#subdirectories[hash >>> 24]!, formatPageName(version, index, lengthBytes));
+  }
+}
