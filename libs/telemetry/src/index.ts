@@ -1,0 +1,25 @@
+export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel } from "./logger.ts";
+export { METRICS } from "./metric-names.ts";
+export {
+  Counter,
+  type CounterSeries,
+  type Exemplar,
+  Gauge,
+  Histogram,
+  type HistogramSeries,
+  type Labels,
+  type Metric,
+  type MetricDefinition,
+  MetricRegistry,
+  type Sample,
+} from "./metrics.ts";
+export { type ProcessMetrics, type ProcessReading, processMetrics } from "./process-metrics.ts";
+export {
+  acceptsOpenMetrics,
+  OPENMETRICS_CONTENT_TYPE,
+  PROMETHEUS_CONTENT_TYPE,
+  type PrometheusOptions,
+  renderPrometheus,
+} from "./prometheus.ts";
+export { newTraceContext, parseTraceparent, type TraceContext, type Traceparent } from "./trace-context.ts";
+export { type RecordedSpan, recordSpan, startTracing, type Tracing, type TracingOptions } from "./tracing.ts";
