@@ -1,0 +1,163 @@
+/** One request and its answer: identity, times and counts, and the ways to answer. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { errorDocument, type S3Error } from "./s3-error.ts";
+
+/** Headers of an answer, names as they are sent. */
+export type AnswerHeaders = Record<string, string | number>;
+
+/** A refused body up to this size is read to its end, so that the connection can go on being used. */
+const SMALL_BODY_BYTES = 1024 * 1024;
+/** A larger one is read for a while after the answer, for a client that is still sending would not see it otherwise. */
+const LINGER_BYTES = 64 * 1024 * 1024;
+const LINGER_MS = 10_000;
+/** A client that asked for "100 Continue" and got a final answer sends no body; one that sends it all the same is read this long. */
+const LINGER_EXPECT_MS = 1_000;
+
+/** What is told about an answered request. */
+export interface RequestDone {
+  /** Name of the S3 operation; "Unknown" if the request never got so far. */
+  readonly api: string;
+  /** The status that was sent; 499 when the client left before one was. */
+  readonly status: number;
+  /** Bytes of the body that were handed to the connection. */
+  readonly bytesOut: number;
+  /** Time to the first byte of the body (of the head, if there is no body), milliseconds. */
+  readonly firstByteMs: number;
+  readonly totalMs: number;
+  /** True when the answer did not reach its end: the client left, or the connection was cut. */
+  readonly aborted: boolean;
+  readonly bucket?: string;
+  readonly key?: string;
+}
+
+/** Owned by one request. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  readonly hostId: string;
+  readonly #abort = new AbortController();
+  readonly #nowMs: () => number;
+  readonly #startMs: number;
+  #firstByteMs: number | undefined;
+  api = "Unknown";
+  bucket: string | undefined;
+  key: string | undefined;
+  bytesOut = 0;
+
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    options: { requestId: string; hostId: string; nowMs: () => number; onDone?: (done: RequestDone) => void },
+  ) {
+    this.req = req;
+    this.res = res;
+    this.requestId = options.requestId;
+    this.hostId = options.hostId;
+    this.#nowMs = options.nowMs;
+    this.#startMs = options.nowMs();
+    // Writing to a client that left is no error of ours: "close" tells it.
+    res.on("error", () => undefined);
+    res.on("close", () => {
+      const aborted = !res.writableFinished;
+      if (aborted) this.#abort.abort(new Error("the client went away"));
+      options.onDone?.(this.#done(aborted));
+    });
+  }
+
+  /** Aborts when the client goes away or the connection is cut. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** To be called when the first byte goes out; later calls do nothing. */
+  markFirstByte(): void {
+    this.#firstByteMs ??= this.#nowMs() - this.#startMs;
+  }
+
+  #done(aborted: boolean): RequestDone {
+    const totalMs = this.#nowMs() - this.#startMs;
+    return {
+      api: this.api,
+      status: this.res.headersSent ? this.res.statusCode : 499,
+      bytesOut: this.bytesOut,
+      firstByteMs: this.#firstByteMs ?? totalMs,
+      totalMs,
+      aborted,
+      ...(this.bucket !== undefined && { bucket: this.bucket }),
+      ...(this.key !== undefined && { key: this.key }),
+    };
+  }
+
+  /** Adds the headers that every answer has. */
+  identify(headers: AnswerHeaders): AnswerHeaders {
+    headers["x-amz-request-id"] = this.requestId;
+    headers["x-amz-id-2"] = this.hostId;
+    headers.Server = "Ringlight";
+    return headers;
+  }
+
+  /** Answers with a whole body, and sees to the request's own body if it has one. Does nothing if the client has left. */
+  send(status: number, headers: AnswerHeaders, body: string | undefined): void {
+    const { req, res } = this;
+    if (res.destroyed || res.headersSent) return;
+    const bytes = body === undefined ? undefined : Buffer.from(body, "utf8");
+    this.identify(headers);
+    if (bytes !== undefined && req.method !== "HEAD") headers["Content-Length"] = bytes.length;
+    const unread = this.#unreadBody();
+    if (unread === "large") headers.Connection = "close";
+    this.markFirstByte();
+    res.writeHead(status, headers);
+    if (bytes !== undefined && req.method !== "HEAD") {
+      this.bytesOut += bytes.length;
+      res.write(bytes);
+    }
+    if (unread === "large") this.#linger();
+    else res.end();
+  }
+
+  /** Answers with a document. */
+  sendXml(status: number, document: string, headers: AnswerHeaders = {}): void {
+    headers["Content-Type"] = "application/xml";
+    this.send(status, headers, document);
+  }
+
+  /** Answers with an error, or cuts the connection if an answer has begun. */
+  sendError(error: S3Error, headers: AnswerHeaders = {}): void {
+    if (this.res.headersSent) {
+      this.res.destroy();
+      return;
+    }
+    if (error.ringlightCode !== undefined) headers["x-ringlight-error"] = error.ringlightCode;
+    const resource = (this.req.url ?? "/").split("?")[0] ?? "/";
+    this.sendXml(error.status, errorDocument(error, resource, this.requestId, this.hostId), headers);
+  }
+
+  #unreadBody(): "none" | "small" | "large" {
+    const { req } = this;
+    if (req.complete) return "none";
+    // The client that waits for "100 Continue" sends no body after a final answer, but might: the connection ends.
+    if (req.headers.expect !== undefined) return "large";
+    if (req.headers["transfer-encoding"] !== undefined) return "large";
+    const length = Number(req.headers["content-length"] ?? 0);
+    return length === 0 ? "none" : length <= SMALL_BODY_BYTES ? "small" : "large";
+  }
+
+  /** Reads on for a bounded while, then closes. */
+  #linger(): void {
+    const { req, res } = this;
+    let left = LINGER_BYTES;
+    const finish = () => {
+      clearTimeout(timer);
+      res.end();
+    };
+    const timer = setTimeout(finish, req.headers.expect === undefined ? LINGER_MS : LINGER_EXPECT_MS);
+    timer.unref();
+    req.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) finish();
+    });
+    req.once("end", finish);
+    req.once("close", finish);
+  }
+}

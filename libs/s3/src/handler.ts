@@ -1,0 +1,222 @@
+/** The S3 protocol as a request handler for node:http. */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Clock, newReadStatus, type ReadStatus, RinglightError, systemClock } from "@ringlight/core";
+import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
+import type { RequestContext, S3Backend } from "./backend.ts";
+import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
+import { type AnswerHeaders, Exchange, type RequestDone } from "./exchange.ts";
+import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, OWNER, parseListQuery } from "./listing.ts";
+import { findOperation, type Level, type Operation } from "./operations.ts";
+import { getObjectAttributes, readObject } from "./read-object.ts";
+import { S3Error, toS3Error } from "./s3-error.ts";
+import { parseTarget, type Target } from "./target.ts";
+import { element, parent, xmlDocument, xmlTime } from "./xml.ts";
+
+/** Options of the handler. */
+export interface S3HandlerOptions {
+  readonly backend: S3Backend;
+  /** Finds an access key's pair; undefined when there is none. */
+  readonly credentials: (accessKeyId: string) => Credentials | undefined;
+  /** True for buckets that may be read without a signature; default: none. */
+  readonly anonymous?: (bucket: string) => boolean;
+  /** The region that requests must be signed for, and that is reported; default: any is accepted, us-east-1 is reported. */
+  readonly region?: string;
+  readonly clock?: Clock;
+  /** Greatest difference between a request's time and now, milliseconds; default 15 min. */
+  readonly maxSkewMs?: number;
+  /** Host names below which a bucket may stand ("bkt.s3.example.com" for "s3.example.com"); default: path style alone. */
+  readonly hostSuffixes?: readonly string[];
+  readonly requestId?: () => string;
+  /** Sent as x-amz-id-2: which process answered. */
+  readonly hostId?: string;
+  /** A client that takes nothing for so long is cut off, milliseconds; default 60 s. */
+  readonly stallTimeoutMs?: number;
+  /** Told once of every request, when its answer is out or its client has gone. */
+  readonly onRequest?: (done: RequestDone) => void;
+  /** May add headers to a read's answer; called when the head goes out, with what is known of the read by then. */
+  readonly decorate?: (headers: AnswerHeaders, status: ReadStatus) => void;
+  /** Told of failures that are ours (status 5xx), with what the client is not told. */
+  readonly onError?: (error: unknown, requestId: string) => void;
+}
+
+/**
+ * Handles one request. Register it for "request" and for "checkContinue" of the server, so that a client that asks before it
+ * sends a body is answered at once.
+ */
+export type S3Handler = (req: IncomingMessage, res: ServerResponse) => void;
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/;
+const DEFAULT_STALL_TIMEOUT_MS = 60_000;
+
+function newRequestId(): string {
+  return randomBytes(8).toString("hex").toUpperCase();
+}
+
+/** One request on its way through the protocol. */
+interface Routed {
+  readonly exchange: Exchange;
+  readonly target: Target;
+  readonly operation: Operation;
+  readonly context: RequestContext;
+}
+
+/** Makes the handler. */
+export function createS3Handler(options: S3HandlerOptions): S3Handler {
+  const { backend, clock = systemClock, hostSuffixes = [], region } = options;
+  const reportedRegion = region ?? "us-east-1";
+  const suffixes = hostSuffixes.map((suffix) => suffix.toLowerCase());
+  const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
+  const nowMs = () => clock.monotonicMs();
+
+  /** The proved key, or undefined for an anonymous request that is let in. @throws S3Error */
+  function authorize(req: IncomingMessage, target: Target, access: Operation["access"]): string | undefined {
+    const received = {
+      method: req.method ?? "",
+      rawUrl: target.rawUrl,
+      headers: req.headers,
+      rawHeaders: req.rawHeaders,
+    };
+    if (signatureKind(received) === "none") {
+      if (access === "read" && target.bucket !== "" && options.anonymous?.(target.bucket)) return undefined;
+      throw new S3Error("AccessDenied", "Access Denied");
+    }
+    const result = verifyRequest(received, {
+      lookup: options.credentials,
+      now: clock.now(),
+      ...(options.maxSkewMs !== undefined && { maxSkewMs: options.maxSkewMs }),
+      ...(region !== undefined && { region }),
+    });
+    if (result.ok) return result.accessKeyId;
+    const wrongRegion = region !== undefined && result.message.includes("the region ");
+    throw new S3Error(result.s3Code, result.message, wrongRegion ? { Region: region } : {});
+  }
+
+  function route(exchange: Exchange): Routed {
+    const { req } = exchange;
+    const method = req.method ?? "";
+    const target = parseTarget(req.url ?? "/", req.headers.host, suffixes);
+    const level: Level = target.bucket === "" ? "service" : target.key === "" ? "bucket" : "object";
+    if (target.bucket !== "") exchange.bucket = target.bucket;
+    if (target.key !== "") exchange.key = target.key;
+    if (method === "OPTIONS") {
+      exchange.api = "OptionsObject";
+      throw new S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.");
+    }
+    const isCopy = req.headers["x-amz-copy-source"] !== undefined;
+    const operation = findOperation(method, level, target.query, isCopy);
+    if (typeof operation !== "string") exchange.api = operation.name;
+    const access = typeof operation === "string" ? "write" : operation.access;
+    const accessKeyId = authorize(req, target, access);
+    if (operation === "method-not-allowed") {
+      throw new S3Error("MethodNotAllowed", "The specified method is not allowed against this resource.", {
+        Method: method,
+      });
+    }
+    if (operation === "not-implemented") throw notImplemented(`the method ${method}`);
+    const traceparent = req.headers.traceparent;
+    const context: RequestContext = {
+      signal: exchange.signal,
+      status: newReadStatus(),
+      requestId: exchange.requestId,
+      ...(typeof traceparent === "string" && TRACEPARENT.test(traceparent) && { traceparent }),
+      ...(accessKeyId !== undefined && { accessKeyId }),
+    };
+    return { exchange, target, operation, context };
+  }
+
+  async function requireBucket(bucket: string): Promise<void> {
+    if (!(await backend.bucketExists(bucket))) {
+      throw new RinglightError("RL_NO_SUCH_MOUNT", `there is no mount "${bucket}"`);
+    }
+  }
+
+  async function listBuckets({ exchange, context }: Routed): Promise<void> {
+    const buckets = await backend.listBuckets(context);
+    const rows = buckets.map((bucket) =>
+      parent("Bucket", element("Name", bucket.name), element("CreationDate", xmlTime(bucket.createdMs))),
+    );
+    exchange.sendXml(200, xmlDocument("ListAllMyBucketsResult", OWNER, parent("Buckets", ...rows)));
+  }
+
+  async function list({ exchange, target, context }: Routed, version: ListQuery["version"]): Promise<void> {
+    const query = parseListQuery(version, target.query);
+    const request = listRequest(query);
+    await requireBucket(target.bucket);
+    const page = request ? await backend.list(target.bucket, request, context) : EMPTY_PAGE;
+    exchange.sendXml(200, listDocument(target.bucket, query, page), { "x-amz-bucket-region": reportedRegion });
+  }
+
+  async function answerSetting({ exchange, target, operation, context }: Routed): Promise<void> {
+    if (target.key === "") await requireBucket(target.bucket);
+    else if (operation.name !== "ListParts") await backend.head(target.bucket, target.key, context);
+    const document = settingDocument(operation.name);
+    if (document === undefined) throw notImplemented(operation.name);
+    exchange.sendXml(200, document);
+  }
+
+  async function serve(routed: Routed): Promise<void> {
+    const { exchange, target, operation, context } = routed;
+    if (operation.access === "write") {
+      throw new RinglightError(
+        "RL_READ_ONLY",
+        target.bucket === ""
+          ? `${operation.name} is refused: this endpoint only reads`
+          : `${operation.name} is refused: the mount "${target.bucket}" is read-only; write to the store directly`,
+      );
+    }
+    const object = { backend, target, context, decorate: options.decorate, stallTimeoutMs };
+    switch (operation.name) {
+      case "GetObject":
+      case "HeadObject":
+        return readObject(exchange, object);
+      case "GetObjectAttributes":
+        return getObjectAttributes(exchange, object);
+      case "ListObjects":
+        return list(routed, "v1");
+      case "ListObjectsV2":
+        return list(routed, "v2");
+      case "ListObjectVersions":
+        return list(routed, "versions");
+      case "ListBuckets":
+        return listBuckets(routed);
+      case "HeadBucket":
+        await requireBucket(target.bucket);
+        return exchange.send(200, { "x-amz-bucket-region": reportedRegion }, undefined);
+      case "GetBucketLocation":
+        await requireBucket(target.bucket);
+        return exchange.sendXml(200, locationDocument(reportedRegion));
+      case "ListMultipartUploads":
+        await requireBucket(target.bucket);
+        return exchange.sendXml(200, uploadsDocument(target.bucket, target.query));
+      default:
+        return answerSetting(routed);
+    }
+  }
+
+  function fail(exchange: Exchange, error: unknown): void {
+    const answer = toS3Error(error, exchange.bucket, exchange.key);
+    if (answer.status >= 500 && answer.status !== 501 && !exchange.signal.aborted) {
+      options.onError?.(error, exchange.requestId);
+    }
+    exchange.sendError(answer);
+  }
+
+  return (req, res) => {
+    const exchange = new Exchange(req, res, {
+      requestId: (options.requestId ?? newRequestId)(),
+      hostId: options.hostId ?? "ringlight",
+      nowMs,
+      ...(options.onRequest && { onDone: options.onRequest }),
+    });
+    const run = async () => serve(route(exchange));
+    run().catch((error: unknown) => fail(exchange, error));
+  };
+}
+
+function notImplemented(what: string): S3Error {
+  return new S3Error(
+    "NotImplemented",
+    `A header or parameter you provided implies functionality that is not implemented: ${what}.`,
+  );
+}

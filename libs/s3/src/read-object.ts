@@ -1,0 +1,161 @@
+/** GetObject, HeadObject and GetObjectAttributes. */
+import type { ObjectMeta } from "@ringlight/core";
+import { type ReadPlan, type RequestContext, resolvePlan, type S3Backend, type S3Read } from "./backend.ts";
+import { sendBody } from "./body.ts";
+import { conditionsFromHeaders } from "./conditions.ts";
+import type { AnswerHeaders, Exchange } from "./exchange.ts";
+import { httpDate, objectHeaders, overrideHeaders, validatorHeaders } from "./object-headers.ts";
+import { parseRange } from "./range.ts";
+import { S3Error } from "./s3-error.ts";
+import type { Target } from "./target.ts";
+import { element, xmlDocument } from "./xml.ts";
+
+/** A routed request for an object. */
+export interface ObjectRequest {
+  readonly backend: S3Backend;
+  readonly target: Target;
+  readonly context: RequestContext;
+  readonly decorate: ((headers: AnswerHeaders, status: RequestContext["status"]) => void) | undefined;
+  readonly stallTimeoutMs: number;
+}
+
+/** Versions are not kept: "null" names the one there is. */
+function checkVersionId(query: ReadonlyMap<string, string>): void {
+  const versionId = query.get("versionId");
+  if (versionId !== undefined && versionId !== "null") {
+    throw new S3Error("InvalidArgument", "Invalid version id specified", {
+      ArgumentName: "versionId",
+      ArgumentValue: versionId,
+    });
+  }
+}
+
+function checkEncryption(headers: Exchange["req"]["headers"]): void {
+  if (headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined) {
+    throw new S3Error("InvalidRequest", "The encryption parameters are not applicable to this object.");
+  }
+}
+
+/** The part that is asked for by number; the object is its own only part. */
+function partNumber(query: ReadonlyMap<string, string>, range: string | undefined): number | undefined {
+  const text = query.get("partNumber");
+  if (text === undefined) return undefined;
+  const part = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (part < 1 || part > 10_000) {
+    throw new S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", {
+      ArgumentName: "partNumber",
+      ArgumentValue: text,
+    });
+  }
+  if (range !== undefined) {
+    throw new S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
+  }
+  if (part > 1) throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
+  return part;
+}
+
+type Refused = Exclude<S3Read, { outcome: "ok" }>["outcome"];
+
+/** Answers 304, 412 or 416. */
+function sendRefused(exchange: Exchange, outcome: Refused, meta: ObjectMeta, plan: ReadPlan): void {
+  if (outcome === "not-modified") {
+    exchange.send(304, validatorHeaders(meta), undefined);
+    return;
+  }
+  if (outcome === "precondition-failed") {
+    const condition = plan.conditions.ifMatch === undefined ? "If-Unmodified-Since" : "If-Match";
+    const message = "At least one of the pre-conditions you specified did not hold";
+    exchange.sendError(new S3Error("PreconditionFailed", message, { Condition: condition }));
+    return;
+  }
+  const error = new S3Error("InvalidRange", "The requested range is not satisfiable", {
+    RangeRequested: String(exchange.req.headers.range ?? ""),
+    ActualObjectSize: meta.sizeBytes,
+  });
+  exchange.sendError(error, { "Content-Range": `bytes */${meta.sizeBytes}`, "Accept-Ranges": "bytes" });
+}
+
+function rangeHeaders(
+  headers: AnswerHeaders,
+  meta: ObjectMeta,
+  range: { start: number; end: number } | undefined,
+  partial: boolean,
+): number {
+  const lengthBytes = range === undefined ? 0 : range.end - range.start + 1;
+  headers["Content-Length"] = lengthBytes;
+  if (partial && range) headers["Content-Range"] = `bytes ${range.start}-${range.end}/${meta.sizeBytes}`;
+  return lengthBytes;
+}
+
+/** Serves GET and HEAD of an object. */
+export async function readObject(exchange: Exchange, request: ObjectRequest): Promise<void> {
+  const { backend, target, context } = request;
+  const { headers: received } = exchange.req;
+  checkVersionId(target.query);
+  checkEncryption(received);
+  const overrides = overrideHeaders(target.query, context.accessKeyId !== undefined);
+  const part = partNumber(target.query, received.range);
+  const range = part === undefined ? parseRange(received.range) : undefined;
+  const plan: ReadPlan = { conditions: conditionsFromHeaders(received), ...(range && { range }) };
+  const complete = (meta: ObjectMeta): AnswerHeaders => {
+    const headers = Object.assign(objectHeaders(meta), overrides);
+    request.decorate?.(headers, context.status);
+    return exchange.identify(headers);
+  };
+  if (exchange.req.method === "HEAD") {
+    const meta = await backend.head(target.bucket, target.key, context);
+    const resolved = resolvePlan(plan, meta);
+    if (resolved.outcome !== "ok") {
+      sendRefused(exchange, resolved.outcome, meta, plan);
+      return;
+    }
+    const partial = resolved.partial || (part !== undefined && meta.sizeBytes > 0);
+    const headers = complete(meta);
+    rangeHeaders(headers, meta, resolved.range, partial);
+    exchange.send(partial ? 206 : 200, headers, undefined);
+    return;
+  }
+  const read = await backend.read(target.bucket, target.key, plan, context);
+  if (read.outcome !== "ok") {
+    sendRefused(exchange, read.outcome, read.meta, plan);
+    return;
+  }
+  const partial = read.partial || (part !== undefined && read.meta.sizeBytes > 0);
+  const lengthBytes = read.range === undefined ? 0 : read.range.end - read.range.start + 1;
+  await sendBody(exchange, {
+    status: partial ? 206 : 200,
+    headers: () => {
+      const headers = complete(read.meta);
+      rangeHeaders(headers, read.meta, read.range, partial);
+      return headers;
+    },
+    lengthBytes,
+    body: read.body,
+    stallTimeoutMs: request.stallTimeoutMs,
+  });
+}
+
+const ATTRIBUTES = new Set(["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]);
+
+/** Serves GetObjectAttributes: what the metadata knows of what is asked for. */
+export async function getObjectAttributes(exchange: Exchange, request: ObjectRequest): Promise<void> {
+  const { backend, target, context } = request;
+  checkVersionId(target.query);
+  const asked = String(exchange.req.headers["x-amz-object-attributes"] ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  if (asked.length === 0 || asked.some((name) => !ATTRIBUTES.has(name))) {
+    throw new S3Error("InvalidArgument", "Invalid attribute name specified.", {
+      ArgumentName: "x-amz-object-attributes",
+      ArgumentValue: asked.join(","),
+    });
+  }
+  const meta = await backend.head(target.bucket, target.key, context);
+  const rows: string[] = [];
+  if (asked.includes("ETag")) rows.push(element("ETag", meta.etag.replaceAll('"', "")));
+  if (asked.includes("StorageClass")) rows.push(element("StorageClass", meta.storageClass ?? "STANDARD"));
+  if (asked.includes("ObjectSize")) rows.push(element("ObjectSize", meta.sizeBytes));
+  const document = xmlDocument("GetObjectAttributesResponse", ...rows);
+  exchange.sendXml(200, document, { "Last-Modified": httpDate(meta.modifiedMs) });
+}

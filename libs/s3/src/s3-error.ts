@@ -1,0 +1,95 @@
+/** Errors of the S3 protocol: codes, statuses, and what becomes of a RinglightError. */
+import { toRinglightError } from "@ringlight/core";
+import { element, plainXmlDocument } from "./xml.ts";
+
+/** HTTP status of every error code that this package answers with by itself. */
+const STATUSES = {
+  AccessDenied: 403,
+  AccessForbidden: 403,
+  AuthorizationHeaderMalformed: 400,
+  AuthorizationQueryParametersError: 400,
+  InvalidAccessKeyId: 403,
+  InvalidArgument: 400,
+  InvalidBucketName: 400,
+  InvalidPartNumber: 416,
+  InvalidRange: 416,
+  InvalidRequest: 400,
+  InvalidToken: 400,
+  InvalidURI: 400,
+  KeyTooLongError: 400,
+  MethodNotAllowed: 405,
+  NoSuchBucket: 404,
+  NoSuchBucketPolicy: 404,
+  NoSuchCORSConfiguration: 404,
+  NoSuchLifecycleConfiguration: 404,
+  NoSuchPublicAccessBlockConfiguration: 404,
+  NoSuchTagSet: 404,
+  NoSuchUpload: 404,
+  NoSuchWebsiteConfiguration: 404,
+  NotImplemented: 501,
+  ObjectLockConfigurationNotFoundError: 404,
+  OwnershipControlsNotFoundError: 404,
+  PreconditionFailed: 412,
+  ReplicationConfigurationNotFoundError: 404,
+  RequestTimeTooSkewed: 403,
+  ServerSideEncryptionConfigurationNotFoundError: 404,
+  SignatureDoesNotMatch: 403,
+} as const;
+
+/** An error code that this package answers with by itself. */
+export type S3ErrorCode = keyof typeof STATUSES;
+
+/** An answer of the protocol that is an error: refused by this package before or after the backend was asked. */
+export class S3Error extends Error {
+  readonly s3Code: string;
+  readonly status: number;
+  /** Further elements of the error document, by name. */
+  readonly details: Readonly<Record<string, string | number>>;
+  /** Code of the Ringlight error behind it, if one is. */
+  readonly ringlightCode: string | undefined;
+
+  constructor(
+    s3Code: S3ErrorCode | { code: string; status: number; ringlightCode: string },
+    message: string,
+    details: Readonly<Record<string, string | number>> = {},
+  ) {
+    super(message);
+    this.name = "S3Error";
+    this.details = details;
+    this.s3Code = typeof s3Code === "string" ? s3Code : s3Code.code;
+    this.status = typeof s3Code === "string" ? STATUSES[s3Code] : s3Code.status;
+    this.ringlightCode = typeof s3Code === "string" ? undefined : s3Code.ringlightCode;
+  }
+}
+
+/** Turns whatever was thrown into an answer: bucket and key are named where S3 names them. */
+export function toS3Error(error: unknown, bucket: string | undefined, key: string | undefined): S3Error {
+  if (error instanceof S3Error) return error;
+  const known = toRinglightError(error);
+  const how = { code: known.info.s3, status: known.info.http, ringlightCode: known.code };
+  if (known.code === "RL_NOT_FOUND") {
+    return new S3Error(how, "The specified key does not exist.", { Key: key ?? "" });
+  }
+  if (known.code === "RL_NO_SUCH_MOUNT") {
+    return new S3Error(how, "The specified bucket does not exist", { BucketName: bucket ?? "" });
+  }
+  // A defect's text may carry what no client should see; the log has it, found by the request id.
+  if (known.code === "RL_INTERNAL") {
+    return new S3Error(how, "We encountered an internal error. Please try again.");
+  }
+  return new S3Error(how, known.message);
+}
+
+/** The error document. */
+export function errorDocument(error: S3Error, resource: string, requestId: string, hostId: string): string {
+  const details = Object.entries(error.details).map(([name, value]) => element(name, value));
+  return plainXmlDocument(
+    "Error",
+    element("Code", error.s3Code),
+    element("Message", error.message),
+    ...details,
+    element("Resource", resource),
+    element("RequestId", requestId),
+    element("HostId", hostId),
+  );
+}
