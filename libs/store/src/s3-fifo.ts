@@ -8,6 +8,8 @@ const SMALL_SHARE = 0.1;
 /** Hits that a page of the small queue needs to move to the main queue. */
 const PROMOTE_HITS = 2;
 const MAX_HITS = 3;
+/** Length of the ghost as a share of the pages held: as many as the main queue holds when the cache is full. */
+const GHOST_SHARE = 0.9;
 
 /**
  * S3-FIFO (Yang et al., SOSP 2023), weighted by bytes. New pages enter a small queue; what is not hit twice there leaves
@@ -40,7 +42,7 @@ export class S3FifoPolicy implements EvictionPolicy {
     this.#links.bytes[slot] = bytes;
     this.#hits[slot] = 0;
     this.#hash[slot] = hash;
-    const known = this.#ghost.take(hash, this.#main.size + 1);
+    const known = this.#ghost.take(hash, this.size * GHOST_SHARE);
     this.#inMain[slot] = known ? 1 : 0;
     (known ? this.#main : this.#small).pushHead(slot);
   }
@@ -93,7 +95,7 @@ export class S3FifoPolicy implements EvictionPolicy {
 
 /**
  * Hashes of pages that left the small queue, the last so many of them: a table of four ways a set with the time of each
- * entry, counted in additions. An entry is valid for as many additions as the main queue has pages.
+ * entry, counted in additions. An entry is valid for so many additions as the caller says.
  */
 class Ghost {
   #hashes = new Uint32Array(256);
