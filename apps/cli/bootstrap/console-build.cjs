@@ -64,7 +64,7 @@ async function build(root, runtime, print) {
     throw failure(`turbo cannot run: ${error.message}`, "Run: rm -rf node_modules && npm ci");
   });
   const seconds = stop();
-  if (code > 128) throw failure("The build was interrupted.", "Run the command again.");
+  if ([129, 130, 143].includes(code)) throw failure("The build was interrupted.", "Run the command again.");
   if (code !== 0) {
     throw failure(`The console's build failed (its words are above).`, "To repeat it alone: npx turbo run build");
   }

@@ -11,6 +11,8 @@ const STAMP = "node_modules/.ringlight-lock";
 
 /** npm's own settings as a script sees them; these would change what a nested `npm ci` installs or compiles against. */
 const CONFUSING = [
+  "call",
+  "package",
   "nodedir",
   "prefix",
   "local_prefix",
@@ -108,7 +110,7 @@ async function install(root) {
   if (major < 9) throw failure(`npm ${major} is too old.`, "Install npm 9 or newer: npm install -g npm@11");
   // npm 9 leaves packages of other platforms' alternatives half installed; a current npm does not.
   const oldNpm = major < 10;
-  const exec = oldNpm ? [...npm, "exec", "--yes", "--package=npm@11", "--", "npm"] : npm;
+  const exec = oldNpm ? [...npm, "exec", "--yes", "--", "npm@11"] : npm;
   const shown = oldNpm ? "npx --yes npm@11 ci" : "npm ci";
   say(`Installing packages and Node 24 from npm (${shown}): about 1 GB on disk, usually 1 to 2 minutes.`);
   const stop = stopwatch("installing");
@@ -123,7 +125,7 @@ async function install(root) {
   ];
   const code = await run(exec[0], args, { cwd: root, env: cleanEnvironment(), stdio: ["ignore", 2, 2] });
   const seconds = stop();
-  if (code > 128) throw failure("The installation was interrupted.", "Run the command again.");
+  if ([129, 130, 143].includes(code)) throw failure("The installation was interrupted.", "Run the command again.");
   if (code !== 0) {
     throw failure(
       `Installing packages failed (${shown} ended with code ${code}, its words are above).`,

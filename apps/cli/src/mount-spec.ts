@@ -1,0 +1,122 @@
+/** Mounts as they are written on the command line: /name=s3://bucket/prefix,endpoint=http://...,read-only */
+import {
+  type CredentialsRef,
+  checkMountName,
+  DEFAULT_FRESHNESS,
+  type Freshness,
+  type MountRecord,
+  parseDuration,
+  RinglightError,
+} from "@ringlight/core";
+
+const UFS_OPTIONS = ["endpoint", "region", "addressing"] as const;
+const URI = /^(s3:\/\/[^/]+(\/.*)?|file:\/\/\/.*)$/;
+
+/** What a mount's options are, for help texts. */
+export const MOUNT_OPTIONS_HELP =
+  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, read-only";
+
+function bad(message: string): RinglightError {
+  return new RinglightError("RL_BAD_REQUEST", message);
+}
+
+/** Parses "ttl:60s", "immutable" or "strict". @throws RL_BAD_REQUEST */
+export function parseFreshness(text: string): Freshness {
+  if (text === "immutable" || text === "strict") return { kind: text };
+  const ttl = /^ttl[:=](.+)$/.exec(text)?.[1];
+  if (ttl) return { kind: "ttl", ttlMs: parseDuration(ttl) };
+  throw bad(`freshness "${text}" is none of immutable, strict and ttl:60s`);
+}
+
+/** Freshness as it is written. */
+export function formatFreshness(freshness: Freshness): string {
+  return freshness.kind === "ttl" ? `ttl:${freshness.ttlMs / 1000}s` : freshness.kind;
+}
+
+/** Parses a reference to credentials; never credentials themselves. @throws RL_BAD_REQUEST */
+export function parseCredentials(text: string): CredentialsRef {
+  if (text === "default" || text === "anonymous") return { kind: text };
+  const match = /^(env|profile|file):(.+)$/.exec(text);
+  if (match?.[1] === "env") return { kind: "env", prefix: match[2]! };
+  if (match?.[1] === "profile") return { kind: "profile", name: match[2]! };
+  if (match?.[1] === "file") return { kind: "file", path: match[2]! };
+  // The text may hold a secret, so it is not repeated.
+  throw bad("credentials are given by reference: env:PREFIX, profile:NAME, file:PATH, anonymous or default");
+}
+
+/** A reference to credentials as it is written. */
+export function formatCredentials(credentials: CredentialsRef): string {
+  switch (credentials.kind) {
+    case "env":
+      return `env:${credentials.prefix}`;
+    case "profile":
+      return `profile:${credentials.name}`;
+    case "file":
+      return `file:${credentials.path}`;
+    default:
+      return credentials.kind;
+  }
+}
+
+/** Options of a mount after its URI. */
+export interface MountOptions {
+  readonly readOnly: boolean;
+  readonly freshness: Freshness;
+  readonly credentials: CredentialsRef;
+  readonly replicas: number;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** Parses "endpoint=http://host:1", "read-only", ... @throws RL_BAD_REQUEST naming the option */
+export function parseMountOptions(texts: readonly string[]): MountOptions {
+  let readOnly = false;
+  let freshness = DEFAULT_FRESHNESS;
+  let credentials: CredentialsRef = { kind: "default" };
+  let replicas = 1;
+  const options: Record<string, string> = {};
+  for (const text of texts) {
+    const equals = text.indexOf("=");
+    const name = equals === -1 ? text : text.slice(0, equals);
+    const value = equals === -1 ? "" : text.slice(equals + 1);
+    if (name === "read-only" && (value === "" || value === "true")) readOnly = true;
+    else if (value === "") throw bad(`mount option "${name}" has no value; there are ${MOUNT_OPTIONS_HELP}`);
+    else if (name === "freshness") freshness = parseFreshness(value);
+    else if (name === "credentials") credentials = parseCredentials(value);
+    else if (name === "replicas") replicas = parseReplicas(value);
+    else if (UFS_OPTIONS.some((known) => known === name)) options[name] = value;
+    else throw bad(`"${name}" is no mount option; there are ${MOUNT_OPTIONS_HELP}`);
+  }
+  return { readOnly, freshness, credentials, replicas, options };
+}
+
+function parseReplicas(text: string): number {
+  const replicas = Number(text);
+  if (Number.isInteger(replicas) && replicas >= 1 && replicas <= 10) return replicas;
+  throw bad(`replicas=${text} is not a whole number from 1 to 10`);
+}
+
+/** Checks a mount's URI. @throws RL_BAD_REQUEST */
+export function checkUri(uri: string): string {
+  if (URI.test(uri)) return uri;
+  throw bad(`"${uri}" is not a store; write s3://bucket/prefix or file:///directory`);
+}
+
+/** Parses "/name" or "name". @throws RL_BAD_REQUEST */
+export function parseMountName(text: string): string {
+  return checkMountName(text.replace(/^\//, "").replace(/\/$/, ""));
+}
+
+/** Parses a whole mount: /name=URI[,option...]. A comma within a URI or value is written as %2C. @throws RL_BAD_REQUEST */
+export function parseMountSpec(spec: string, nowMs: number): MountRecord {
+  const equals = spec.indexOf("=");
+  if (equals === -1) throw bad(`"${spec}" is not a mount; write /name=s3://bucket/prefix or /name=file:///directory`);
+  const [uri = "", ...options] = spec.slice(equals + 1).split(",");
+  const name = parseMountName(spec.slice(0, equals));
+  const decoded = options.map((option) => option.replaceAll(/%2C/gi, ","));
+  return {
+    name,
+    uri: checkUri(uri.replaceAll(/%2C/gi, ",")),
+    ...parseMountOptions(decoded),
+    createdMs: nowMs,
+  };
+}

@@ -1,0 +1,106 @@
+/** What `ringlight up` is asked for, checked. */
+import path from "node:path";
+import { defaultDataDir } from "@ringlight/config";
+import { type MountRecord, parseBytes, parseDuration, RinglightError } from "@ringlight/core";
+import { parseMountSpec } from "../mount-spec.ts";
+import { type PortPlan, planPorts } from "./ports.ts";
+
+/** Options as the command line gives them: text. */
+export interface RawUpOptions {
+  readonly mount?: readonly string[];
+  readonly workers?: string;
+  readonly mem?: string;
+  readonly ssd?: string;
+  readonly data?: string;
+  readonly consolePort?: string;
+  readonly s3Port?: string;
+  readonly portOffset?: string;
+  readonly demoTraffic?: boolean;
+  readonly console?: boolean;
+  readonly restart?: boolean;
+  readonly restartAfter?: string;
+  readonly registry?: string;
+  readonly cluster?: string;
+  readonly absence?: string;
+  readonly leaseTtl?: string;
+  readonly json?: boolean;
+}
+
+/** Options of one run. */
+export interface UpOptions {
+  readonly mounts: readonly MountRecord[];
+  readonly workers: number;
+  /** Per worker; undefined takes the default, less where the machine has less. */
+  readonly memBytes: number | undefined;
+  readonly ssdBytes: number | undefined;
+  readonly dataDir: string;
+  readonly ports: PortPlan;
+  readonly demoTraffic: boolean;
+  readonly console: boolean;
+  /** Undefined leaves dead processes dead. */
+  readonly restartAfterMs: number | undefined;
+  /** host:port list of a registry elsewhere; undefined starts the embedded one. */
+  readonly registry: string | undefined;
+  readonly cluster: string;
+  readonly absence: string;
+  readonly leaseTtl: string;
+  readonly json: boolean;
+}
+
+const MAX_WORKERS = 26;
+/** A worker that died is seen as down when its lease ends; it is started again well after that. */
+const RESTART_LEASES = 3;
+
+function whole(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new RinglightError("RL_BAD_REQUEST", `${option} ${text} is not a whole number from ${min} to ${max}`);
+}
+
+function portOption(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : whole(option, text, 1, 65_535);
+}
+
+function parseMounts(specs: readonly string[], nowMs: number): MountRecord[] {
+  const mounts = specs.map((spec) => parseMountSpec(spec, nowMs));
+  const names = new Set<string>();
+  for (const { name } of mounts) {
+    if (names.has(name)) throw new RinglightError("RL_BAD_REQUEST", `--mount names /${name} twice`);
+    names.add(name);
+  }
+  return mounts;
+}
+
+/** Checks the options. @throws RL_BAD_REQUEST naming the option */
+export function parseUpOptions(raw: RawUpOptions): UpOptions {
+  const workers = whole("--workers", raw.workers ?? "3", 1, MAX_WORKERS);
+  const leaseTtl = raw.leaseTtl ?? "5s";
+  const absence = raw.absence ?? "2m";
+  const leaseTtlMs = parseDuration(leaseTtl);
+  parseDuration(absence);
+  const restartAfterMs = raw.restartAfter === undefined ? leaseTtlMs * RESTART_LEASES : parseDuration(raw.restartAfter);
+  const withConsole = raw.console !== false;
+  return {
+    mounts: parseMounts(raw.mount ?? [], Date.now()),
+    workers,
+    memBytes: raw.mem === undefined ? undefined : parseBytes(raw.mem),
+    ssdBytes: raw.ssd === undefined ? undefined : parseBytes(raw.ssd),
+    dataDir: raw.data === undefined ? defaultDataDir() : path.resolve(raw.data),
+    ports: planPorts({
+      workers,
+      offset: whole("--port-offset", raw.portOffset ?? "0", 0, 30_000),
+      consolePort: portOption("--console-port", raw.consolePort),
+      s3Port: portOption("--s3-port", raw.s3Port),
+      ownRegistry: raw.registry === undefined,
+      console: withConsole,
+    }),
+    demoTraffic: raw.demoTraffic !== false,
+    console: withConsole,
+    restartAfterMs: raw.restart === false ? undefined : restartAfterMs,
+    registry: raw.registry,
+    cluster: raw.cluster ?? "default",
+    absence,
+    leaseTtl,
+    json: raw.json === true,
+  };
+}
