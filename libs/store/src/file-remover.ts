@@ -54,7 +54,8 @@ export class FileRemover {
       this.#running--;
       const next = this.#queue.shift();
       if (next) this.#run(next);
-      removal.done(error && error.code !== "ENOENT" ? error : undefined);
+      // A read-only or vanished directory refuses even what is not there.
+      removal.done(error && error.code !== "ENOENT" && fs.existsSync(removal.path) ? error : undefined);
     });
   }
 }

@@ -32,10 +32,22 @@ export class OpenFiles {
   readonly #files = new Map<number, OpenFile>();
   /** Files that nobody holds, least recently used first. */
   readonly #idle = new Map<number, OpenFile>();
+  /** Unlinked files that are being closed. */
+  readonly #closings = new Set<Promise<void>>();
   #closed = false;
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  /** Number of unlinked files whose bytes come free in a moment. */
+  get closing(): number {
+    return this.#closings.size;
+  }
+
+  /** Resolves when the unlinked files that are being closed now are closed. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#closings);
   }
 
   /** Opens the page's file or finds it open; the caller releases it. @throws the system's error. */
@@ -54,7 +66,7 @@ export class OpenFiles {
   release(file: OpenFile): void {
     if (--file.holders > 0) return;
     if (file.onLastRelease) {
-      closeLater(file.fd, file.onLastRelease);
+      this.#closeLater(file.fd, file.onLastRelease);
       return;
     }
     this.#idle.set(file.slot, file);
@@ -72,7 +84,7 @@ export class OpenFiles {
     this.#files.delete(slot);
     this.#idle.delete(slot);
     file.onLastRelease = done;
-    if (file.holders === 0) closeLater(file.fd, done);
+    if (file.holders === 0) this.#closeLater(file.fd, done);
   }
 
   /** Closes what nobody holds, now; what is held is closed when it is released. */
@@ -100,9 +112,15 @@ export class OpenFiles {
       fs.closeSync(file.fd);
     }
   }
-}
 
-/** Closing the last descriptor of an unlinked file frees its blocks, which takes time: never on the event loop. */
-function closeLater(fd: number, done: () => void): void {
-  fs.close(fd, () => done());
+  /** Closing the last descriptor of an unlinked file frees its blocks, which takes time: never on the event loop. */
+  #closeLater(fd: number, done: () => void): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closings.add(promise);
+    fs.close(fd, () => {
+      this.#closings.delete(promise);
+      resolve();
+      done();
+    });
+  }
 }

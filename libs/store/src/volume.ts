@@ -265,9 +265,10 @@ export class Volume {
 
   /** Resolves when no write or unlink is under way. */
   async idle(): Promise<void> {
-    while (this.#writing.size > 0 || this.#remover.pending > 0) {
+    while (this.#writing.size + this.#remover.pending + this.#files.closing > 0) {
       await Promise.all(this.#writing.values());
       await this.#remover.idle();
+      await this.#files.idle();
     }
   }
 
@@ -372,7 +373,8 @@ export class Volume {
       }
     }
     const { budget } = this;
-    if (budget.hasWaiters && budget.reservations + this.#moving + this.#remover.pending === 0) budget.refuseWaiters();
+    const coming = budget.reservations + this.#moving + this.#remover.pending + this.#files.closing;
+    if (budget.hasWaiters && coming === 0) budget.refuseWaiters();
   }
 
   /** Unlinks a file whose bytes are reserved, and gives them back. */

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PageRef } from "@ringlight/core";
+import { contractPage, readPage } from "./contract.ts";
+import { openPageStore } from "./open-page-store.ts";
+import { bytesOnDisk, diskDirectory, memoryDirectory, pageFiles } from "./scratch.ts";
+import { versionId } from "./version-id.ts";
+
+const PAGE_BYTES = 40_000;
+const FILE_BYTES = 40_960;
+const version = versionId("tiers", "k", "1");
+const page = (index: number) => contractPage(version, index, PAGE_BYTES);
+
+function twoTiers(memPages: number, ssdPages: number) {
+  const mem = memoryDirectory();
+  const ssd = diskDirectory();
+  return {
+    mem,
+    ssd,
+    options: {
+      tiers: [
+        { name: "mem", directories: [mem], limitBytes: memPages * FILE_BYTES },
+        { name: "ssd", directories: [ssd], limitBytes: ssdPages * FILE_BYTES },
+      ],
+      verifySampleRate: 0,
+    },
+  };
+}
+
+test("new pages go to mem, and what mem evicts is found on ssd", async () => {
+  const store = await openPageStore(twoTiers(8, 100).options);
+  for (let index = 0; index < 60; index++) {
+    const put = await store.put(version, index, page(index));
+    assert.ok(put.stored);
+    if (index < 7) assert.equal(put.tier, "mem");
+  }
+  await store.idle();
+  assert.deepEqual(store.cachedRuns(version), [{ first: 0, last: 59 }], "nothing is lost while ssd has room");
+  const [mem, ssd] = store.stats();
+  assert.ok(mem!.pages > 0 && ssd!.pages > 0);
+  assert.ok(mem!.demotedPages > 0);
+  assert.equal(mem!.droppedDemotions, 0);
+  for (let index = 0; index < 60; index++) assert.ok((await readPage(store, version, index))?.equals(page(index)));
+  await store.close();
+});
+
+test("a page that is read twice on ssd is copied to mem, and leaves mem again without a second write to ssd", async () => {
+  const store = await openPageStore(twoTiers(8, 100).options);
+  for (let index = 0; index < 30; index++) await store.put(version, index, page(index));
+  await store.idle();
+  const cold = Array.from({ length: 30 }, (_, index) => index).find((index) => store.peek(version, index) === "ssd");
+  assert.ok(cold !== undefined);
+  await readPage(store, version, cold);
+  await store.idle();
+  assert.equal(store.peek(version, cold), "ssd", "one hit is not enough");
+  await readPage(store, version, cold);
+  await store.idle();
+  assert.equal(store.peek(version, cold), "mem");
+  assert.ok((await readPage(store, version, cold))?.equals(page(cold)));
+  assert.equal(store.stats()[1]?.promotedPages, 1);
+  const ssdPages = store.stats()[1]!.pages;
+  const other = versionId("tiers", "other", "1");
+  for (let index = 0; store.peek(version, cold) === "mem"; index++) {
+    assert.ok(index < 200, "the page leaves mem in the end");
+    await store.put(other, index, contractPage(other, index, PAGE_BYTES));
+    await store.idle();
+  }
+  assert.equal(store.peek(version, cold), "ssd");
+  assert.ok(store.stats()[1]!.pages >= ssdPages);
+  assert.ok((await readPage(store, version, cold))?.equals(page(cold)));
+  await store.close();
+});
+
+test("pages held by slow readers keep their bytes while everything around them is evicted, and count until released", async () => {
+  const { options, mem, ssd } = twoTiers(8, 40);
+  const store = await openPageStore({ ...options, openFileLimit: 2 });
+  const held: { ref: PageRef; index: number }[] = [];
+  for (let index = 0; index < 400; index++) {
+    assert.ok((await store.put(version, index, page(index))).stored);
+    if (index % 40 === 0) {
+      const ref = await store.open(version, index);
+      assert.ok(ref);
+      held.push({ ref, index });
+    }
+    for (const tier of store.stats()) assert.ok(tier.usedBytes <= tier.limitBytes);
+  }
+  await store.idle();
+  const onDisk = bytesOnDisk(mem) + bytesOnDisk(ssd);
+  const used = () => store.stats().reduce((sum, tier) => sum + tier.usedBytes, 0);
+  assert.ok(used() > onDisk, "unlinked pages that are held are still accounted");
+  assert.ok(held.some(({ index }) => store.missReason(version, index) === "evicted"));
+  for (const { ref, index } of held) {
+    for (let at = 0; at < PAGE_BYTES; at += 1000) {
+      assert.ok(ref.read(at, 1000).equals(page(index).subarray(at, at + 1000)));
+    }
+    ref.release();
+  }
+  await store.idle();
+  assert.equal(used(), onDisk);
+  await store.close();
+});
+
+test("readers that hold all bytes make puts fail at once, not wait for ever", async () => {
+  const directory = diskDirectory();
+  const store = await openPageStore({
+    tiers: [{ name: "ssd", directories: [directory], limitBytes: 8 * FILE_BYTES }],
+    verifySampleRate: 0,
+  });
+  const refs: PageRef[] = [];
+  for (let index = 0; ; index++) {
+    assert.ok(index < 100);
+    if (!(await store.put(version, index, page(index))).stored) {
+      assert.equal(store.missReason(version, index), "admission_refused");
+      break;
+    }
+    const ref = await store.open(version, index);
+    assert.ok(ref);
+    refs.push(ref);
+  }
+  assert.equal(refs.length, 8);
+  for (const [index, ref] of refs.entries()) {
+    assert.ok(ref.read(0, PAGE_BYTES).equals(page(index)));
+    ref.release();
+  }
+  await store.idle();
+  assert.ok((await store.put(version, 200, page(200))).stored);
+  await store.close();
+});
+
+test("many puts and reads at once, more than there is room for, all end, with the right bytes", async () => {
+  const store = await openPageStore({ ...twoTiers(8, 24).options, verifySampleRate: 0.3 });
+  let stored = 0;
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, at) => {
+      const index = at % 150;
+      if ((await store.put(version, index, page(index))).stored) stored++;
+      const found = await readPage(store, version, index);
+      if (found) assert.ok(found.equals(page(index)));
+    }),
+  );
+  assert.ok(stored > 150, `${stored} of 300 puts were stored`);
+  await store.idle();
+  for (const tier of store.stats()) assert.ok(tier.usedBytes <= tier.limitBytes && tier.corruptPages === 0);
+  await store.close();
+});
+
+test("several directories of a tier share its pages, and pages are found when a directory is added or the order changes", async () => {
+  const first = diskDirectory();
+  const second = diskDirectory();
+  const open = (directories: string[]) =>
+    openPageStore({ tiers: [{ name: "ssd", directories, limitBytes: 400 * FILE_BYTES }] });
+  let store = await open([first, second]);
+  for (let index = 0; index < 60; index++) await store.put(version, index, page(index));
+  await store.close();
+  for (const directory of [first, second]) assert.ok(pageFiles(directory).length > 10);
+  store = await open([diskDirectory(), second, first]);
+  assert.deepEqual(store.cachedRuns(version), [{ first: 0, last: 59 }]);
+  assert.deepEqual(await store.put(version, 5, page(5)), { stored: true, tier: "ssd" });
+  assert.equal(store.stats()[0]?.pages, 60);
+  assert.equal(store.invalidate(version), 60);
+  await store.close();
+});
+
+test("a smaller limit at the next start is enforced before the store opens", async () => {
+  const directory = diskDirectory();
+  const open = (pages: number) =>
+    openPageStore({ tiers: [{ name: "ssd", directories: [directory], limitBytes: pages * FILE_BYTES }] });
+  let store = await open(100);
+  for (let index = 0; index < 80; index++) await store.put(version, index, page(index));
+  await store.close();
+  store = await open(20);
+  assert.ok(bytesOnDisk(directory) <= 20 * FILE_BYTES);
+  assert.ok(store.stats()[0]!.usedBytes <= 20 * FILE_BYTES);
+  assert.ok(store.stats()[0]!.pages > 10);
+  await store.close();
+});
