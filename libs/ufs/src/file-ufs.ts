@@ -1,0 +1,192 @@
+/** The UFS of file:// mounts: a directory of this machine, which may itself be a network file system. */
+import type { FileHandle } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import {
+  type ByteRange,
+  type ListPage,
+  type ListRequest,
+  type ObjectMeta,
+  RinglightError,
+  type Ufs,
+  type UfsBody,
+  type UfsCallOptions,
+} from "@ringlight/core";
+import { bounded, Observed } from "./call.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { contentTypeOf } from "./content-type.ts";
+import { FileDirectories } from "./file-directories.ts";
+import { FileRoot, fileError, isMissing } from "./file-keys.ts";
+import { FileLister } from "./file-list.ts";
+import { FileRead, OpenFile } from "./file-read.ts";
+import { versionOf } from "./file-version.ts";
+import { checkOptionKeys, limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
+import { checkRange } from "./range.ts";
+
+/** Checks a file:// mount's URI and options. @throws RL_BAD_REQUEST */
+export function checkFileMount(mount: UfsMount): void {
+  directoryOf(mount);
+}
+
+/** Opens a file:// mount. @throws RL_BAD_REQUEST */
+export async function openFileUfs(mount: UfsMount, options: UfsOptions): Promise<Ufs> {
+  return new FileUfs(directoryOf(mount), limitsOf(options), options.observe);
+}
+
+function directoryOf(mount: UfsMount): string {
+  checkOptionKeys("file", mount.options, []);
+  try {
+    const url = new URL(mount.uri);
+    if (url.search !== "" || url.hash !== "")
+      throw new Error("it has a query or fragment; write ? as %3F and # as %23");
+    const path = fileURLToPath(url);
+    return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RinglightError("RL_BAD_REQUEST", `"${mount.uri}" is not file:///directory: ${why}`);
+  }
+}
+
+class FileUfs implements Ufs {
+  readonly uri: string;
+  readonly #root: FileRoot;
+  readonly #lister: FileLister;
+  readonly #limits: UfsLimits;
+  readonly #open: ConnectionLimit;
+  readonly #observe: UfsOptions["observe"];
+  readonly #closing = new AbortController();
+
+  constructor(directory: string, limits: UfsLimits, observe: UfsOptions["observe"]) {
+    this.uri = `file://${directory}`;
+    this.#root = new FileRoot(directory);
+    this.#lister = new FileLister(this.#root, new FileDirectories(this.#root));
+    this.#limits = limits;
+    this.#open = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
+    this.#observe = observe;
+  }
+
+  head(key: string, options: UfsCallOptions = {}): Promise<ObjectMeta> {
+    return new Observed("head", this.#observe).run(() =>
+      this.#bounded(`stat ${JSON.stringify(key)}`, options.signal, async () => {
+        const handle = await this.#openFile(key);
+        try {
+          const { version, etag, sizeBytes, modifiedMs } = versionOf(await handle.stat({ bigint: true }));
+          return { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) };
+        } finally {
+          await handle.close();
+        }
+      }),
+    );
+  }
+
+  async read(key: string, version: string, range: ByteRange, options: UfsCallOptions = {}): Promise<UfsBody> {
+    const observed = new Observed("get", this.#observe);
+    const what = `read ${JSON.stringify(key)}`;
+    try {
+      checkRange(range, what);
+      const read = await this.#bounded(what, options.signal, async (signal) => {
+        const release = await this.#open.take(signal);
+        try {
+          const file = await OpenFile.open(await this.#openFile(key), version, what, release);
+          return await this.#begin(file, range, options.signal, observed, what, signal);
+        } catch (error) {
+          release();
+          throw error;
+        }
+      });
+      return { meta: { version, sizeBytes: read.sizeBytes }, stream: read };
+    } catch (error) {
+      observed.end(error);
+      throw error;
+    }
+  }
+
+  list(request: ListRequest, options: UfsCallOptions = {}): Promise<ListPage> {
+    return new Observed("list", this.#observe).run(() =>
+      this.#bounded(`list ${JSON.stringify(request.prefix)}`, options.signal, async (signal) => {
+        const page = await this.#lister.list(request, signal);
+        // Nothing found may mean that nothing is mounted here any more; that must not pass for an empty directory.
+        if (page.objects.length + page.commonPrefixes.length === 0) await this.#rootState();
+        return page;
+      }),
+    );
+  }
+
+  check(options: UfsCallOptions = {}): Promise<void> {
+    return new Observed("check", this.#observe).run(() =>
+      this.#bounded("check", options.signal, async () => {
+        await this.#rootState();
+        try {
+          await readdir(this.#root.directory);
+        } catch (error) {
+          throw fileError(error, this.#root.directory);
+        }
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new RinglightError("RL_CANCELLED", `the mount of ${this.uri} was closed`));
+  }
+
+  /** @throws RL_UFS_UNAVAILABLE when the directory of the mount is not there. */
+  async #rootState(): Promise<void> {
+    const { directory } = this.#root;
+    let isDirectory: boolean;
+    try {
+      isDirectory = (await stat(directory)).isDirectory();
+    } catch (error) {
+      if (!isMissing(error)) throw fileError(error, directory);
+      const remedy = "make it, mount the file system that holds it, or correct the mount's URI";
+      throw new RinglightError("RL_UFS_UNAVAILABLE", `directory ${directory} does not exist; ${remedy}`);
+    }
+    if (!isDirectory)
+      throw new RinglightError("RL_UFS_ERROR", `${directory} is not a directory; correct the mount's URI`);
+  }
+
+  /** @throws RL_NOT_FOUND unless the key names a regular file inside. */
+  async #openFile(key: string): Promise<FileHandle> {
+    const handle = await this.#root.open(key);
+    if (handle !== undefined) {
+      try {
+        if ((await handle.stat()).isFile()) return handle;
+      } catch (error) {
+        await handle.close();
+        throw fileError(error, this.#root.directory);
+      }
+      await handle.close();
+    }
+    await this.#rootState();
+    throw new RinglightError("RL_NOT_FOUND", `no such file: ${JSON.stringify(key)} in ${this.#root.directory}`);
+  }
+
+  #bounded<T>(what: string, given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const text = `${what} in ${this.#root.directory}`;
+    return bounded(text, this.#limits.timeoutMs, this.#unite(given), work);
+  }
+
+  #unite(given: AbortSignal | undefined): AbortSignal {
+    return given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+  }
+
+  async #begin(
+    file: OpenFile,
+    range: ByteRange,
+    given: AbortSignal | undefined,
+    observed: Observed,
+    what: string,
+    opening: AbortSignal,
+  ): Promise<FileRead> {
+    if (opening.aborted) {
+      await file.close();
+      throw opening.reason;
+    }
+    if (range.end >= file.sizeBytes) {
+      await file.close();
+      throw new RinglightError("RL_BAD_RANGE", `the range ends behind the file's ${file.sizeBytes} bytes: ${what}`);
+    }
+    const signal = this.#unite(given);
+    return new FileRead({ file, range, signal, observed, what, stallTimeoutMs: this.#limits.stallTimeoutMs });
+  }
+}

@@ -1,0 +1,3 @@
+export { type CredentialsSource, resolveCredentials } from "./credentials.ts";
+export { checkMount, openUfs, UFS_SCHEMES } from "./open-ufs.ts";
+export type { UfsMount, UfsOptions } from "./options.ts";

@@ -1,0 +1,160 @@
+/** The UFS of s3:// mounts: any store that speaks S3. */
+import {
+  type ByteRange,
+  isRinglightError,
+  type ListPage,
+  type ListRequest,
+  type ObjectMeta,
+  RinglightError,
+  type Ufs,
+  type UfsBody,
+  type UfsCallOptions,
+  type UfsObservation,
+} from "@ringlight/core";
+import { bounded, Observed } from "./call.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { resolveCredentials } from "./credentials.ts";
+import { limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
+import { checkRange } from "./range.ts";
+import { withRetries } from "./retry.ts";
+import { describe } from "./s3-errors.ts";
+import { S3Http } from "./s3-http.ts";
+import { S3Lister } from "./s3-list.ts";
+import { parseS3Location, type S3Location } from "./s3-location.ts";
+import { metaOf } from "./s3-meta.ts";
+import { S3Read } from "./s3-read.ts";
+
+/** Checks an s3:// mount's URI and options. @throws RL_BAD_REQUEST */
+export function checkS3Mount(mount: UfsMount): void {
+  parseS3Location(mount, {});
+}
+
+/** Opens an s3:// mount. @throws RL_BAD_REQUEST */
+export async function openS3Ufs(mount: UfsMount, options: UfsOptions): Promise<Ufs> {
+  const env = options.env ?? process.env;
+  const location = parseS3Location(mount, env);
+  const limits = limitsOf(options);
+  const { stallTimeoutMs, maxConnections } = limits;
+  const http = new S3Http(location, resolveCredentials(mount.credentials, env), stallTimeoutMs, maxConnections);
+  return new S3Ufs(location, http, limits, options.observe);
+}
+
+class S3Ufs implements Ufs {
+  readonly uri: string;
+  readonly #location: S3Location;
+  readonly #http: S3Http;
+  readonly #lister: S3Lister;
+  readonly #limits: UfsLimits;
+  readonly #connections: ConnectionLimit;
+  readonly #observe: ((observation: UfsObservation) => void) | undefined;
+  readonly #reads = new Set<S3Read>();
+  readonly #closing = new AbortController();
+
+  constructor(
+    location: S3Location,
+    http: S3Http,
+    limits: UfsLimits,
+    observe: ((observation: UfsObservation) => void) | undefined,
+  ) {
+    this.uri = `s3://${location.bucket}${location.prefix === "" ? "" : `/${location.prefix}`}`;
+    this.#location = location;
+    this.#http = http;
+    this.#lister = new S3Lister(http);
+    this.#limits = limits;
+    this.#connections = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
+    this.#observe = observe;
+  }
+
+  head(key: string, options: UfsCallOptions = {}): Promise<ObjectMeta> {
+    const operation = `HEAD ${JSON.stringify(this.#location.prefix + key)}`;
+    return new Observed("head", this.#observe).run(() =>
+      this.#call(operation, options.signal, async (signal) => {
+        const response = await withRetries(signal, () => this.#http.send("HEAD", key, {}, signal));
+        response.resume();
+        return metaOf(response.headers, describe(this.#location, operation));
+      }),
+    );
+  }
+
+  async read(key: string, version: string, range: ByteRange, options: UfsCallOptions = {}): Promise<UfsBody> {
+    const observed = new Observed("get", this.#observe);
+    const { signal: given } = options;
+    const what = describe(this.#location, `GET ${JSON.stringify(this.#location.prefix + key)}`);
+    try {
+      checkRange(range, what);
+      this.#throwIfClosed();
+      const { timeoutMs, stallTimeoutMs } = this.#limits;
+      const read = await bounded(what, timeoutMs, this.#unite(given), async (signal) => {
+        const release = await this.#connections.take(signal);
+        const opening = new S3Read({
+          http: this.#http,
+          key,
+          version,
+          range,
+          stallTimeoutMs,
+          signal: given,
+          observed,
+          release,
+        });
+        this.#reads.add(opening);
+        opening.onFinish = () => this.#reads.delete(opening);
+        try {
+          await opening.open(signal);
+          return opening;
+        } catch (error) {
+          opening.finish(isRinglightError(error) ? error : new RinglightError("RL_INTERNAL", String(error)));
+          throw error;
+        }
+      });
+      return { meta: { version, sizeBytes: read.sizeBytes }, stream: read };
+    } catch (error) {
+      observed.end(error);
+      throw error;
+    }
+  }
+
+  list(request: ListRequest, options: UfsCallOptions = {}): Promise<ListPage> {
+    const operation = `list ${JSON.stringify(this.#location.prefix + request.prefix)}`;
+    return new Observed("list", this.#observe).run(() =>
+      this.#call(operation, options.signal, (signal) => this.#lister.list(request, signal)),
+    );
+  }
+
+  check(options: UfsCallOptions = {}): Promise<void> {
+    return new Observed("check", this.#observe).run(() =>
+      this.#call("check", options.signal, async (signal) => {
+        await this.#lister.list({ prefix: "", delimiter: "", startAfter: "", maxKeys: 1 }, signal);
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const closed = new RinglightError("RL_CANCELLED", `the mount of ${this.uri} was closed`);
+    this.#closing.abort(closed);
+    for (const read of this.#reads) read.finish(closed);
+    await this.#lister.close();
+    this.#http.close();
+  }
+
+  /** Runs one bounded call on one connection. */
+  #call<T>(operation: string, given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const what = describe(this.#location, operation);
+    return bounded(what, this.#limits.timeoutMs, this.#unite(given), async (signal) => {
+      const release = await this.#connections.take(signal);
+      try {
+        return await work(signal);
+      } finally {
+        release();
+      }
+    });
+  }
+
+  #unite(given: AbortSignal | undefined): AbortSignal {
+    return given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
+  }
+}
