@@ -37,5 +37,5 @@ export const ODD_KEYS: readonly string[] = [
   "back\\slash^caret`tick|pipe",
   "tab\there",
   "newline\nhere",
-  `long/${"n".repeat(895)}`,
+  `long/${`${"n".repeat(178)}/`.repeat(5)}end`,
 ];
