@@ -349,6 +349,31 @@ describe("streams", () => {
     await fails(read(), "RL_NO_WORKERS", "does not answer");
   });
 
+  it("fail as unavailable when the server's process is killed in the middle, on the wire as in a crash", async () => {
+    const source = `
+      import { startGrpcServer, serverStream } from ${JSON.stringify(new URL("./index.ts", import.meta.url).href)};
+      import { ReadResponse, WorkerServiceService } from "@ringlight/proto";
+      const read = serverStream(async function* () {
+        for (;;) yield ReadResponse.create({ data: Buffer.alloc(65536) });
+      });
+      const server = await startGrpcServer({ bind: "127.0.0.1", port: 0, services: [[WorkerServiceService, { read }]] });
+      console.log(server.port);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    closers.push(() => child.kill("SIGKILL"));
+    const [port] = await once(child.stdout, "data", { signal: AbortSignal.timeout(15_000) });
+    const client = connect(Number(port));
+    let messages = 0;
+    const read = async () => {
+      for await (const _ of callStream(client, "read", ReadRequest.create()))
+        if (++messages === 50) child.kill("SIGKILL");
+    };
+    await fails(read(), "RL_NO_WORKERS", "does not answer");
+    await fails(callUnary(client, "stat", { path: "/a" }, { idempotent: true }), "RL_NO_WORKERS");
+  });
+
   it("pass an error that the reader throws into the loop unchanged", async () => {
     const server = await serve({
       read: serverStream(async function* () {
