@@ -1,4 +1,5 @@
 export * from "./counting-proxy.ts";
+export * from "./etcd-server.ts";
 export * from "./fake-clock.ts";
 export * from "./fault-proxy.ts";
 export * from "./free-port.ts";

@@ -1,0 +1,3 @@
+export { type EmbeddedRegistry, type EmbeddedRegistryOptions, startEmbeddedRegistry } from "./embedded/server.ts";
+export { connectRegistry, type RegistryOptions } from "./registry.ts";
+export type { RegistryLog } from "./registry-log.ts";

@@ -1,0 +1,38 @@
+/** An embedded registry as a process of its own: `node main.ts --port 2379 --data-dir DIR [--bind 127.0.0.1]`. */
+import { parseArgs } from "node:util";
+import { isRinglightError } from "@ringlight/core";
+import { startEmbeddedRegistry } from "./embedded/server.ts";
+
+try {
+  const { values } = parseArgs({
+    options: {
+      port: { type: "string", default: "2379" },
+      bind: { type: "string", default: "127.0.0.1" },
+      "data-dir": { type: "string" },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is not a port`);
+  const dataDir = values["data-dir"];
+  const server = await startEmbeddedRegistry({
+    bind: values.bind,
+    port,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    log: (level, message, fields) => {
+      if (level !== "debug") process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+    },
+  });
+  process.stdout.write(`listening ${values.bind}:${server.port}\n`);
+  const stop = () => {
+    server.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+} catch (error) {
+  const code = isRinglightError(error) ? `${error.code}: ` : "";
+  process.stderr.write(`${code}${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

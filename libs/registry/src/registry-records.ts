@@ -1,0 +1,117 @@
+/** Mounts, and the ring's kept history: the records that are written on request. */
+import { type EpochRecord, type MountRecord, RinglightError } from "@ringlight/core";
+import type { EtcdClient } from "./etcd-client.ts";
+import type { RegistryKeys } from "./keys.ts";
+import { MalformedRecord, parseEpoch, parseRecord } from "./records.ts";
+import type { RegistryLog } from "./registry-log.ts";
+import { deleteOp, getOp, isAbsent, isPresent, isUnchanged, keysRead, prefixEnd, putOp } from "./transaction-parts.ts";
+
+/** Epochs that are kept in history. */
+const KEPT_EPOCHS = 1_000;
+
+export class RegistryRecords {
+  readonly #client: EtcdClient;
+  readonly #keys: RegistryKeys;
+  readonly #log: RegistryLog;
+
+  constructor(client: EtcdClient, keys: RegistryKeys, log: RegistryLog) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#log = log;
+  }
+
+  /** @throws RL_MOUNT_EXISTS */
+  async addMount(mount: MountRecord): Promise<void> {
+    const key = this.#keys.mount(mount.name);
+    const answer = await this.#client.txn({
+      compare: [isPresent(this.#keys.identity), isAbsent(key)],
+      success: [putOp(key, mount)],
+      failure: [getOp(key)],
+    });
+    if (answer.succeeded) return;
+    const [existing] = keysRead(answer.responses[0]);
+    if (existing === undefined) throw this.#beingRestored();
+    // An attempt of ours may have succeeded and its answer been lost.
+    if (existing.value === JSON.stringify(mount)) return;
+    throw new RinglightError(
+      "RL_MOUNT_EXISTS",
+      `a mount named "${mount.name}" exists; choose another name, or remove it first`,
+    );
+  }
+
+  /** @throws RL_NO_SUCH_MOUNT */
+  async removeMount(name: string): Promise<void> {
+    const key = this.#keys.mount(name);
+    const read = await this.#client.txn({
+      compare: [isPresent(this.#keys.identity)],
+      success: [getOp(key)],
+    });
+    if (!read.succeeded) throw this.#beingRestored();
+    const [existing] = keysRead(read.responses[0]);
+    if (existing === undefined) {
+      throw new RinglightError(
+        "RL_NO_SUCH_MOUNT",
+        `there is no mount named "${name}"; \`ringlight mount ls\` lists them`,
+      );
+    }
+    const answer = await this.#client.txn({
+      compare: [isUnchanged(key, existing.modRevision)],
+      success: [deleteOp(key)],
+      failure: [getOp(key)],
+    });
+    // Gone by now is as good: by an attempt of ours whose answer was lost, or by somebody else's removal.
+    if (answer.succeeded || keysRead(answer.responses[0]).length === 0) return;
+    throw new RinglightError("RL_CONFLICT", `the mount "${name}" was changed at the same moment; try again`);
+  }
+
+  /** Writes an epoch into the history, and drops what is older than the last thousand. */
+  async putEpoch(record: EpochRecord): Promise<void> {
+    const keys = this.#keys;
+    const oldest = record.epoch - KEPT_EPOCHS;
+    await this.#client.txn({
+      success: [
+        putOp(keys.epoch(record.epoch), record),
+        ...(oldest > 0
+          ? [{ request_delete_range: { key: Buffer.from(keys.epochs), range_end: Buffer.from(keys.epoch(oldest)) } }]
+          : []),
+      ],
+    });
+  }
+
+  /** Newest first. */
+  async listEpochs(limit: number): Promise<EpochRecord[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new RinglightError("RL_BAD_REQUEST", `the limit ${limit} is not a whole number of at least 1`);
+    }
+    const answer = await this.#client.txn({
+      success: [
+        {
+          request_range: {
+            key: Buffer.from(this.#keys.epochs),
+            range_end: Buffer.from(prefixEnd(this.#keys.epochs)),
+            sort_target: "Key",
+            sort_order: "Descend",
+            limit,
+          },
+        },
+      ],
+    });
+    const epochs: EpochRecord[] = [];
+    for (const { key, value } of keysRead(answer.responses[0])) {
+      try {
+        epochs.push(parseRecord(value, parseEpoch));
+      } catch (error) {
+        if (!(error instanceof MalformedRecord)) throw error;
+        this.#log("warn", "ignored a malformed record of the registry", { key, reason: error.message });
+      }
+    }
+    return epochs;
+  }
+
+  #beingRestored(): RinglightError {
+    return new RinglightError(
+      "RL_REGISTRY_UNAVAILABLE",
+      "the registry has lost its data, which its participants are restoring; try again in a moment",
+    );
+  }
+}
