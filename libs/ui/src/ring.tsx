@@ -143,10 +143,10 @@ export function Ring({
         className="absolute inset-0 size-full"
       />
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the donut and the table select by keyboard */}
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot stand for an SVG */}
       <svg
         viewBox={`0 0 ${VIEW} ${VIEW}`}
         className="absolute inset-0 size-full"
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot stand for an SVG
         role="group"
         aria-label="Shares of the ring"
         onClick={() => {

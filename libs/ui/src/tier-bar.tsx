@@ -20,8 +20,8 @@ export function TierBar({ tier, compact = false }: { tier: TierUsage; compact?: 
         {compact ? null : <span className="text-text">{words}</span>}
         <span className="ml-auto text-subtle">{compact ? words : formatPercent(share, 0)}</span>
       </div>
+      {/* biome-ignore lint/a11y/useSemanticElements: the meter element cannot be drawn in a tier's colour everywhere */}
       <div
-        // biome-ignore lint/a11y/useSemanticElements: the meter element cannot be drawn in a tier's colour everywhere
         role="meter"
         aria-label={`Tier ${tier.name}`}
         aria-valuemin={0}

@@ -30,7 +30,12 @@ export class SeriesBuffer {
   }
 
   /** Records what happened between two moments (milliseconds): increases of counters, and gauges as they stood at the end. */
-  record(fromMs: number, toMs: number, increases: ReadonlyMap<string, number>, gauges: ReadonlyMap<string, number>): void {
+  record(
+    fromMs: number,
+    toMs: number,
+    increases: ReadonlyMap<string, number>,
+    gauges: ReadonlyMap<string, number>,
+  ): void {
     const last = Math.floor((toMs - 0.001) / 1000);
     if (!this.#reach(Math.floor(toMs / 1000))) return;
     const oldest = this.#newest - this.#seconds + 1;

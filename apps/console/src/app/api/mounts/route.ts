@@ -1,0 +1,46 @@
+import { isLoopback } from "@ringlight/config";
+import { checkMountName } from "@ringlight/core";
+import { callUnary } from "@ringlight/rpc";
+import { askAny } from "../../../server/any-worker.ts";
+import { observer, runningConsole } from "../../../server/console.ts";
+import { mountOfForm, parseMountForm } from "../../../server/mount-wire.ts";
+import { readChange, respond } from "../../../server/respond.ts";
+
+export const dynamic = "force-dynamic";
+
+/** The worker asks the store before it accepts a mount; a store that does not answer is waited for by the worker. */
+const CHANGE_DEADLINE_MS = 20_000;
+
+/** The mounts with their state; ?check=1 asks the workers now. */
+export function GET(request: Request): Promise<Response> {
+  return respond(async () => {
+    const watching = await observer();
+    if (new URL(request.url).searchParams.get("check") === "1") await watching.checkMounts();
+    return { mounts: watching.snapshot().mounts };
+  });
+}
+
+/** Adds a mount, or with `dryRun` only asks whether it would work. */
+export function POST(request: Request): Promise<Response> {
+  return respond(async () => {
+    const { config, observer: watching } = await runningConsole();
+    const body = await readChange(request, isLoopback(config.bind));
+    const form = parseMountForm(body);
+    const dryRun = (body as { dryRun?: unknown }).dryRun === true;
+    await askAny(watching, (client) =>
+      callUnary(client, "addMount", { mount: mountOfForm(form), dryRun }, { deadlineMs: CHANGE_DEADLINE_MS }),
+    );
+    return { name: form.name, dryRun };
+  });
+}
+
+/** Removes a mount: {"name": "logs"}. */
+export function DELETE(request: Request): Promise<Response> {
+  return respond(async () => {
+    const { config, observer: watching } = await runningConsole();
+    const body = (await readChange(request, isLoopback(config.bind))) as { name?: unknown } | null;
+    const name = checkMountName(String(body?.name ?? ""));
+    await askAny(watching, (client) => callUnary(client, "removeMount", { name }, { deadlineMs: CHANGE_DEADLINE_MS }));
+    return { name };
+  });
+}

@@ -1,0 +1,29 @@
+import { Badge } from "@ringlight/ui";
+import type { MountView } from "../../wire.ts";
+
+/** How many of the workers reach the store behind a mount, and what the others met. */
+export function MountStateBadge({ mount }: { mount: MountView }) {
+  const { checks, asked } = mount;
+  if (checks.length === 0) {
+    return <Badge tone="idle">{asked > 0 ? `0 of ${asked} workers answered` : "not asked yet"}</Badge>;
+  }
+  const reached = checks.filter((check) => check.ok).length;
+  const failures = new Map<string, string[]>();
+  for (const check of checks) {
+    if (check.ok) continue;
+    const words = `${check.code ?? ""} ${check.message ?? ""}`.trim();
+    failures.set(words, [...(failures.get(words) ?? []), check.workerId]);
+  }
+  return (
+    <div>
+      <Badge tone={reached === checks.length ? "ok" : reached === 0 ? "bad" : "warn"}>
+        {reached} of {checks.length} {checks.length === 1 ? "worker" : "workers"} can reach it
+      </Badge>
+      {[...failures].map(([words, ids]) => (
+        <p key={words} className="mt-1 max-w-md text-xs break-words text-muted">
+          <span className="font-mono">{ids.join(", ")}</span>: {words}
+        </p>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+"use client";
+import { EmptyState, ErrorState, LoadingState } from "@ringlight/ui";
+import { useCluster, useTick } from "../../state/live.tsx";
+import { useRange, useSeries } from "../../state/series.ts";
+import { PageHeader, RangePicker } from "../page-header.tsx";
+import { Problems } from "../problems.tsx";
+import { TrafficCharts } from "../traffic-charts.tsx";
+import { ServedTable } from "./served-table.tsx";
+import { Tiles } from "./tiles.tsx";
+import { UfsTotals } from "./ufs-totals.tsx";
+
+/** The cluster at a glance: what needs attention, then how well it serves. */
+export function Overview() {
+  const { snapshot, error, retry } = useCluster();
+  const tick = useTick();
+  const [range] = useRange();
+  const series = useSeries(range);
+  return (
+    <>
+      <PageHeader title="Overview">
+        <RangePicker />
+      </PageHeader>
+      {error ? <ErrorState error={error} onRetry={retry} /> : null}
+      {!snapshot && !error ? <LoadingState what="the cluster" rows={8} /> : null}
+      {snapshot ? (
+        <>
+          <Problems snapshot={snapshot} />
+          {snapshot.workers.length === 0 && snapshot.registry.connected ? (
+            <EmptyState title="No worker has joined yet" command="ringlight up">
+              A worker that joins appears here at once.
+            </EmptyState>
+          ) : (
+            <div className="space-y-4">
+              <Tiles tick={tick} series={series.data} range={range} />
+              {series.error && !series.data ? (
+                <ErrorState error={series.error} onRetry={() => void series.refetch()} />
+              ) : (
+                <TrafficCharts series={series.data} range={range} mount={snapshot.mounts[0]?.record.name} />
+              )}
+              <div className="grid gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+                <ServedTable snapshot={snapshot} tick={tick} />
+                <UfsTotals snapshot={snapshot} tick={tick} />
+              </div>
+            </div>
+          )}
+        </>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+"use client";
+import {
+  formatByteRate,
+  formatCount,
+  formatLatency,
+  formatPercent,
+  formatRate,
+  formatSize,
+  NOTHING,
+  StatTile,
+} from "@ringlight/ui";
+import * as column from "../../columns.ts";
+import { familyOf, latencySeries, overallHitRate, pageShares, recentMean, sumOf } from "../../state/derive.ts";
+import type { Range } from "../../state/series.ts";
+import type { SeriesView, Tick } from "../../wire.ts";
+
+/** Steps that make "now": a single second is too nervous to read. */
+const NOW_STEPS = 5;
+
+/** The numbers that matter most: now, over the range, and since the start. */
+export function Tiles({
+  tick,
+  series,
+  range,
+}: {
+  tick: Tick | undefined;
+  series: SeriesView | undefined;
+  range: Range;
+}) {
+  const totals = tick?.totals ?? {};
+  const sums = series
+    ? {
+        cache: sumOf(series, familyOf(series, "bytes.hit.")),
+        ufs: sumOf(series, [column.BYTES_MISS, column.BYTES_BYPASS]),
+        requests: sumOf(series, familyOf(series, "req.")),
+        errors: sumOf(series, [column.requests("5xx")]),
+        gets: sumOf(series, [column.ufs("get")]),
+        p99: latencySeries(series, 0.99),
+        hits: sumColumns(pageShares(series, familyOf(series, "pages.hit."))),
+      }
+    : undefined;
+  const now = (values: readonly (number | null)[] | undefined) => (values ? recentMean(values, NOW_STEPS) : undefined);
+  const cacheTotal = column.sumFamily(totals, "bytes.hit.");
+  const ufsTotal = (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0);
+  const failed = totals[column.requests("5xx")] ?? 0;
+  const gets = tick ? (totals[column.ufs("get")] ?? 0) : undefined;
+  return (
+    <div className="grid grid-cols-2 gap-3 sm:grid-cols-3 2xl:grid-cols-6">
+      <StatTile
+        label={`Hit rate, ${range}`}
+        value={formatPercent(series ? overallHitRate(series) : undefined)}
+        detail={`${formatPercent(column.hitRate(totals))} since start`}
+        trend={sums?.hits}
+        colour="var(--rl-tier-mem)"
+        testId="tile-hit-rate"
+        exact={series ? overallHitRate(series) : undefined}
+      />
+      <StatTile
+        label="From cache"
+        value={formatByteRate(now(sums?.cache))}
+        detail={`${formatSize(cacheTotal)} since start`}
+        trend={sums?.cache}
+        colour="var(--rl-tier-ssd)"
+        testId="tile-cache-bytes"
+        exact={cacheTotal}
+      />
+      <StatTile
+        label="From UFS"
+        value={formatByteRate(now(sums?.ufs))}
+        detail={`${formatSize(ufsTotal)} since start`}
+        trend={sums?.ufs}
+        colour="var(--rl-ufs)"
+        testId="tile-ufs-bytes"
+        exact={ufsTotal}
+      />
+      <StatTile
+        label="Requests"
+        value={formatRate(now(sums?.requests))}
+        detail={
+          <span className={failed > 0 ? "text-bad" : ""}>
+            {formatCount(failed)} failed of {formatCount(column.sumFamily(totals, "req."))}
+          </span>
+        }
+        trend={sums?.requests}
+        testId="tile-requests"
+        exact={column.sumFamily(totals, "req.")}
+      />
+      <StatTile
+        label="Time to first byte, p99"
+        value={formatLatency(now(sums?.p99))}
+        detail="S3 and other readers' requests"
+        trend={sums?.p99}
+        colour="var(--rl-p99)"
+        testId="tile-p99"
+      />
+      <StatTile
+        label="UFS GETs, total"
+        value={gets === undefined ? NOTHING : formatCount(gets)}
+        detail={`now ${formatRate(now(sums?.gets))}`}
+        trend={sums?.gets}
+        colour="var(--rl-ufs)"
+        testId="tile-ufs-gets"
+        exact={gets}
+      />
+    </div>
+  );
+}
+
+function sumColumns(columns: readonly (readonly (number | null)[])[]): (number | null)[] {
+  const [first, ...rest] = columns;
+  if (!first) return [];
+  return first.map((value, index) =>
+    value === null ? null : rest.reduce((sum, values) => sum + (values[index] ?? 0), value),
+  );
+}

@@ -1,0 +1,98 @@
+"use client";
+import { formatAge, Icon } from "@ringlight/ui";
+import { type ReactNode, useEffect } from "react";
+import { useLive, useNow } from "../state/live.tsx";
+import { RANGES, type Range, useRange } from "../state/series.ts";
+
+/** Title of a page, whether it is live, and what belongs to the whole page. */
+export function PageHeader({ title, lead, children }: { title: ReactNode; lead?: ReactNode; children?: ReactNode }) {
+  return (
+    <div className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-2">
+      <div className="min-w-0">
+        <h1 className="truncate text-xl font-semibold tracking-tight">{title}</h1>
+        {lead ? <p className="text-[13px] text-muted">{lead}</p> : null}
+      </div>
+      <div className="ml-auto flex flex-wrap items-center gap-2">
+        {children}
+        <LiveIndicator />
+      </div>
+    </div>
+  );
+}
+
+/** Sets the tab's title for pages whose name is known only in the browser. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Ringlight`;
+  }, [title]);
+}
+
+/** After this long without news the page says so. */
+const STALE_MS = 5000;
+
+/** Whether the page is live, how old it is, and the switch that holds it. */
+export function LiveIndicator() {
+  const { link, paused, setPaused, lastMs } = useLive();
+  const now = useNow(500);
+  const last = lastMs();
+  const age = now === undefined || last === 0 ? undefined : now - last;
+  const stale = !paused && (link === "lost" || (age !== undefined && age > STALE_MS));
+  const words = paused
+    ? `paused · ${formatAge(age)} old`
+    : stale
+      ? `no news for ${formatAge(age)} · trying again`
+      : age === undefined
+        ? "connecting"
+        : `live · updated ${formatAge(age)} ago`;
+  return (
+    <div className="flex items-center gap-1.5">
+      <span
+        className={`flex items-center gap-2 text-xs tabular-nums ${stale ? "font-medium text-warn" : "text-muted"}`}
+        data-testid="live"
+        data-state={paused ? "paused" : stale ? "stale" : "live"}
+      >
+        <span
+          aria-hidden="true"
+          className={`size-2 ${paused ? "rounded-[2px] bg-subtle" : stale ? "rotate-45 bg-warn" : "rl-beat rounded-full bg-ok"}`}
+        />
+        {words}
+      </span>
+      <button
+        type="button"
+        className="rl-icon-button"
+        aria-pressed={paused}
+        aria-label={paused ? "Go on with live updates" : "Pause live updates"}
+        title={paused ? "Go on (p)" : "Pause (p)"}
+        onClick={() => setPaused(!paused)}
+      >
+        <Icon name={paused ? "play" : "pause"} size={15} />
+      </button>
+    </div>
+  );
+}
+
+/** The range of the page's charts. */
+export function RangePicker() {
+  const [range, setRange] = useRange();
+  return (
+    <fieldset className="flex rounded-md border border-line-strong bg-surface p-0.5">
+      <legend className="sr-only">Range of the charts</legend>
+      {(Object.keys(RANGES) as Range[]).map((name) => (
+        <label
+          key={name}
+          className="relative cursor-pointer rounded px-2.5 py-0.5 text-xs font-medium text-muted has-checked:bg-raised has-checked:text-text has-focus-visible:outline-2 has-focus-visible:outline-accent"
+        >
+          <input
+            type="radio"
+            name="range"
+            value={name}
+            checked={name === range}
+            onChange={() => setRange(name)}
+            className="absolute inset-0 cursor-pointer opacity-0"
+          />
+          {name}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

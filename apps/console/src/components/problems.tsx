@@ -1,0 +1,93 @@
+"use client";
+import { Badge, CopyCommand, formatAge, Icon, Panel } from "@ringlight/ui";
+import Link from "next/link";
+import { useLive, useNow } from "../state/live.tsx";
+import type { ClusterSnapshot, Problem } from "../wire.ts";
+
+/** What needs attention, worst first; or in one line that nothing does. */
+export function Problems({ snapshot }: { snapshot: ClusterSnapshot }) {
+  const { problems } = snapshot;
+  if (problems.length === 0) return <Healthy snapshot={snapshot} />;
+  return (
+    <Panel
+      title="Needs attention"
+      hint={problems.length === 1 ? "1 problem" : `${problems.length} problems`}
+      flush
+      className="mb-4"
+    >
+      <ul className="divide-y divide-line border-t border-line" data-testid="problems">
+        {problems.map((problem) => (
+          <ProblemRow key={`${problem.kind} ${problem.subject}`} problem={problem} />
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function ProblemRow({ problem }: { problem: Problem }) {
+  const { skewMs } = useLive();
+  const now = useNow(1000);
+  const bad = problem.severity === "critical";
+  return (
+    <li
+      className="grid gap-x-6 gap-y-2 px-4 py-3 text-[13px] md:grid-cols-[minmax(0,1fr)_auto]"
+      data-testid={`problem-${problem.kind}`}
+    >
+      <div className="flex min-w-0 gap-3">
+        <Icon name={bad ? "error" : "warning"} size={18} className={`mt-px ${bad ? "text-bad" : "text-warn"}`} />
+        <div className="min-w-0 space-y-0.5">
+          <p className="font-medium">
+            <span className="sr-only">{bad ? "Critical: " : "Warning: "}</span>
+            {problem.href ? (
+              <Link className="rl-link" href={problem.href}>
+                {problem.title}
+              </Link>
+            ) : (
+              problem.title
+            )}
+            {problem.sinceMs !== undefined && now !== undefined ? (
+              <span className="ml-2 text-xs font-normal text-subtle tabular-nums">
+                for {formatAge(now + skewMs() - problem.sinceMs)}
+              </span>
+            ) : null}
+          </p>
+          <p className="break-words text-muted">{problem.cause}</p>
+          <p className="break-words">
+            <span className="text-subtle">Remedy: </span>
+            {problem.remedy}
+          </p>
+        </div>
+      </div>
+      {problem.command ? (
+        <div className="self-center max-md:pl-8">
+          <CopyCommand command={problem.command} />
+        </div>
+      ) : null}
+    </li>
+  );
+}
+
+function Healthy({ snapshot }: { snapshot: ClusterSnapshot }) {
+  const live = snapshot.workers.filter((worker) => worker.state === "live").length;
+  const facts = [
+    `${live} of ${snapshot.workers.length} workers live`,
+    `epoch ${snapshot.epoch}`,
+    "registry connected",
+    snapshot.leader ? `${snapshot.leader} leads` : "no leader yet",
+    snapshot.mounts.length === 1 ? "1 mount" : `${snapshot.mounts.length} mounts`,
+  ];
+  return (
+    <section
+      aria-label="Cluster health"
+      data-testid="healthy"
+      className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-1 rounded-lg border border-line bg-surface px-4 py-2 text-[13px] shadow-card"
+    >
+      <Badge tone="ok">Healthy</Badge>
+      <ul className="flex flex-wrap gap-x-4 gap-y-1 text-muted tabular-nums">
+        {facts.map((fact) => (
+          <li key={fact}>{fact}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}

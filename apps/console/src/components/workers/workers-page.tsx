@@ -1,0 +1,172 @@
+"use client";
+import {
+  CopyCommand,
+  DataTable,
+  EmptyState,
+  ErrorState,
+  formatAge,
+  formatPercent,
+  formatRate,
+  formatShort,
+  formatSize,
+  LoadingState,
+  NOTHING,
+  Panel,
+  PartialNote,
+  Swatch,
+  TierBar,
+  workerColours,
+} from "@ringlight/ui";
+import Link from "next/link";
+import { useMemo } from "react";
+import * as column from "../../columns.ts";
+import { useCluster, useLive, useNow, useTick } from "../../state/live.tsx";
+import type { WorkerTick, WorkerView } from "../../wire.ts";
+import { PageHeader } from "../page-header.tsx";
+import { WorkerStateBadge } from "../worker-state.tsx";
+
+/** All members of the ring. */
+export function WorkersPage() {
+  const { snapshot, error, retry } = useCluster();
+  const tick = useTick();
+  const { skewMs } = useLive();
+  const now = useNow(1000);
+  const colours = useMemo(() => workerColours(snapshot?.members ?? []), [snapshot?.members]);
+  const rows = (snapshot?.workers ?? []).map((worker) => ({ worker, tick: tick?.workers[worker.id] }));
+  const live = rows.filter((row) => row.worker.state === "live").length;
+  const clock = now === undefined ? undefined : now + skewMs();
+  return (
+    <>
+      <PageHeader title="Workers" />
+      {error ? <ErrorState error={error} onRetry={retry} /> : null}
+      {!snapshot && !error ? <LoadingState what="the workers" rows={6} /> : null}
+      {snapshot && rows.length === 0 ? (
+        <EmptyState title="No worker has joined this cluster" command="ringlight up --workers 3">
+          A worker joins by itself when it starts with the cluster's registry endpoints.
+        </EmptyState>
+      ) : null}
+      {snapshot && rows.length > 0 ? (
+        <Panel
+          title="Members of the ring"
+          hint={`epoch ${snapshot.epoch}`}
+          actions={<PartialNote answered={live} asked={rows.length} />}
+          flush
+        >
+          <DataTable
+            caption="Workers"
+            rows={rows}
+            rowKey={(row) => row.worker.id}
+            rowProps={({ worker }) => ({ "data-testid": `worker-row-${worker.id}`, "data-state": worker.state })}
+            columns={[
+              {
+                id: "worker",
+                title: "Worker",
+                cell: ({ worker }) => (
+                  <div className="flex items-center gap-2">
+                    <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
+                    <Link
+                      className="rl-link font-medium whitespace-nowrap"
+                      href={`/workers/${encodeURIComponent(worker.id)}`}
+                    >
+                      {worker.id}
+                    </Link>
+                  </div>
+                ),
+              },
+              { id: "state", title: "State", cell: (row) => <StateCell {...row} clock={clock} /> },
+              {
+                id: "address",
+                title: "Address",
+                cell: ({ worker }) => (
+                  <div className="text-xs">
+                    <div className="font-mono whitespace-nowrap">{worker.addresses?.s3 ?? NOTHING}</div>
+                    <div className="whitespace-nowrap text-subtle">
+                      {worker.version ? `v${worker.version.replace(/^v/, "")}` : ""}
+                      {worker.pid ? ` · pid ${worker.pid}` : ""}
+                    </div>
+                  </div>
+                ),
+              },
+              {
+                id: "uptime",
+                title: "Up for",
+                numeric: true,
+                cell: ({ worker }) =>
+                  formatAge(
+                    worker.startedMs === undefined || clock === undefined ? undefined : clock - worker.startedMs,
+                  ),
+              },
+              {
+                id: "tiers",
+                title: "Tiers",
+                className: "min-w-44 w-1/4",
+                cell: (row) => (
+                  <div className="space-y-1.5">
+                    {(row.tick?.tiers ?? []).map((tier) => (
+                      <TierBar key={tier.name} tier={tier} compact />
+                    ))}
+                  </div>
+                ),
+              },
+              {
+                id: "hit-rate",
+                title: "Hit rate",
+                numeric: true,
+                cell: (row) => formatPercent(row.tick ? column.hitRate(row.tick.rates) : undefined),
+              },
+              {
+                id: "requests",
+                title: "Requests",
+                numeric: true,
+                cell: (row) => formatRate(rateOf(row.tick, "req.")),
+              },
+              { id: "cpu", title: "CPU", numeric: true, cell: (row) => cpuText(row) },
+              {
+                id: "rss",
+                title: "RSS",
+                numeric: true,
+                cell: (row) => formatSize(row.tick?.gauges[column.RSS]),
+              },
+            ]}
+          />
+          <div className="flex flex-wrap items-center gap-3 px-4 py-2.5">
+            <CopyCommand command="ringlight status" />
+            <span className="text-xs text-subtle">Rates of the last 10 s.</span>
+          </div>
+        </Panel>
+      ) : null}
+    </>
+  );
+}
+
+/** Sum of a family of rates; undefined while there are none. */
+function rateOf(tick: WorkerTick | undefined, prefix: string): number | undefined {
+  return tick && Object.keys(tick.rates).length > 0 ? column.sumFamily(tick.rates, prefix) : undefined;
+}
+
+function cpuText({ worker, tick }: { worker: WorkerView; tick: WorkerTick | undefined }): string {
+  const cores = tick?.rates[column.CPU];
+  return worker.state !== "live" || cores === undefined ? NOTHING : `${formatShort(cores * 100)} %`;
+}
+
+function StateCell({
+  worker,
+  tick,
+  clock,
+}: {
+  worker: WorkerView;
+  tick: WorkerTick | undefined;
+  clock: number | undefined;
+}) {
+  const stale = worker.state !== "live" && tick && clock !== undefined;
+  return (
+    <div>
+      <WorkerStateBadge state={worker.state} reason={worker.reason} />
+      {stale ? (
+        <div className="text-xs whitespace-nowrap text-subtle tabular-nums">
+          numbers {formatAge(clock - tick.sampleMs)} old
+        </div>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,414 @@
+/**
+ * Watches one cluster for all open pages: the registry's view, and the statistics of every live worker. There is one in
+ * the process; many tabs share it. It sends a snapshot at once when anything but numbers changes, and a tick each second.
+ */
+import { type Clock, type ClusterView, type Registry, systemClock } from "@ringlight/core";
+import { type MountCheck, WorkerServiceClient } from "@ringlight/proto";
+import { ClientPool, callUnary } from "@ringlight/rpc";
+import type {
+  ClusterSnapshot,
+  Columns,
+  MountCheckView,
+  MountView,
+  SeriesView,
+  Tick,
+  WorkerDetail,
+  WorkerState,
+  WorkerTick,
+  WorkerView,
+} from "../wire.ts";
+import { findProblems } from "./problems.ts";
+import { SeriesBuffer } from "./series-buffer.ts";
+import { WorkerHistory } from "./worker-history.ts";
+import { WorkerWatch } from "./worker-watch.ts";
+
+/** How often the stores behind the mounts are asked for, and how many workers ask. */
+const MOUNT_CHECK_MS = 60_000;
+const MOUNT_CHECK_WORKERS = 16;
+const MOUNT_CHECK_DEADLINE_MS = 8_000;
+const TICK_MS = 1000;
+/** Points of a chart, whatever the range. */
+const SERIES_POINTS = 300;
+/** How long the newest second stays open: until every worker's next sample has covered it. */
+const SETTLE_MS = 1500;
+
+/** What the observer tells its subscribers. */
+export type ObserverEvent =
+  | { readonly type: "cluster"; readonly snapshot: ClusterSnapshot }
+  | { readonly type: "tick"; readonly tick: Tick };
+
+/** What an observer needs. */
+export interface ObserverOptions {
+  readonly registry: Registry;
+  readonly endpoints: readonly string[];
+  readonly token?: string | undefined;
+  readonly clock?: Clock;
+}
+
+interface Tracked {
+  state: WorkerState;
+  sinceMs: number;
+  reason: string | undefined;
+  readonly history: WorkerHistory;
+  watch: WorkerWatch | undefined;
+}
+
+export class ClusterObserver {
+  readonly #registry: Registry;
+  readonly #endpoints: readonly string[];
+  readonly #clock: Clock;
+  readonly #sinceMs: number;
+  readonly #pool: ClientPool<WorkerServiceClient>;
+  readonly #tracked = new Map<string, Tracked>();
+  readonly #sum = new SeriesBuffer();
+  readonly #listeners = new Set<(event: ObserverEvent) => void>();
+  readonly #closing = new AbortController();
+  #mountChecks = new Map<string, { checks: MountCheckView[]; asked: number; atMs: number }>();
+  #checkedKey = "";
+  #checking: Promise<void> | undefined;
+  #lastCheckMs = 0;
+  #snapshot: ClusterSnapshot;
+  #fingerprint = "";
+  readonly #unsubscribe: () => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: ObserverOptions) {
+    this.#registry = options.registry;
+    this.#endpoints = options.endpoints;
+    this.#clock = options.clock ?? systemClock;
+    this.#sinceMs = this.#clock.now();
+    this.#pool = new ClientPool(WorkerServiceClient, { token: options.token });
+    this.#snapshot = this.#compose(options.registry.view());
+    this.#unsubscribe = options.registry.onChange((view) => this.#follow(view));
+    this.#follow(options.registry.view());
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** The cluster as of now. */
+  snapshot(): ClusterSnapshot {
+    return { ...this.#snapshot, atMs: this.#clock.now() };
+  }
+
+  /** Numbers of this moment. */
+  tick(): Tick {
+    const totals: Record<string, number> = {};
+    const workers: Record<string, WorkerTick> = {};
+    for (const [id, tracked] of this.#tracked) {
+      const tick = this.#workerTick(tracked);
+      if (!tick) continue;
+      workers[id] = tick;
+      for (const name in tick.totals) totals[name] = (totals[name] ?? 0) + tick.totals[name]!;
+    }
+    return { atMs: this.#clock.now(), totals, workers };
+  }
+
+  /** Calls the listener on every event until the returned function is called. */
+  subscribe(listener: (event: ObserverEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The last `rangeS` seconds in about 300 steps, of one worker or of all; with `afterS` only the steps that start later.
+   * Undefined when there is no such worker.
+   */
+  series(rangeS: number, workerId?: string, afterS?: number): SeriesView | undefined {
+    const buffer = workerId === undefined ? this.#sum : this.#tracked.get(workerId)?.history.series;
+    if (!buffer) return undefined;
+    const nowMs = this.#clock.now();
+    const stepS = Math.max(1, Math.round(rangeS / SERIES_POINTS));
+    const end = Math.floor((nowMs - SETTLE_MS) / 1000);
+    const from = Math.max(end - rangeS, afterS === undefined ? 0 : afterS + 1);
+    return { stepS, ...buffer.slice(from, end, stepS), atMs: nowMs, sinceMs: this.#sinceMs };
+  }
+
+  /** Everything about one member. Undefined when there is none of that id. */
+  worker(id: string): WorkerDetail | undefined {
+    const worker = this.#snapshot.workers.find((candidate) => candidate.id === id);
+    const tracked = this.#tracked.get(id);
+    if (!worker || !tracked) return undefined;
+    const tick = this.#workerTick(tracked);
+    const apis = new Map<
+      string,
+      { counts: Record<string, number>; bytesOut: number; latencyCounts: number[]; sum: number }
+    >();
+    for (const row of tracked.history.last?.apis ?? []) {
+      const entry = apis.get(row.api) ?? { counts: {}, bytesOut: 0, latencyCounts: [], sum: 0 };
+      entry.counts[row.status] = (entry.counts[row.status] ?? 0) + row.count;
+      entry.bytesOut += row.bytesOut;
+      entry.sum += row.latencySumS;
+      row.latencyCounts.forEach((count, bucket) => {
+        entry.latencyCounts[bucket] = (entry.latencyCounts[bucket] ?? 0) + count;
+      });
+      apis.set(row.api, entry);
+    }
+    return {
+      worker,
+      ...(tick ? { tick } : {}),
+      apis: [...apis].map(([api, { counts, bytesOut, latencyCounts, sum }]) => ({
+        api,
+        counts,
+        bytesOut,
+        latencyCounts,
+        latencySumS: sum,
+      })),
+      ufs: tracked.history.last?.ufs ?? [],
+      pages: tracked.history.last?.pages ?? [],
+    };
+  }
+
+  /** Clients of the workers that hold a lease, for calls of the routes. */
+  clients(): { id: string; client: WorkerServiceClient }[] {
+    return [...this.#registry.view().workers.values()].map(({ id, addresses }) => ({
+      id,
+      client: this.#pool.get(addresses.grpc),
+    }));
+  }
+
+  /** Aborts when the observer is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get registry(): Registry {
+    return this.#registry;
+  }
+
+  /** Asks the workers now whether they reach the stores behind the mounts. */
+  checkMounts(): Promise<void> {
+    this.#checking ??= this.#askMounts().finally(() => {
+      this.#checking = undefined;
+      this.#checkChanged(this.#registry.view());
+    });
+    return this.#checking;
+  }
+
+  /** Stops watching and closes the connections, not the registry. Idempotent. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    this.#closing.abort();
+    await Promise.all([...this.#tracked.values()].map((tracked) => tracked.watch?.close()));
+    this.#pool.close();
+    this.#listeners.clear();
+  }
+
+  /** Brings the watches in line with a view, and tells. */
+  #follow(view: ClusterView): void {
+    const nowMs = this.#clock.now();
+    const ids = new Set([...view.members.map((member) => member.id), ...view.workers.keys()]);
+    for (const id of ids) {
+      const record = view.workers.get(id);
+      let tracked = this.#tracked.get(id);
+      if (!tracked) {
+        tracked = {
+          state: record ? "connecting" : "down",
+          sinceMs: nowMs,
+          reason: undefined,
+          history: new WorkerHistory(this.#sinceMs),
+          watch: undefined,
+        };
+        this.#tracked.set(id, tracked);
+      }
+      if (record) {
+        if (tracked.state === "down") this.#move(tracked, "connecting", undefined);
+        if (tracked.watch?.address !== record.addresses.grpc) {
+          void tracked.watch?.close();
+          tracked.watch = this.#watch(tracked, record.addresses.grpc);
+        }
+      } else {
+        void tracked.watch?.close();
+        tracked.watch = undefined;
+        if (tracked.state !== "down") this.#move(tracked, "down", undefined);
+      }
+    }
+    for (const [id, tracked] of this.#tracked) {
+      if (ids.has(id)) continue;
+      void tracked.watch?.close();
+      this.#tracked.delete(id);
+    }
+    this.#pool.retain([...view.workers.values()].map((worker) => worker.addresses.grpc));
+    this.#checkChanged(view);
+    this.#publish();
+  }
+
+  /** Other mounts, or other workers: their state is wanted now, not at the next round. */
+  #checkChanged(view: ClusterView): void {
+    if (view.mounts.size === 0 || view.workers.size === 0 || this.#closing.signal.aborted) return;
+    if (checkedKey(view) !== this.#checkedKey) void this.checkMounts();
+  }
+
+  #watch(tracked: Tracked, address: string): WorkerWatch {
+    const watch: WorkerWatch = new WorkerWatch(
+      address,
+      this.#pool.get(address),
+      {
+        onStats: (stats) => {
+          if (tracked.watch !== watch) return;
+          const increase = tracked.history.take(stats, this.#clock.now());
+          this.#sum.record(increase.fromMs, increase.toMs, increase.amounts, new Map());
+          if (tracked.state !== "live") {
+            this.#move(tracked, "live", undefined);
+            this.#publish();
+          }
+        },
+        onLost: (reason) => {
+          if (tracked.watch !== watch || tracked.state === "unreachable") return;
+          this.#move(tracked, "unreachable", reason);
+          this.#publish();
+        },
+      },
+      this.#clock,
+    );
+    return watch;
+  }
+
+  #move(tracked: Tracked, state: WorkerState, reason: string | undefined): void {
+    tracked.state = state;
+    tracked.sinceMs = this.#clock.now();
+    tracked.reason = reason;
+  }
+
+  #workerTick(tracked: Tracked): WorkerTick | undefined {
+    const { history } = tracked;
+    if (!history.last) return undefined;
+    return {
+      sampleMs: history.lastMs,
+      totals: history.totals(),
+      rates: tracked.state === "live" ? history.rates(this.#clock.now()) : {},
+      gauges: history.gauges(),
+      tiers: history.tiers(),
+    };
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.now();
+    const gauges = new Map<string, number>();
+    for (const tracked of this.#tracked.values()) {
+      if (tracked.state !== "live") continue;
+      const values: Columns = tracked.history.gauges();
+      for (const name in values) gauges.set(name, (gauges.get(name) ?? 0) + values[name]!);
+    }
+    this.#sum.record(nowMs, nowMs, new Map(), gauges);
+    if (nowMs - this.#lastCheckMs >= MOUNT_CHECK_MS && this.#registry.view().mounts.size > 0) void this.checkMounts();
+    this.#publish();
+    if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });
+  }
+
+  /** Sends a snapshot if anything but its time changed. */
+  #publish(): void {
+    const snapshot = this.#compose(this.#registry.view());
+    // While the registry is away its age grows by itself; the pages count it for themselves.
+    const { atMs: _at, registry, problems, ...rest } = snapshot;
+    const fingerprint = JSON.stringify([
+      rest,
+      registry.connected,
+      problems.map(({ kind, subject }) => [kind, subject]),
+    ]);
+    this.#snapshot = snapshot;
+    if (fingerprint === this.#fingerprint) return;
+    this.#fingerprint = fingerprint;
+    this.#send({ type: "cluster", snapshot });
+  }
+
+  #send(event: ObserverEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #compose(view: ClusterView): ClusterSnapshot {
+    const nowMs = this.#clock.now();
+    const workers = view.members.map((member): WorkerView => {
+      const record = view.workers.get(member.id);
+      const tracked = this.#tracked.get(member.id);
+      return {
+        id: member.id,
+        state: tracked?.state ?? (record ? "connecting" : "down"),
+        sinceMs: tracked?.sinceMs ?? nowMs,
+        ...(tracked?.reason === undefined ? {} : { reason: tracked.reason }),
+        weight: member.weight,
+        joinedMs: member.joinedMs,
+        ...(record
+          ? {
+              addresses: record.addresses,
+              version: record.version,
+              hostname: record.hostname,
+              pid: record.pid,
+              startedMs: record.startedMs,
+            }
+          : {}),
+      };
+    });
+    const mounts = [...view.mounts.values()].map((record): MountView => {
+      const known = this.#mountChecks.get(record.name);
+      return {
+        record,
+        checks: known?.checks ?? [],
+        asked: known?.asked ?? 0,
+        ...(known ? { checkedMs: known.atMs } : {}),
+      };
+    });
+    const registry = { connected: view.connected, endpoints: this.#endpoints, asOfMs: view.asOfMs };
+    const tiers = new Map([...this.#tracked].map(([id, tracked]) => [id, tracked.history.tiers()]));
+    return {
+      cluster: view.cluster,
+      epoch: view.epoch,
+      members: view.members,
+      workers,
+      mounts,
+      schedulers: [...view.schedulers.values()],
+      ...(view.leader === undefined ? {} : { leader: view.leader }),
+      registry,
+      problems: findProblems({
+        registry,
+        workers,
+        mounts,
+        tiers,
+        schedulers: view.schedulers.size,
+        leader: view.leader,
+        watchingSinceMs: this.#sinceMs,
+        nowMs,
+      }),
+      atMs: nowMs,
+    };
+  }
+
+  async #askMounts(): Promise<void> {
+    this.#lastCheckMs = this.#clock.now();
+    this.#checkedKey = checkedKey(this.#registry.view());
+    const asked = this.clients().slice(0, MOUNT_CHECK_WORKERS);
+    const found = new Map<string, MountCheckView[]>();
+    await Promise.all(
+      asked.map(async ({ id, client }) => {
+        const control = { deadlineMs: MOUNT_CHECK_DEADLINE_MS, signal: this.#closing.signal };
+        const response = await callUnary(client, "checkMounts", { name: "" }, control).catch(() => undefined);
+        for (const check of response?.mounts ?? []) {
+          found.set(check.name, [...(found.get(check.name) ?? []), checkView(id, check)]);
+        }
+      }),
+    );
+    if (this.#closing.signal.aborted) return;
+    const atMs = this.#clock.now();
+    this.#mountChecks = new Map(
+      [...this.#registry.view().mounts.keys()].map((name) => [
+        name,
+        { checks: found.get(name) ?? [], asked: asked.length, atMs },
+      ]),
+    );
+    this.#publish();
+  }
+}
+
+/** What a round of checks was about. */
+function checkedKey(view: ClusterView): string {
+  return `${[...view.mounts.keys()].join()}|${[...view.workers.keys()].slice(0, MOUNT_CHECK_WORKERS).join()}`;
+}
+
+function checkView(workerId: string, check: MountCheck): MountCheckView {
+  return {
+    workerId,
+    ok: check.ok,
+    durationMs: check.durationMs,
+    ...(check.ok ? {} : { code: check.errorCode, message: check.message }),
+  };
+}

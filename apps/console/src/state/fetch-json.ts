@@ -1,0 +1,40 @@
+/** Calls of the console's own routes. What they throw is always code, message and remedy. */
+import type { ErrorBody } from "../wire.ts";
+
+const UNREACHABLE: ErrorBody = {
+  code: "CONSOLE_UNREACHABLE",
+  message: "The console's server does not answer.",
+  remedy: "Check that `ringlight up` still runs; the page tries again by itself.",
+};
+
+async function parse<T>(response: Response): Promise<T> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return body as T;
+  const error = body as Partial<ErrorBody> | undefined;
+  throw {
+    code: error?.code ?? `HTTP_${response.status}`,
+    message: error?.message ?? `The console answered ${response.status}.`,
+    remedy: error?.remedy ?? "Try again; the console's log has more.",
+  } satisfies ErrorBody;
+}
+
+/** Reads JSON. @throws ErrorBody */
+export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(url, signal ? { signal } : {}).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    throw UNREACHABLE;
+  });
+  return parse<T>(response);
+}
+
+/** Sends a change. @throws ErrorBody */
+export async function sendJson<T>(method: "POST" | "DELETE", url: string, body: unknown): Promise<T> {
+  const response = await fetch(url, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  }).catch(() => {
+    throw UNREACHABLE;
+  });
+  return parse<T>(response);
+}

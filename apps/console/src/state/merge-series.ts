@@ -1,0 +1,27 @@
+/** Puts newer steps of a series behind the known ones. */
+import type { SeriesView } from "../wire.ts";
+
+/** The known steps followed by the fresh ones, no longer than the range; the fresh ones alone where they do not fit. */
+export function mergeSeries(known: SeriesView | undefined, fresh: SeriesView, rangeS: number): SeriesView {
+  if (!known || known.stepS !== fresh.stepS || known.sinceMs !== fresh.sinceMs) return fresh;
+  const last = known.times.at(-1);
+  const times = [...known.times, ...fresh.times.filter((time) => last === undefined || time > last)];
+  const added = times.length - known.times.length;
+  const skipped = fresh.times.length - added;
+  const drop = Math.max(0, times.length - Math.floor(rangeS / fresh.stepS));
+  const columns: Record<string, (number | null)[]> = {};
+  for (const name of new Set([...Object.keys(known.columns), ...Object.keys(fresh.columns)])) {
+    // A column that appears later was nothing but zero before, wherever anything was seen at all.
+    const before = known.columns[name] ?? zeroesLike(known);
+    const after = fresh.columns[name] ?? zeroesLike(fresh);
+    columns[name] = [...before, ...after.slice(skipped)].slice(drop);
+  }
+  return { ...fresh, times: times.slice(drop), columns };
+}
+
+function zeroesLike(series: SeriesView): (number | null)[] {
+  return series.times.map((_, index) => {
+    for (const name in series.columns) if (series.columns[name]![index] !== null) return 0;
+    return null;
+  });
+}
