@@ -21,7 +21,7 @@ export interface LoadedConfig<T> {
   readonly values: T;
   /** Origin of each value, by key as it is written in a file. */
   readonly origins: Readonly<Record<string, Origin>>;
-  /** A table of key, value, origin, default and description; secrets masked. */
+  /** A table of key, value, origin, default and description; secrets masked; no newline at its end. */
   print(): string;
   /** What --help prints. */
   help(): string;

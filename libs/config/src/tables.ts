@@ -20,7 +20,7 @@ function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
     row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join("  ");
-  return `${rows.map(line).join("\n")}\n`;
+  return rows.map(line).join("\n");
 }
 
 /** The table of --print-config. */
