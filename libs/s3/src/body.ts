@@ -1,19 +1,48 @@
 /** Sending the bytes of a read. */
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { setImmediate } from "node:timers/promises";
 import { RinglightError } from "@ringlight/core";
 import type { ReadBody } from "./backend.ts";
 import type { AnswerHeaders, Exchange } from "./exchange.ts";
 
-/** Waits until the response takes bytes again. @throws RL_CANCELLED when the client leaves, RL_DEADLINE when it stops reading. */
-async function drained(res: ServerResponse, signal: AbortSignal, stallTimeoutMs: number): Promise<void> {
-  if (res.destroyed) throw new RinglightError("RL_CANCELLED", "the client went away");
-  const timeout = AbortSignal.timeout(stallTimeoutMs);
-  try {
-    await once(res, "drain", { signal: AbortSignal.any([signal, timeout]) });
-  } catch (cause) {
-    if (signal.aborted) throw new RinglightError("RL_CANCELLED", "the client went away", { cause });
-    throw new RinglightError("RL_DEADLINE", `the client read nothing for ${stallTimeoutMs} ms`, { cause });
+/**
+ * After so many bytes the event loop gets its turn. A source in memory and a client that keeps up never wait for anything but
+ * microtasks, and one large object would hold up all other requests.
+ */
+const BYTES_A_TURN = 1024 * 1024;
+
+/**
+ * Waits for a response to take bytes again: made when back-pressure first shows, for it costs listeners and a timer. A client
+ * that takes nothing for the whole time is cut off.
+ */
+class DrainGate {
+  readonly #res: ServerResponse;
+  readonly #timer: NodeJS.Timeout;
+  #wake: (() => void) | undefined;
+
+  constructor(res: ServerResponse, stallTimeoutMs: number) {
+    this.#res = res;
+    this.#timer = setTimeout(() => {
+      if (this.#wake) res.destroy();
+    }, stallTimeoutMs).unref();
+    const wake = () => {
+      this.#wake?.();
+      this.#wake = undefined;
+    };
+    res.on("drain", wake);
+    res.on("close", () => {
+      clearTimeout(this.#timer);
+      wake();
+    });
+  }
+
+  /** Resolves when bytes are taken again, or when there is nobody left to take them. */
+  wait(): Promise<void> {
+    if (this.#res.destroyed) return Promise.resolve();
+    this.#timer.refresh();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }
 
@@ -42,15 +71,25 @@ export async function sendBody(exchange: Exchange, answer: BodyAnswer): Promise<
     if (res.destroyed) return;
     res.writeHead(answer.status, answer.headers());
     exchange.markFirstByte();
-    await answer.body(res);
-    exchange.bytesOut += answer.lengthBytes;
+    const { socket } = res;
+    const before = socket?.bytesWritten ?? 0;
+    try {
+      await answer.body(res);
+      exchange.bytesOut += answer.lengthBytes;
+    } catch (error) {
+      // What a broken body wrote is known to the connection alone, the head among it.
+      exchange.bytesOut += Math.min(answer.lengthBytes, Math.max(0, (socket?.bytesWritten ?? 0) - before));
+      throw error;
+    }
     return;
   }
   const iterator = answer.body[Symbol.asyncIterator]();
   let sent = 0;
+  let sinceTurn = 0;
+  let gate: DrainGate | undefined;
   try {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      if (signal.aborted) throw new RinglightError("RL_CANCELLED", "the client went away");
+      if (signal.aborted || res.destroyed) throw new RinglightError("RL_CANCELLED", "the client went away");
       const chunk = next.value;
       if (sent + chunk.length > answer.lengthBytes) throw wrongLength(answer.lengthBytes, sent + chunk.length);
       if (!res.headersSent) {
@@ -59,7 +98,15 @@ export async function sendBody(exchange: Exchange, answer: BodyAnswer): Promise<
       }
       sent += chunk.length;
       exchange.bytesOut += chunk.length;
-      if (!res.write(chunk)) await drained(res, signal, answer.stallTimeoutMs);
+      if (!res.write(chunk)) {
+        gate ??= new DrainGate(res, answer.stallTimeoutMs);
+        await gate.wait();
+      }
+      sinceTurn += chunk.length;
+      if (sinceTurn >= BYTES_A_TURN) {
+        sinceTurn = 0;
+        await setImmediate();
+      }
     }
     if (sent !== answer.lengthBytes) throw wrongLength(answer.lengthBytes, sent);
   } catch (error) {

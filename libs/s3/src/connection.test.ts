@@ -148,6 +148,21 @@ test("a client that reads slowly holds the source back", async (t) => {
   socket.destroy();
 });
 
+test("a large object from memory does not hold up other requests", async (t) => {
+  const chunk = Buffer.alloc(1 << 16);
+  let ended = false;
+  const server = await start(t, 1 << 30, async function* (range) {
+    for (let at = range.start; at <= range.end; at += chunk.length) yield chunk;
+    ended = true;
+  });
+  const socket = connect(server.port, "127.0.0.1", () => socket.write(GET));
+  await once(socket, "data");
+  socket.resume();
+  assert.equal((await server.ask("/bkt/none")).status, 404);
+  assert.equal(ended, false);
+  socket.destroy();
+});
+
 test("a client that reads nothing for too long is cut off", async (t) => {
   const server = await start(
     t,

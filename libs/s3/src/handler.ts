@@ -210,7 +210,10 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       ...(options.onRequest && { onDone: options.onRequest }),
     });
     const run = async () => serve(route(exchange));
-    run().catch((error: unknown) => fail(exchange, error));
+    run()
+      .catch((error: unknown) => fail(exchange, error))
+      // Failing to say what failed leaves nothing but to cut: no request may take the process down.
+      .catch(() => res.destroy());
   };
 }
 
