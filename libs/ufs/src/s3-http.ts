@@ -32,7 +32,13 @@ export class S3Http {
     this.location = location;
     this.credentials = credentials;
     this.#stallTimeoutMs = stallTimeoutMs;
-    const options = { keepAlive: true, maxFreeSockets: maxConnections, lookup: lookupLocal };
+    // The mount's own limit lets calls in; this one covers the moment between a call's end and its socket's return.
+    const options = {
+      keepAlive: true,
+      maxSockets: maxConnections,
+      maxFreeSockets: maxConnections,
+      lookup: lookupLocal,
+    };
     this.agent = location.secure ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
