@@ -67,7 +67,7 @@ const id = (what: string) =>
   );
 
 /** Settings of a worker. */
-export const workerSettings = {
+const workerSettings = {
   cluster,
   dataDir,
   id: id("worker"),
@@ -153,7 +153,7 @@ export const workerSettings = {
 } satisfies Settings;
 
 /** Settings of a scheduler. */
-export const schedulerSettings = {
+const schedulerSettings = {
   cluster,
   dataDir,
   id: id("scheduler"),
@@ -181,7 +181,7 @@ export const schedulerSettings = {
 } satisfies Settings;
 
 /** Settings of the console. */
-export const consoleSettings = {
+const consoleSettings = {
   cluster,
   dataDir,
   bind,
@@ -193,7 +193,7 @@ export const consoleSettings = {
 } satisfies Settings;
 
 /** Settings of the embedded registry server. */
-export const registrySettings = {
+const registrySettings = {
   bind: host({
     default: "127.0.0.1",
     about: "Address to listen on. The embedded registry has no log-in: let it listen on trusted networks only.",

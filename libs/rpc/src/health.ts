@@ -5,7 +5,7 @@ import { RinglightError } from "@ringlight/core";
 import { serverStream, unary } from "./handlers.ts";
 
 /** Path prefix of the service: it needs no token. */
-export const HEALTH_SERVICE = "grpc.health.v1.Health";
+const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 interface HealthCheckRequest {
   readonly service: string;

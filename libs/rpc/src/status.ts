@@ -4,7 +4,7 @@ import { Metadata, status as Status, type StatusObject } from "@grpc/grpc-js";
 import { ERRORS, type ErrorCode, formatDuration, isRinglightError, RinglightError } from "@ringlight/core";
 
 /** Trailer that carries the code of the error table. */
-export const CODE_TRAILER = "rl-code";
+const CODE_TRAILER = "rl-code";
 
 /** A status to end a call with, and what was thrown where that must not leave the process. */
 export interface FailedStatus extends StatusObject {
