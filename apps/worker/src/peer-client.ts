@@ -145,8 +145,12 @@ export class PeerClient {
       });
       sent.on("socket", (socket) => {
         if (!socket.connecting) return;
-        const late = () => sent.destroy(new PeerFailure(workerId, `no connection within ${connectTimeoutMs} ms`));
-        const timer = setTimeout(late, connectTimeoutMs);
+        const late = () => {
+          if (socket.connecting) sent.destroy(new PeerFailure(workerId, `no connection within ${connectTimeoutMs} ms`));
+        };
+        // When this process itself was busy for so long, the connection may be there already and only not be noticed yet:
+        // one more turn of the event loop tells.
+        const timer = setTimeout(() => setImmediate(late), connectTimeoutMs);
         const clear = () => clearTimeout(timer);
         socket.once("connect", clear).once("close", clear);
       });

@@ -1,16 +1,16 @@
 /** The worker's counters: one set of numbers, read by the stats stream, by /metrics and by tests alike. */
-import { LATENCY_BOUNDS_S, latencyBucket, type TierStats, type UfsObservation } from "@ringlight/core";
-import type { ProcessStats, WorkerStats } from "@ringlight/proto";
-
-interface Flow {
-  count: number;
-  bytes: number;
-}
-
-interface Timed extends Flow {
-  readonly latencyCounts: number[];
-  latencySumS: number;
-}
+import type { TierStats, UfsObservation } from "@ringlight/core";
+import type { WorkerStats } from "@ringlight/proto";
+import {
+  acceptsOpenMetrics,
+  type HistogramSeries,
+  METRICS,
+  MetricRegistry,
+  OPENMETRICS_CONTENT_TYPE,
+  PROMETHEUS_CONTENT_TYPE,
+  type ProcessMetrics,
+  renderPrometheus,
+} from "@ringlight/telemetry";
 
 /** A finished request at one of the doors. */
 export interface ApiCall {
@@ -23,82 +23,141 @@ export interface ApiCall {
   readonly firstByteMs: number;
 }
 
-/** What is measured at the moment of a snapshot. */
+/** What is looked at when somebody asks. */
 export interface Gauges {
-  readonly epoch: number;
-  readonly tiers: readonly TierStats[];
-  readonly process: ProcessStats;
-  readonly fetchesInFlight: number;
+  readonly epoch: () => number;
+  readonly tiers: () => readonly TierStats[];
+  readonly process: ProcessMetrics;
+  readonly openConnections: () => number;
+  readonly fetchesInFlight: () => number;
 }
 
-/** Counts what the worker does. Keys are joined with a character that no label contains. */
+/** Counts what the worker does. */
 export class WorkerStatistics {
   readonly #workerId: string;
   readonly #startedMs: number;
-  readonly #pages = new Map<string, Flow>();
-  readonly #apis = new Map<string, Timed>();
-  readonly #ufs = new Map<string, Timed>();
-  #relayedBytes = 0;
-  #fallbacks = 0;
+  readonly #gauges: Gauges;
+  readonly #registry = new MetricRegistry();
+  readonly #pages = this.#registry.counter(METRICS.cacheRequests);
+  readonly #pageBytes = this.#registry.counter(METRICS.cacheIo);
+  readonly #apis = this.#registry.histogram(METRICS.requestDuration);
+  readonly #apiBytes = this.#registry.counter(METRICS.requestIo);
+  readonly #ufs = this.#registry.histogram(METRICS.ufsRequestDuration);
+  readonly #ufsBytes = this.#registry.counter(METRICS.ufsIo);
+  readonly #relayed = this.#registry.counter(METRICS.relayIo).with({});
+  readonly #fallbacks = this.#registry.counter(METRICS.fallbacks).with({});
 
-  constructor(workerId: string, startedMs: number) {
+  constructor(workerId: string, startedMs: number, gauges: Gauges) {
     this.#workerId = workerId;
     this.#startedMs = startedMs;
+    this.#gauges = gauges;
+    const ofTiers = (value: (tier: TierStats) => number) => () =>
+      gauges.tiers().map((tier) => ({ labels: { tier: tier.name }, value: value(tier) }));
+    this.#registry.gauge(
+      METRICS.cacheUsage,
+      ofTiers((tier) => tier.usedBytes),
+    );
+    this.#registry.gauge(
+      METRICS.cacheLimit,
+      ofTiers((tier) => tier.limitBytes),
+    );
+    this.#registry.gauge(
+      METRICS.cachePages,
+      ofTiers((tier) => tier.pages),
+    );
+    this.#registry.gauge(METRICS.cacheEvictions, () =>
+      gauges.tiers().flatMap((tier) => [
+        { labels: { tier: tier.name, reason: "space" }, value: tier.evictedPages },
+        { labels: { tier: tier.name, reason: "corrupt" }, value: tier.corruptPages },
+      ]),
+    );
+    this.#registry.gauge(METRICS.ringEpoch, gauges.epoch);
+    gauges.process.register(this.#registry);
   }
 
   /** A page request on this worker as owner or in an owner's place; `bytes` is what the reader got of the page. */
-  page(mount: string, outcome: string, tier: string, reason: string, bytes: number): void {
-    const id = `${tier}\n${outcome}\n${reason}\n${mount}`;
-    let flow = this.#pages.get(id);
-    if (flow === undefined) {
-      flow = { count: 0, bytes: 0 };
-      this.#pages.set(id, flow);
-    }
-    flow.count++;
-    flow.bytes += bytes;
+  page(mount: string, outcome: string, tier: string, missReason: string, bytes: number): void {
+    const labels = { tier, outcome, miss_reason: missReason, mount };
+    this.#pages.with(labels).add(1);
+    this.#pageBytes.with(labels).add(bytes);
   }
 
-  api(call: ApiCall): void {
-    add(this.#apis, `${call.api}\n${call.status}`, call.bytesOut, call.firstByteMs / 1000);
+  api({ api, status, bytesOut, firstByteMs }: ApiCall): void {
+    this.#apis.with({ api, status }).observe(firstByteMs / 1000);
+    this.#apiBytes.with({ api, status }).add(bytesOut);
   }
 
   /** One HTTP request to the UFS of a mount (or one file operation). */
-  ufs(mount: string, seen: UfsObservation): void {
-    add(this.#ufs, `${mount}\n${seen.op}\n${seen.status}`, seen.bytes, seen.durationMs / 1000);
+  ufs(mount: string, { op, status, bytes, durationMs }: UfsObservation): void {
+    this.#ufs.with({ mount, op, status }).observe(durationMs / 1000);
+    this.#ufsBytes.with({ mount, op, status }).add(bytes);
   }
 
   relayed(bytes: number): void {
-    this.#relayedBytes += bytes;
+    this.#relayed.add(bytes);
   }
 
   fallback(): void {
-    this.#fallbacks++;
+    this.#fallbacks.add(1);
   }
 
-  /** Everything, as the stats stream sends it. */
-  snapshot(nowMs: number, gauges: Gauges): WorkerStats {
+  /** Everything as Prometheus reads it. @param accept the request's Accept header */
+  prometheus(accept: string): { readonly contentType: string; readonly body: string } {
+    const openMetrics = acceptsOpenMetrics(accept);
+    return {
+      contentType: openMetrics ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE,
+      body: renderPrometheus(this.#registry, { openMetrics }),
+    };
+  }
+
+  /** Everything as the stats stream sends it. */
+  snapshot(nowMs: number): WorkerStats {
+    const gauges = this.#gauges;
+    const { cpuSeconds, rssBytes, heapUsedBytes, eventLoopDelayP99Ms } = gauges.process();
     return {
       workerId: this.#workerId,
       timeUnixMs: Math.round(nowMs),
       startedUnixMs: this.#startedMs,
-      epoch: gauges.epoch,
-      pages: [...this.#pages].map(([id, flow]) => {
-        const [tier = "", outcome = "", missReason = "", mount = ""] = id.split("\n");
-        return { tier, outcome, missReason, mount, ...flow };
-      }),
-      apis: [...this.#apis].map(([id, { bytes, latencyCounts, ...rest }]) => {
-        const [api = "", status = ""] = id.split("\n");
-        return { api, status, bytesOut: bytes, latencyCounts: [...latencyCounts], ...rest };
-      }),
-      ufs: [...this.#ufs].map(([id, { latencyCounts, ...rest }]) => {
-        const [mount = "", op = "", status = ""] = id.split("\n");
-        return { mount, op, status, latencyCounts: [...latencyCounts], ...rest };
-      }),
-      tiers: gauges.tiers.map((tier) => ({ ...tier, directories: [...tier.directories], error: tier.error ?? "" })),
-      process: gauges.process,
-      relayedBytes: this.#relayedBytes,
-      fallbacks: this.#fallbacks,
-      fetchesInFlight: gauges.fetchesInFlight,
+      epoch: gauges.epoch(),
+      pages: [...this.#pages.series()].map(({ labels, value }) => ({
+        tier: labels.tier,
+        outcome: labels.outcome,
+        missReason: labels.miss_reason,
+        mount: labels.mount,
+        count: value,
+        bytes: this.#pageBytes.with(labels).value,
+      })),
+      apis: [...this.#apis.series()].map((series) => ({
+        ...series.labels,
+        bytesOut: this.#apiBytes.with(series.labels).value,
+        ...latency(series),
+      })),
+      ufs: [...this.#ufs.series()].map((series) => ({
+        ...series.labels,
+        bytes: this.#ufsBytes.with(series.labels).value,
+        ...latency(series),
+      })),
+      tiers: gauges.tiers().map((tier) => ({
+        name: tier.name,
+        directories: [...tier.directories],
+        limitBytes: tier.limitBytes,
+        usedBytes: tier.usedBytes,
+        pages: tier.pages,
+        evictedPages: tier.evictedPages,
+        evictedBytes: tier.evictedBytes,
+        corruptPages: tier.corruptPages,
+        error: tier.error ?? "",
+      })),
+      process: {
+        cpuSeconds,
+        rssBytes,
+        heapUsedBytes,
+        eventLoopDelayP99Ms,
+        openConnections: gauges.openConnections(),
+      },
+      relayedBytes: this.#relayed.value,
+      fallbacks: this.#fallbacks.value,
+      fetchesInFlight: gauges.fetchesInFlight(),
     };
   }
 }
@@ -108,20 +167,10 @@ export function statusClass(status: number, aborted = false): string {
   return aborted ? "aborted" : `${Math.floor(status / 100)}xx`;
 }
 
-function add(into: Map<string, Timed>, id: string, bytes: number, seconds: number): void {
-  let timed = into.get(id);
-  if (timed === undefined) {
-    timed = {
-      count: 0,
-      bytes: 0,
-      latencyCounts: new Array<number>(LATENCY_BOUNDS_S.length + 1).fill(0),
-      latencySumS: 0,
-    };
-    into.set(id, timed);
-  }
-  const bucket = latencyBucket(seconds);
-  timed.count++;
-  timed.bytes += bytes;
-  timed.latencyCounts[bucket] = (timed.latencyCounts[bucket] ?? 0) + 1;
-  timed.latencySumS += seconds;
+function latency({ counts, sum }: HistogramSeries<string>): {
+  count: number;
+  latencyCounts: number[];
+  latencySumS: number;
+} {
+  return { count: counts.reduce((total, count) => total + count, 0), latencyCounts: [...counts], latencySumS: sum };
 }

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
-import { type Registration, systemClock, type WorkerRecord } from "@ringlight/core";
+import { type ClusterView, type Registration, systemClock, type WorkerRecord } from "@ringlight/core";
 import { connectRegistry } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler } from "@ringlight/s3";
@@ -14,7 +14,6 @@ import { type GrpcServiceOptions, workerService, workerServiceDefinition } from 
 import { workerIdentity } from "./identity.ts";
 import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
-import { prometheusText } from "./metrics.ts";
 import { MountTable } from "./mount-table.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { PageReader } from "./page-reader.ts";
@@ -38,6 +37,8 @@ const DRAIN_MS = 5_000;
 /** A worker that runs. */
 export interface RunningWorker extends Running {
   readonly record: WorkerRecord;
+  /** The cluster as this worker knows it now. */
+  readonly view: ClusterView;
 }
 
 /** Starts a worker. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION, RL_DISK_FULL, RL_CONFLICT; nothing is left behind then */
@@ -67,7 +68,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   try {
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
-      log: (level, message, fields) => log[level](message, fields),
+      log: (level, message) => log[level](message),
     });
     opened.push(() => store.close());
     const registry = connectRegistry({
@@ -78,9 +79,19 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       log: (level, message, fields) => log[level](message, fields),
     });
     opened.push(() => registry.close());
-    const statistics = new WorkerStatistics(id, startedMs);
     const ring = new RingKeeper(registry, clock);
     opened.push(() => ring.close());
+    const connections = { open: 0 };
+    const measured = processMetrics();
+    opened.push(() => measured.close());
+    const statistics: WorkerStatistics = new WorkerStatistics(id, startedMs, {
+      epoch: () => ring.ring.epoch,
+      tiers: () => store.stats(),
+      process: measured,
+      openConnections: () => connections.open,
+      fetchesInFlight: () => pages.runsInFlight,
+    });
+    const stats = () => statistics.snapshot(clock.now());
     const mounts = new MountTable({
       registry,
       ufsTimeoutMs: config.ufsTimeoutMs,
@@ -125,24 +136,6 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       }),
     );
 
-    const metrics = processMetrics();
-    const connections = { open: 0 };
-    const stats = () => {
-      const now = metrics();
-      return statistics.snapshot(clock.now(), {
-        epoch: ring.ring.epoch,
-        tiers: store.stats(),
-        process: {
-          cpuSeconds: now.cpuSeconds,
-          rssBytes: now.rssBytes,
-          heapUsedBytes: now.heapUsedBytes,
-          eventLoopDelayP99Ms: now.eventLoopDelayP99Ms,
-          openConnections: connections.open,
-        },
-        fetchesInFlight: pages.runsInFlight,
-      });
-    };
-
     let registration: Registration | undefined;
     let ending = false;
     const rest = createRestServer({
@@ -153,7 +146,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         if (ending) return "the worker is ending";
         return registration === undefined ? "the worker is not registered yet" : undefined;
       },
-      metrics: (accept) => prometheusText(stats(), accept),
+      metrics: (accept) => statistics.prometheus(accept),
       onRequest: (done) => statistics.api({ ...done, status: statusClass(done.status) }),
       log: logDebug,
     });
@@ -253,6 +246,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     });
     return {
       record,
+      get view() {
+        return registry.view();
+      },
       async close() {
         ending = true;
         log.info("worker ends");

@@ -45,7 +45,7 @@ export function runProcess<P extends ProcessName>(
     }
     process.on("SIGTERM", () => end("SIGTERM"));
     process.on("SIGINT", () => end("SIGINT"));
-    if (process.env["RINGLIGHT_PARENT_PIPE"] === "1") {
+    if (process.env.RINGLIGHT_PARENT_PIPE === "1") {
       process.stdin.resume();
       process.stdin.once("end", () => end("the parent's end")).once("error", () => end("the parent's end"));
     }

@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { newReadStatus, type PageStore, type ReadStatus, RinglightError, systemClock, type Ufs } from "@ringlight/core";
+import { openPageStore, versionId } from "@ringlight/store";
+import { randomBytes, waitFor } from "@ringlight/testing";
+import { PageReader } from "./page-reader.ts";
+
+const PAGE = 64 * 1024;
+
+/** A UFS of one object that counts its GETs, and can be held back or broken. */
+class CountingUfs {
+  readonly data: Buffer;
+  readonly reads: { start: number; end: number; aborted: boolean }[] = [];
+  /** Awaited before each chunk after the first `freeBytes` of a read. */
+  gate: Promise<void> = Promise.resolve();
+  freeBytes = 0;
+  failAfterBytes = Number.POSITIVE_INFINITY;
+
+  constructor(data: Buffer) {
+    this.data = data;
+  }
+
+  asUfs(): Ufs {
+    return {
+      uri: "test://object",
+      head: async () => ({ sizeBytes: this.data.length, version: '"v1"', etag: '"v1"', modifiedMs: 0 }),
+      read: async (_key, version, range, options) => {
+        const seen = { ...range, aborted: false };
+        this.reads.push(seen);
+        options?.signal?.addEventListener("abort", () => {
+          seen.aborted = true;
+        });
+        return { meta: { version, sizeBytes: this.data.length }, stream: this.#stream(range, options?.signal) };
+      },
+      list: async () => ({ objects: [], commonPrefixes: [], truncated: false, nextStartAfter: "" }),
+      check: async () => {},
+      close: async () => {},
+    };
+  }
+
+  async *#stream(range: { start: number; end: number }, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    const chunk = 10_000;
+    for (let at = range.start; at <= range.end; at += chunk) {
+      const sent = at - range.start;
+      if (sent >= this.failAfterBytes) throw new RinglightError("RL_UFS_ERROR", "broken on purpose");
+      if (sent >= this.freeBytes) await this.gate;
+      signal?.throwIfAborted();
+      yield this.data.subarray(at, Math.min(at + chunk, range.end + 1));
+    }
+  }
+
+  get bytesRead(): number {
+    return this.reads.reduce((sum, { start, end }) => sum + end - start + 1, 0);
+  }
+}
+
+let directory: string;
+let store: PageStore;
+let counts: string[];
+let pages: PageReader;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "ringlight-pages-"));
+  store = await openPageStore({ tiers: [{ name: "mem", directories: [directory], limitBytes: 64 * 1024 * 1024 }] });
+  counts = [];
+  pages = new PageReader({
+    store,
+    pageBytes: PAGE,
+    budgetBytes: 16 * 1024 * 1024,
+    clock: systemClock,
+    count: (_mount, outcome, tier, reason) => counts.push([outcome, tier, reason].filter(Boolean).join(":")),
+  });
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(directory, { recursive: true });
+});
+
+const VERSION = versionId("m", "k", '"v1"');
+
+function open(
+  ufs: CountingUfs,
+  start: number,
+  end: number,
+  options: { status?: ReadStatus; signal?: AbortSignal } = {},
+) {
+  return pages.read({
+    mount: "m",
+    key: "k",
+    version: VERSION,
+    meta: { version: '"v1"', sizeBytes: ufs.data.length },
+    ufs: ufs.asUfs(),
+    range: { start, end },
+    status: options.status ?? newReadStatus(),
+    signal: options.signal ?? new AbortController().signal,
+  });
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
+}
+
+const settled = () => waitFor(() => pages.runsInFlight === 0, { timeoutMs: 5000 });
+
+test("every range of an object has the object's bytes, cold and warm", async () => {
+  const ufs = new CountingUfs(randomBytes(1, 5 * PAGE + 123));
+  for (const [start, end] of [
+    [0, 0],
+    [PAGE - 1, PAGE],
+    [3, 5 * PAGE + 122],
+    [5 * PAGE, 5 * PAGE + 122],
+    [2 * PAGE, 3 * PAGE - 1],
+  ] as const) {
+    for (let pass = 0; pass < 2; pass++) {
+      assert.deepEqual(
+        await collect(open(ufs, start, end)),
+        ufs.data.subarray(start, end + 1),
+        `${start}-${end} pass ${pass}`,
+      );
+      await settled();
+    }
+  }
+});
+
+test("a warm read asks the UFS for nothing and says which tier served it", async () => {
+  const ufs = new CountingUfs(randomBytes(2, 3 * PAGE));
+  await collect(open(ufs, 0, 3 * PAGE - 1));
+  await settled();
+  const before = ufs.reads.length;
+  const status = newReadStatus();
+  await collect(open(ufs, 0, 3 * PAGE - 1, { status }));
+  assert.equal(ufs.reads.length, before);
+  assert.equal(status.hits, 3);
+  assert.deepEqual([...status.bytesBySource], [["mem", 3 * PAGE]]);
+});
+
+test("adjacent missing pages are one request to the UFS", async () => {
+  const ufs = new CountingUfs(randomBytes(3, 8 * PAGE));
+  await collect(open(ufs, 0, 8 * PAGE - 1));
+  assert.deepEqual(
+    ufs.reads.map(({ start, end }) => [start, end]),
+    [[0, 8 * PAGE - 1]],
+  );
+});
+
+test("many concurrent cold readers cause each page to be read from the UFS once", async () => {
+  const ufs = new CountingUfs(randomBytes(4, 40 * PAGE));
+  let letGo: () => void = () => {};
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  const readers = Array.from({ length: 200 }, () => collect(open(ufs, 0, 40 * PAGE - 1)));
+  await waitFor(() => ufs.reads.length > 0, { timeoutMs: 5000 });
+  letGo();
+  for (const bytes of await Promise.all(readers)) assert.equal(bytes.equals(ufs.data), true);
+  assert.equal(ufs.bytesRead, ufs.data.length);
+  const misses = counts.filter((entry) => entry.startsWith("miss")).length;
+  assert.ok(misses >= 1 && misses <= 40, `${misses} misses`);
+});
+
+test("the first bytes of a page are handed out before the page is complete", async () => {
+  const ufs = new CountingUfs(randomBytes(5, 2 * PAGE));
+  let letGo: () => void = () => {};
+  ufs.freeBytes = 20_000;
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  const reader = open(ufs, 0, 2 * PAGE - 1);
+  const first = await reader.next();
+  assert.ok(first.done !== true && first.value.length > 0 && first.value.length <= 20_000);
+  assert.equal(store.peek(VERSION, 0), undefined);
+  letGo();
+  const rest = await collect(reader);
+  assert.deepEqual(Buffer.concat([first.value, rest]), ufs.data);
+});
+
+test("when the last reader leaves, the request to the UFS is broken off, and the next read misses as partial", async () => {
+  const ufs = new CountingUfs(randomBytes(6, 4 * PAGE));
+  ufs.freeBytes = 20_000;
+  let letGo: () => void = () => {};
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  const reader = open(ufs, 0, 4 * PAGE - 1);
+  await reader.next();
+  await reader.return(undefined);
+  assert.equal(ufs.reads[0]?.aborted, true);
+  letGo();
+  await settled();
+  assert.equal(pages.missReason(VERSION, 0), "partial");
+  assert.deepEqual(await collect(open(ufs, 0, 4 * PAGE - 1)), ufs.data);
+});
+
+test("a reader that joined a fetch is not hurt when the one who began it leaves", async () => {
+  const ufs = new CountingUfs(randomBytes(7, 4 * PAGE));
+  ufs.freeBytes = 20_000;
+  let letGo: () => void = () => {};
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  const first = open(ufs, 0, 4 * PAGE - 1);
+  await first.next();
+  const second = open(ufs, 0, 4 * PAGE - 1);
+  const begun = await second.next();
+  await first.return(undefined);
+  letGo();
+  const rest = await collect(second);
+  assert.deepEqual(Buffer.concat([begun.value ?? Buffer.alloc(0), rest]), ufs.data);
+  assert.equal(ufs.bytesRead, ufs.data.length);
+});
+
+test("a failing UFS fails the readers of the pages that it did not deliver, and no incomplete page is kept", async () => {
+  const ufs = new CountingUfs(randomBytes(8, 4 * PAGE));
+  ufs.failAfterBytes = PAGE + 20_000;
+  await assert.rejects(collect(open(ufs, 0, 4 * PAGE - 1)), { code: "RL_UFS_ERROR" });
+  await settled();
+  assert.equal(store.peek(VERSION, 0), "mem");
+  assert.equal(store.peek(VERSION, 1), undefined);
+  ufs.failAfterBytes = Number.POSITIVE_INFINITY;
+  assert.deepEqual(await collect(open(ufs, 0, 4 * PAGE - 1)), ufs.data);
+});
+
+test("read-ahead follows a sequential reader and never a random one", async () => {
+  const ufs = new CountingUfs(randomBytes(9, 64 * PAGE));
+  for (const page of [40, 3, 17, 60, 9]) await collect(open(ufs, page * PAGE, page * PAGE + 999));
+  await settled();
+  assert.equal(ufs.bytesRead, 5 * PAGE);
+  for (let page = 20; page < 24; page++) await collect(open(ufs, page * PAGE, (page + 1) * PAGE - 1));
+  await settled();
+  assert.equal(store.peek(VERSION, 24), "mem");
+});
+
+test("an aborted reader stops waiting at once", async () => {
+  const ufs = new CountingUfs(randomBytes(10, 2 * PAGE));
+  let letGo: () => void = () => {};
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  const controller = new AbortController();
+  const reading = collect(open(ufs, 0, 100, { signal: controller.signal }));
+  controller.abort(new RinglightError("RL_CANCELLED", "gone"));
+  await assert.rejects(reading, { code: "RL_CANCELLED" });
+  letGo();
+  await settled();
+});

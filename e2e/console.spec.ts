@@ -1,0 +1,130 @@
+/** Every page of the console in a real browser: what it shows, that nothing is wrong in its log, and that axe finds nothing. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+
+const url = () => process.env.CONSOLE_URL ?? "";
+const shots = join(import.meta.dirname, "../artifacts/screenshots");
+
+interface Info {
+  readonly workers: readonly { readonly id: string; readonly pid: number }[];
+}
+const info = () => JSON.parse(readFileSync(join(process.env.CONSOLE_DATA ?? "", "cluster.json"), "utf8")) as Info;
+
+let complaints: string[];
+
+test.beforeEach(({ page }) => {
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+});
+
+test.afterEach(() => {
+  expect(complaints).toEqual([]);
+});
+
+async function inspect(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
+    [],
+  );
+}
+
+for (const scheme of ["light", "dark"] as const) {
+  test.describe(scheme, () => {
+    test.use({ colorScheme: scheme });
+
+    test("the overview shows what is served from the cache and from the store", async ({ page }) => {
+      await page.goto(url());
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      await expect(page.getByText(/hit rate/i).first()).toBeVisible();
+      await expect(page.getByText(/UFS/).first()).toBeVisible();
+      await expect(page.locator("canvas").first()).toBeVisible();
+      await inspect(page, `overview-${scheme}`);
+    });
+
+    test("the ring is drawn with every member", async ({ page }) => {
+      await page.goto(`${url()}/ring`);
+      await expect(page.getByTestId("ring-canvas")).toBeVisible();
+      for (const { id } of info().workers) await expect(page.getByTestId(`ring-member-${id}`).first()).toBeVisible();
+      await inspect(page, `ring-${scheme}`);
+    });
+
+    test("the workers have a list and a page each", async ({ page }) => {
+      await page.goto(`${url()}/workers`);
+      const [first] = info().workers;
+      await expect(page.getByTestId(`worker-row-${first?.id}`)).toBeVisible();
+      await inspect(page, `workers-${scheme}`);
+      await page.goto(`${url()}/workers/${first?.id}`);
+      await expect(page.getByRole("heading", { level: 1 })).toContainText(first?.id ?? "");
+      await inspect(page, `worker-${scheme}`);
+    });
+
+    test("the mounts are listed with what they are bound to", async ({ page }) => {
+      await page.goto(`${url()}/mounts`);
+      await expect(page.getByTestId("mount-row-demo")).toBeVisible();
+      await inspect(page, `mounts-${scheme}`);
+    });
+
+    test("the namespace can be walked, and says how much of each file is cached", async ({ page }) => {
+      await page.goto(`${url()}/browse/demo`);
+      await expect(page.getByTestId("browse-row").first()).toBeVisible();
+      await expect(page.getByText(/of 3 workers/).first()).toBeVisible();
+      await inspect(page, `browse-${scheme}`);
+    });
+  });
+}
+
+test("the cached share of a file and where it lives are shown beside it", async ({ page }) => {
+  await page.goto(`${url()}/browse/demo`);
+  await page.getByTestId("browse-row").first().getByRole("link").first().click();
+  await expect(page).toHaveURL(/\/browse\/demo\/.+/);
+  await expect(page.getByTestId("browse-row").first()).toBeVisible();
+});
+
+test("the pages fit a telephone", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of ["/", "/ring", "/workers", "/mounts", "/browse/demo"]) {
+    await page.goto(url() + path);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow, path).toBeLessThanOrEqual(0);
+  }
+});
+
+test("a mount that cannot be reached is refused with its reason, and a good one is added and removed", async ({
+  page,
+}) => {
+  const body = (uri: string) => ({
+    headers: { origin: url(), "content-type": "application/json" },
+    data: { name: "extra", uri },
+  });
+  const refused = await page.request.post(`${url()}/api/mounts`, body("file:///no/such/directory"));
+  expect(refused.ok()).toBe(false);
+  expect(JSON.stringify(await refused.json())).toContain("/no/such/directory");
+  const foreign = await page.request.post(`${url()}/api/mounts`, {
+    ...body("file:///tmp"),
+    headers: { origin: "http://elsewhere.example", "content-type": "application/json" },
+  });
+  expect(foreign.ok()).toBe(false);
+});
+
+test("a worker that dies is seen as down, live, within two seconds of its lease's end", async ({ page }) => {
+  const victim = info().workers[2];
+  if (victim === undefined) throw new Error("three workers are expected");
+  await page.goto(`${url()}/ring`);
+  await expect(page.getByTestId(`ring-member-${victim.id}`).first()).toBeVisible();
+  const killedAt = Date.now();
+  process.kill(victim.pid, "SIGKILL");
+  await expect(page.getByTestId(`ring-member-${victim.id}`).first()).toContainText(/down/i, { timeout: 10_000 });
+  // Lease of 3 s, renewed at most a second before the end, and 2 s for everybody to see it.
+  expect(Date.now() - killedAt).toBeLessThan(5_500);
+  await page.screenshot({ path: join(shots, "ring-worker-down.png"), fullPage: true });
+  await page.goto(`${url()}/workers`);
+  await expect(page.getByTestId(`worker-row-${victim.id}`)).toContainText(/down/i);
+  await expect(page.getByTestId(`worker-row-${victim.id}`)).not.toContainText(/down/i, { timeout: 45_000 });
+});
