@@ -140,7 +140,7 @@ class Gateway implements Radosgw {
 
   async #daemon(program: string, args: readonly string[]): Promise<SpawnedProcess> {
     const env = { CEPH_CONF: join(this.#dir, "ceph.conf") };
-    const daemon = await spawnProcess(program, args, { cwd: this.#dir, env });
+    const daemon = await spawnProcess(program, args, { cwd: this.#dir, env, diesWithParent: true });
     this.#daemons.push(daemon);
     return daemon;
   }

@@ -1,5 +1,6 @@
 /** Child processes of tests: output captured, awaited by line, stopped by their own pid. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 
 /** How to start a child. */
 export interface SpawnOptions {
@@ -8,6 +9,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Written to the child's standard input, which is then closed. */
   readonly input?: string;
+  /** The kernel kills the child when this process dies, however it dies (Linux with setpriv of util-linux; else ignored). */
+  readonly diesWithParent?: boolean;
   /** Bytes of output that are kept, the newest. Default 1 MiB. */
   readonly keepBytes?: number;
 }
@@ -31,6 +34,8 @@ export interface SpawnedProcess {
   stop(graceMs?: number): Promise<void>;
 }
 
+const SETPRIV = "/usr/bin/setpriv";
+
 /** Starts a child process. @throws Error when it cannot be started at all. */
 export async function spawnProcess(
   command: string,
@@ -38,7 +43,8 @@ export async function spawnProcess(
   options: SpawnOptions = {},
 ): Promise<SpawnedProcess> {
   const env = { ...process.env, ...options.env };
-  const child = spawn(command, args, {
+  const tied = options.diesWithParent === true && existsSync(SETPRIV);
+  const child = spawn(tied ? SETPRIV : command, tied ? ["--pdeathsig", "KILL", "--", command, ...args] : args, {
     env,
     stdio: ["pipe", "pipe", "pipe"],
     ...(options.cwd !== undefined && { cwd: options.cwd }),

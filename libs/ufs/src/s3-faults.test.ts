@@ -110,6 +110,8 @@ describe("an s3:// mount whose store misbehaves", () => {
   it("takes silence before the response for a fault, and tries again", async () => {
     origin.stall(GET, Number.POSITIVE_INFINITY, { times: 1 });
     origin.stall({ op: "HeadObject" }, Number.POSITIVE_INFINITY, { times: 1 });
+    origin.stall({ op: "ListObjectsV2" }, Number.POSITIVE_INFINITY, { times: 1 });
+    await ufs.check();
     assert.ok((await read()).equals(expected()));
     assert.equal((await ufs.head("k")).version, version);
     origin.stall(GET, Number.POSITIVE_INFINITY);

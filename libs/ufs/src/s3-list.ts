@@ -3,7 +3,7 @@ import { Agent as HttpAgent } from "node:http";
 import type { ListObjectsV2CommandOutput, S3Client } from "@aws-sdk/client-s3";
 import { compareKeys, type ListedObject, type ListPage, type ListRequest, RinglightError } from "@ringlight/core";
 import { withRetries } from "./retry.ts";
-import { failureError, networkError } from "./s3-errors.ts";
+import { failureError, networkError, silenceError } from "./s3-errors.ts";
 import type { S3Http } from "./s3-http.ts";
 import { etagOf } from "./s3-meta.ts";
 
@@ -14,10 +14,12 @@ const MAX_KEYS = 1000;
 /** Lists one bucket. */
 export class S3Lister {
   readonly #http: S3Http;
+  readonly #stallTimeoutMs: number;
   #client: Promise<S3Client> | undefined;
 
-  constructor(http: S3Http) {
+  constructor(http: S3Http, stallTimeoutMs: number) {
     this.#http = http;
+    this.#stallTimeoutMs = stallTimeoutMs;
   }
 
   async close(): Promise<void> {
@@ -100,11 +102,17 @@ export class S3Lister {
         ...(delimiter !== "" && { Delimiter: delimiter }),
         ...(startAfter !== "" && { StartAfter: startAfter }),
       });
+      const operation = `list ${JSON.stringify(prefix)}`;
+      const silence = new AbortController();
+      const timer = setTimeout(() => silence.abort(), this.#stallTimeoutMs);
       try {
-        return await client.send(command, { abortSignal: signal });
+        return await client.send(command, { abortSignal: AbortSignal.any([signal, silence.signal]) });
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        throw this.#failure(`list ${JSON.stringify(prefix)}`, error);
+        if (silence.signal.aborted) throw silenceError(location, operation, this.#stallTimeoutMs);
+        throw this.#failure(operation, error);
+      } finally {
+        clearTimeout(timer);
       }
     });
   }

@@ -59,7 +59,7 @@ class S3Ufs implements Ufs {
     this.uri = `s3://${location.bucket}${location.prefix === "" ? "" : `/${location.prefix}`}`;
     this.#location = location;
     this.#http = http;
-    this.#lister = new S3Lister(http);
+    this.#lister = new S3Lister(http, limits.stallTimeoutMs);
     this.#limits = limits;
     this.#connections = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
     this.#observe = observe;
