@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type ByteRange, RinglightError } from "@ringlight/core";
+import { waitFor } from "@ringlight/testing";
 import type { ReadBody, S3Read } from "./backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
 import { startTestServer, type TestServer } from "./test-server.ts";
@@ -32,15 +33,6 @@ async function start(
   const server = await startTestServer({ anonymous: () => true, stallTimeoutMs }, backend);
   t.after(() => server.close());
   return server;
-}
-
-/** Polls until the condition holds. */
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `in vain waited for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 const GET = "GET /bkt/key HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -106,8 +98,8 @@ test("a client that leaves aborts the signal, stops the source and is reported",
   const socket = connect(server.port, "127.0.0.1", () => socket.write(GET));
   await once(socket, "data");
   socket.destroy();
-  await until(() => signal?.aborted === true && returned, "the signal's abort and the source's end");
-  await until(() => server.done.length === 1, "the report");
+  await waitFor(() => signal?.aborted === true && returned, { what: "the signal's abort and the source's end" });
+  await waitFor(() => server.done.length === 1, { what: "the report" });
   assert.deepEqual([server.done[0]?.aborted, server.done[0]?.status], [true, 200]);
 });
 
@@ -119,9 +111,9 @@ test("a client that leaves before anything was answered is reported with status 
     yield Buffer.alloc(100);
   });
   const socket = connect(server.port, "127.0.0.1", () => socket.write(GET));
-  await until(() => waiting, "the read");
+  await waitFor(() => waiting, { what: "the read" });
   socket.destroy();
-  await until(() => server.done.length === 1, "the report");
+  await waitFor(() => server.done.length === 1, { what: "the report" });
   assert.deepEqual([server.done[0]?.status, server.done[0]?.aborted, server.done[0]?.bytesOut], [499, true, 0]);
   assert.deepEqual(server.failures, []);
 });
@@ -175,7 +167,7 @@ test("a client that reads nothing for too long is cut off", async (t) => {
   const socket = connect(server.port, "127.0.0.1", () => socket.write(GET));
   await once(socket, "data");
   socket.pause();
-  await until(() => server.done.length === 1, "the cut");
+  await waitFor(() => server.done.length === 1, { what: "the cut" });
   assert.equal(server.done[0]?.aborted, true);
   socket.destroy();
 });

@@ -179,6 +179,7 @@ test("partNumber=1 is the whole object as its only part, and other parts are not
   const first = await server.ask("/bkt/ten?partNumber=1");
   assert.deepEqual([first.status, first.headers["content-range"]], [206, "bytes 0-9/10"]);
   assert.equal((await server.ask("/bkt/ten?partNumber=2")).code, "InvalidPartNumber");
+  assert.equal((await server.ask("/bkt/none?partNumber=2")).code, "NoSuchKey");
   assert.equal((await server.ask("/bkt/ten?partNumber=0")).code, "InvalidArgument");
   const both = await server.ask("/bkt/ten?partNumber=1", { headers: { range: "bytes=0-1" } });
   assert.equal(both.code, "InvalidRequest");

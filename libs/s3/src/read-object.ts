@@ -50,7 +50,6 @@ function partNumber(query: ReadonlyMap<string, string>, range: string | undefine
   if (range !== undefined) {
     throw new S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
   }
-  if (part > 1) throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
   return part;
 }
 
@@ -95,6 +94,10 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
   checkEncryption(received);
   const overrides = overrideHeaders(target.query, context.accessKeyId !== undefined);
   const part = partNumber(target.query, received.range);
+  if (part !== undefined && part > 1) {
+    await backend.head(target.bucket, target.key, context);
+    throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
+  }
   const range = part === undefined ? parseRange(received.range) : undefined;
   const plan: ReadPlan = { conditions: conditionsFromHeaders(received), ...(range && { range }) };
   const complete = (meta: ObjectMeta): AnswerHeaders => {
