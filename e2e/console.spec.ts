@@ -91,7 +91,7 @@ test("the pages fit a telephone", async ({ page }) => {
   for (const path of ["/", "/ring", "/workers", "/mounts", "/browse/demo"]) {
     await page.goto(url() + path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - window.innerWidth");
     expect(overflow, path).toBeLessThanOrEqual(0);
   }
 });

@@ -14,7 +14,12 @@ import { Leadership } from "./leadership.ts";
 export async function startScheduler(config: SchedulerConfig): Promise<Running> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const id = config.id ?? `scheduler-${randomBytes(4).toString("hex")}`;
-  const log = createLogger({ service: "ringlight-scheduler", instance: id, level: config.logLevel });
+  const log = createLogger({
+    service: "ringlight-scheduler",
+    instance: id,
+    level: config.logLevel,
+    format: config.logFormat,
+  });
   const token =
     config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
   const clock = systemClock;

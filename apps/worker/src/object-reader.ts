@@ -17,10 +17,12 @@ import {
 } from "@ringlight/core";
 import { type ReadPlan, resolvePlan } from "@ringlight/s3";
 import { versionId } from "@ringlight/store";
+import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { AccessLog } from "./access-log.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MountTable, OpenMount } from "./mount-table.ts";
 import type { PageReader } from "./page-reader.ts";
+import { isWorthASpan, readAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
 const MAX_RESTARTS = 3;
@@ -45,6 +47,8 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   readonly status: ReadStatus;
   readonly traceId: string;
+  /** W3C trace context of whoever asks. */
+  readonly traceparent: string;
   /** Takes the place of `cold` as the reason of a miss. */
   readonly coldReason?: MissReason;
 }
@@ -158,6 +162,20 @@ export class ObjectReader {
     const startedMs = clock.monotonicMs();
     const { status, signal, coldReason } = context;
     const atMs = clock.now();
+    const trace = newTraceContext(context.traceparent);
+    const span = (error?: unknown) => {
+      const durationMs = clock.monotonicMs() - startedMs;
+      if (!isWorthASpan(status, durationMs, trace.sampled, error !== undefined)) return;
+      const attributes = { ...readAttributes(status), "ringlight.mount": record.name, "ringlight.owner": workerId };
+      recordSpan({
+        context: trace,
+        name: "ringlight.pages",
+        startMs: atMs,
+        endMs: atMs + durationMs,
+        attributes,
+        error,
+      });
+    };
     const chunks = pages.read({
       mount: record.name,
       key,
@@ -167,6 +185,7 @@ export class ObjectReader {
       range,
       status,
       signal,
+      traceparent: trace.traceparent,
       ...(coldReason && { coldReason }),
     });
     const remember = () => {
@@ -184,9 +203,11 @@ export class ObjectReader {
     };
     try {
       const first = await chunks.next();
+      span();
       if (!status.servedBy.includes(workerId)) status.servedBy.push(workerId);
       return continued(first, chunks, remember, (error) => this.#onReadError(error, record, key));
     } catch (error) {
+      span(error);
       this.#onReadError(error, record, key);
       throw error;
     }

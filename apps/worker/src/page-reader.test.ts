@@ -97,6 +97,7 @@ function open(
     range: { start, end },
     status: options.status ?? newReadStatus(),
     signal: options.signal ?? new AbortController().signal,
+    traceparent: "",
   });
 }
 

@@ -18,6 +18,7 @@ import {
   type Ufs,
   type VersionId,
 } from "@ringlight/core";
+import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { FetchBudget } from "./fetch-budget.ts";
 import { FetchRun, type PageFetch } from "./page-fetch.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -55,6 +56,8 @@ export interface PageReadRequest {
   readonly range: ByteRange;
   readonly status: ReadStatus;
   readonly signal: AbortSignal;
+  /** W3C trace context of the read: a fetch that it begins is its child. */
+  readonly traceparent: string;
   /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */
   readonly coldReason?: MissReason;
 }
@@ -229,8 +232,10 @@ export class PageReader {
 
   /** Runs the fetch once its bytes are granted. */
   #drive(request: PageReadRequest, run: FetchRun, granted: Promise<void>): void {
-    const { store } = this.#options;
+    const { store, clock } = this.#options;
     const { version, key, meta, ufs } = request;
+    const startMs = clock.now();
+    const startedMs = clock.monotonicMs();
     this.#runs++;
     granted
       .then(() =>
@@ -250,6 +255,14 @@ export class PageReader {
         ),
       )
       .finally(() => {
+        recordSpan({
+          context: newTraceContext(request.traceparent),
+          name: "ringlight.ufs.get",
+          kind: "client",
+          startMs,
+          endMs: startMs + (clock.monotonicMs() - startedMs),
+          attributes: { "ringlight.mount": request.mount, "ringlight.bytes": run.lengthBytes },
+        });
         this.#runs--;
         this.#budget.give(run.lengthBytes);
       })

@@ -138,7 +138,7 @@ async function open(
   const context: ReadContext = {
     signal,
     status,
-    traceId: traceOf({ traceparent }).traceId,
+    ...traceOf({ traceparent }),
     ...(ask.coldReason && { coldReason: ask.coldReason }),
   };
   if (ask.pinned !== undefined) {

@@ -41,12 +41,6 @@ export interface RouterOptions {
   readonly onFallback: (failure: PeerFailure) => void;
 }
 
-/** What goes with a read that enters here. */
-export interface EntryContext extends ReadContext {
-  /** W3C trace context to send along. */
-  readonly traceparent: string;
-}
-
 interface Candidate {
   /** undefined: this worker itself. */
   readonly peer: WorkerRecord | undefined;
@@ -63,7 +57,7 @@ export class Router {
   }
 
   /** Metadata of the current version, from the owner of the first segment. */
-  async head(mount: string, key: string, context: EntryContext): Promise<ObjectMeta> {
+  async head(mount: string, key: string, context: ReadContext): Promise<ObjectMeta> {
     return this.#first(mount, key, 0, context, (candidate) =>
       candidate.peer === undefined
         ? this.#options.objects.head(mount, key)
@@ -72,7 +66,7 @@ export class Router {
   }
 
   /** Begins a read. The first bytes are there when this returns. @throws the UFS's errors, RL_NO_SUCH_MOUNT, RL_NOT_FOUND */
-  async open(mount: string, key: string, plan: ReadPlan, context: EntryContext): Promise<ObjectRead> {
+  async open(mount: string, key: string, plan: ReadPlan, context: ReadContext): Promise<ObjectRead> {
     const read = await this.#first(mount, key, 0, context, async (candidate) => {
       if (candidate.peer === undefined) {
         return this.#options.objects.open(mount, key, plan, withReason(context, candidate), true);
@@ -104,7 +98,7 @@ export class Router {
     key: string,
     pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
     range: ByteRange,
-    context: EntryContext,
+    context: ReadContext,
   ): AsyncIterableIterator<Uint8Array> {
     return this.#follow(mount, key, pinned, range, undefined, context);
   }
@@ -116,7 +110,7 @@ export class Router {
     pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
     range: ByteRange,
     begun: { readonly served?: ByteRange; readonly body: AsyncIterable<Uint8Array> } | undefined,
-    context: EntryContext,
+    context: ReadContext,
   ): AsyncGenerator<Uint8Array> {
     const { segmentBytes } = this.#options;
     let at = range.start;
@@ -149,7 +143,7 @@ export class Router {
     pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
     segment: number,
     range: ByteRange,
-    context: EntryContext,
+    context: ReadContext,
   ): Promise<AsyncIterable<Uint8Array>> {
     return this.#first(mount, key, segment, context, async (candidate) => {
       if (candidate.peer === undefined) {
@@ -170,7 +164,7 @@ export class Router {
     mount: string,
     key: string,
     segment: number,
-    context: EntryContext,
+    context: ReadContext,
     ask: (candidate: Candidate) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;
@@ -230,13 +224,13 @@ export class Router {
       : [...order, { peer: undefined, ...(owners.length > 0 && { coldReason: "owner_down" as const }) }];
   }
 
-  #failed(failure: PeerFailure, context: EntryContext): void {
+  #failed(failure: PeerFailure, context: ReadContext): void {
     context.status.fellBack = true;
     this.#suspects.set(failure.workerId, this.#options.clock.monotonicMs() + SUSPECT_MS);
     this.#options.onFallback(failure);
   }
 
-  #call(context: EntryContext): PeerCall {
+  #call(context: ReadContext): PeerCall {
     return { signal: context.signal, epoch: this.#options.ring.ring.epoch, traceparent: context.traceparent };
   }
 
@@ -248,6 +242,6 @@ export class Router {
   }
 }
 
-function withReason(context: EntryContext, candidate: Candidate): ReadContext {
+function withReason(context: ReadContext, candidate: Candidate): ReadContext {
   return { ...context, ...(candidate.coldReason && { coldReason: candidate.coldReason }) };
 }

@@ -42,6 +42,7 @@ export async function startTestCluster(count: number, flags: readonly string[] =
       "--grpc-port=0",
       "--rest-port=0",
       "--log-level=error",
+      "--lease-ttl=60s",
       ...flags,
     ];
     workers.push(await startWorker(loadConfig("worker", { argv, env: {} }).values));

@@ -1,15 +1,39 @@
 /** The trace that a request belongs to: the caller's, or a new one. */
-import { newTraceContext } from "@ringlight/telemetry";
+import type { ReadStatus } from "@ringlight/core";
+import { newTraceContext, parseTraceparent } from "@ringlight/telemetry";
 
-/** What a request carries of its trace. */
+/** What a piece of work knows of its trace: enough to make spans that are children of whoever asked for it. */
 export interface RequestTrace {
   readonly traceId: string;
-  /** W3C trace context to send to others. */
+  /** W3C trace context of the asking span. */
   readonly traceparent: string;
 }
 
-/** Continues the caller's trace, or begins one. */
+/** The trace that a caller sent, or a new one where it sent none. */
 export function traceOf(request: { readonly traceparent?: string | undefined }): RequestTrace {
-  const { traceId, traceparent } = newTraceContext(request.traceparent);
-  return { traceId, traceparent };
+  const known = parseTraceparent(request.traceparent);
+  if (known !== undefined && request.traceparent !== undefined) {
+    return { traceId: known.traceId, traceparent: request.traceparent };
+  }
+  return newTraceContext();
+}
+
+/** A read that took longer to its first byte is kept as a span whatever it met, milliseconds. */
+const SLOW_MS = 100;
+
+/** Whether a read is worth a span: it missed, fell back, was slow or failed, or the caller keeps the trace. */
+export function isWorthASpan(status: ReadStatus, durationMs: number, sampled: boolean, failed: boolean): boolean {
+  return failed || sampled || status.misses > 0 || status.joined > 0 || status.fellBack || durationMs >= SLOW_MS;
+}
+
+/** What a read met, as attributes of its span. Paths and keys are not among them: they may be secrets. */
+export function readAttributes(status: ReadStatus): Record<string, string | number | boolean> {
+  const [tier] = status.bytesBySource.keys();
+  return {
+    "ringlight.outcome": status.misses > 0 ? "miss" : status.joined > 0 ? "joined" : "hit",
+    ...(status.missReason && { "ringlight.miss.reason": status.missReason }),
+    ...(tier !== undefined && { "ringlight.tier": tier }),
+    "ringlight.served_by": status.servedBy.join(","),
+    "ringlight.fell_back": status.fellBack,
+  };
 }

@@ -85,7 +85,7 @@ async function compare(url: URL, expected: Buffer): Promise<void> {
 }
 
 test("two hundred concurrent cold readers of one object cause each byte to be read from the store once", async () => {
-  const sizeBytes = 4 * MIB;
+  const sizeBytes = 2 * MIB;
   cluster.origin.putObject("data", "crowd", { sizeBytes, seed: 99 });
   const expected = cluster.origin.bytesOf("data", "crowd");
   cluster.origin.resetCounts();

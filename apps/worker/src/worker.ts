@@ -8,7 +8,7 @@ import { connectRegistry } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
-import { createLogger, processMetrics } from "@ringlight/telemetry";
+import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { workerIdentity } from "./identity.ts";
@@ -45,8 +45,14 @@ export interface RunningWorker extends Running {
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   const clock = systemClock;
   const startedMs = clock.now();
+  const version = packageVersion(import.meta.url);
   const id = await workerIdentity(config.dataDir, config.id);
-  const log = createLogger({ service: "ringlight-worker", instance: id, level: config.logLevel });
+  const log = createLogger({
+    service: "ringlight-worker",
+    instance: id,
+    level: config.logLevel,
+    format: config.logFormat,
+  });
   const logDebug = (message: string, fields: Record<string, unknown>) => log.debug(message, fields);
   const token =
     config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
@@ -66,6 +72,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     }
   };
   try {
+    const tracing = startTracing({ service: "ringlight-worker", instance: id, version });
+    opened.push(() => tracing.close());
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
       log: (level, message) => log[level](message),
@@ -224,7 +232,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         rest: `${config.advertise}:${restPort}`,
       },
       weight: config.weight,
-      version: packageVersion(import.meta.url),
+      version,
       startedMs,
       hostname: hostname(),
       pid: process.pid,
