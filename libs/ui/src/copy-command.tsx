@@ -20,7 +20,7 @@ export function CopyCommand({ command, label = "CLI" }: { command: string; label
   return (
     <div className="flex min-w-0 max-w-full items-center gap-2 rounded-md border border-line bg-raised py-0.5 pr-0.5 pl-2.5 text-left">
       <span className="text-[10px] font-semibold tracking-wider text-subtle uppercase">{label}</span>
-      <code className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-xs whitespace-nowrap text-text [scrollbar-width:none]">
+      <code className="min-w-0 flex-1 truncate py-1 font-mono text-xs text-text" title={command}>
         {command}
       </code>
       <button

@@ -18,6 +18,7 @@ export function DataTable<Row>({
   rowKey,
   rowProps,
   maxHeight,
+  compact = false,
 }: {
   /** What the table holds, for those who hear it. */
   caption: string;
@@ -28,10 +29,13 @@ export function DataTable<Row>({
     row: Row,
   ) => Record<`data-${string}`, string> & { className?: string; onMouseEnter?: () => void; onMouseLeave?: () => void };
   maxHeight?: number;
+  /** Less air between columns. */
+  compact?: boolean;
 }) {
+  const gap = compact ? "px-1.5" : "px-3";
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="overflow-auto" style={{ maxHeight }} tabIndex={0} aria-label={caption}>
+    <section className="relative overflow-auto" style={{ maxHeight }} tabIndex={0} aria-label={caption}>
       <table className="w-full border-collapse text-[13px]">
         <caption className="sr-only">{caption}</caption>
         <thead className="sticky top-0 z-10 bg-surface">
@@ -40,7 +44,7 @@ export function DataTable<Row>({
               <th
                 key={column.id}
                 scope="col"
-                className={`px-3 py-1.5 text-xs font-medium whitespace-nowrap text-muted first:pl-4 last:pr-4 ${
+                className={`${gap} py-1.5 text-xs font-medium whitespace-nowrap text-muted first:pl-4 last:pr-4 ${
                   column.numeric ? "text-right" : "text-left"
                 } ${column.className ?? ""}`}
               >
@@ -55,7 +59,7 @@ export function DataTable<Row>({
             return (
               <tr key={rowKey(row)} {...rest} className={`transition-colors hover:bg-raised/60 ${className}`}>
                 {columns.map((column, index) => {
-                  const style = `px-3 py-1.5 align-middle first:pl-4 last:pr-4 ${
+                  const style = `${gap} py-1.5 align-middle first:pl-4 last:pr-4 ${
                     column.numeric ? "text-right whitespace-nowrap tabular-nums" : ""
                   } ${column.className ?? ""}`;
                   return index === 0 ? (

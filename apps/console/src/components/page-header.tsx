@@ -12,7 +12,7 @@ export function PageHeader({ title, lead, children }: { title: ReactNode; lead?:
         <h1 className="truncate text-xl font-semibold tracking-tight">{title}</h1>
         {lead ? <p className="text-[13px] text-muted">{lead}</p> : null}
       </div>
-      <div className="ml-auto flex flex-wrap items-center gap-2">
+      <div className="ml-auto flex flex-wrap items-center gap-x-4 gap-y-2">
         {children}
         <LiveIndicator />
       </div>

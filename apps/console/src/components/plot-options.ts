@@ -32,6 +32,8 @@ export function stackValues(layers: readonly (readonly (number | null)[])[]): (n
 }
 
 const css = ([red, green, blue]: RgbColour, alpha = 1) => `rgba(${red},${green},${blue},${alpha})`;
+/** Layers let the grid shine through. */
+const LAYER_ALPHA = 0.78;
 const two = (value: number) => String(value).padStart(2, "0");
 
 /** Steps of a byte axis: powers of two, so that the labels are whole. */
@@ -94,10 +96,10 @@ export function plotOptions(look: PlotLook): uPlot.Options {
         return {
           label,
           stroke: css(colour),
-          width: stacked ? 1 : 1.6,
+          width: stacked ? 0 : 1.6,
           points: { show: false },
           spanGaps: false,
-          ...(stacked && index === 0 ? { fill: css(colour, 0.42) } : {}),
+          ...(stacked && index === 0 ? { fill: css(colour, LAYER_ALPHA) } : {}),
           ...(!stacked && names.length === 1 ? { fill: css(colour, 0.1) } : {}),
         };
       }),
@@ -105,7 +107,7 @@ export function plotOptions(look: PlotLook): uPlot.Options {
     bands: stacked
       ? names.slice(1).map((_, index) => ({
           series: [index + 2, index + 1] as [number, number],
-          fill: css(colours[index + 1] ?? [128, 128, 128], 0.42),
+          fill: css(colours[index + 1] ?? [128, 128, 128], LAYER_ALPHA),
         }))
       : [],
     hooks: {

@@ -1,5 +1,4 @@
 "use client";
-import "uplot/dist/uPlot.min.css";
 import { DataTable, formatTime, Icon, Panel, resolveColours, Swatch } from "@ringlight/ui";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";

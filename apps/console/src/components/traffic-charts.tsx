@@ -6,6 +6,7 @@ import {
   formatLatency,
   formatPercent,
   formatRate,
+  formatSize,
   Skeleton,
   tierColour,
 } from "@ringlight/ui";
@@ -119,6 +120,25 @@ export function TrafficCharts({
     { name: "failed", colour: "var(--rl-bad)", values: valuesOf(series, column.UFS_ERRORS) },
   ];
 
+  const limits = tiers.map((tier) => series.columns[column.limit(tier)] ?? []);
+  const usage: PlotSeries[] = [
+    ...tiers.map((tier) => ({
+      name: tier,
+      colour: tierColour(tier),
+      values: series.columns[column.used(tier)] ?? times.map(() => null),
+    })),
+    {
+      name: "limit",
+      colour: "var(--rl-tier-other)",
+      values: times.map((_, index) =>
+        limits.reduce<number | null>((sum, values) => {
+          const value = values[index] ?? null;
+          return value === null ? sum : (sum ?? 0) + value;
+        }, null),
+      ),
+    },
+  ];
+
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <TimeSeries
@@ -181,17 +201,26 @@ export function TrafficCharts({
         format={formatRate}
         empty={<p>No store was called in the last {range}.</p>}
       />
-      {errors.some((line) => line.values.some((value) => value !== null && value > 0)) ? (
-        <TimeSeries
-          id="errors"
-          title="Errors"
-          hint="requests that did not succeed"
-          times={times}
-          series={errors}
-          stacked
-          format={formatRate}
-        />
-      ) : null}
+      <TimeSeries
+        id="errors"
+        title="Errors"
+        hint="requests that did not succeed"
+        times={times}
+        series={errors}
+        stacked
+        format={formatRate}
+        empty={<p>No request failed in the last {range}.</p>}
+      />
+      <TimeSeries
+        id="usage"
+        title="Cached bytes"
+        hint="by tier, with the limit of all"
+        times={times}
+        series={usage}
+        binary
+        format={formatSize}
+        empty={<p>Nothing is cached yet.</p>}
+      />
     </div>
   );
 }

@@ -51,7 +51,8 @@ export function flattenStats(stats: WorkerStats): FlatStats {
   for (const row of stats.ufs) {
     add(column.ufs(row.op), row.count);
     add(column.UFS_BYTES, row.bytes);
-    if (row.status !== "ok") add(column.UFS_ERRORS, row.count);
+    // That the store has no such object is an answer, not a failure.
+    if (row.status !== "ok" && row.status !== "RL_NOT_FOUND") add(column.UFS_ERRORS, row.count);
   }
   for (const tier of stats.tiers) {
     add(column.evicted(tier.name), tier.evictedPages);

@@ -1,7 +1,17 @@
 "use client";
 /** What all pages share: the cluster and its numbers as they come, and whether they come. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { ClusterSnapshot, ErrorBody, Tick } from "../wire.ts";
 import { getJson } from "./fetch-json.ts";
 
@@ -101,6 +111,20 @@ export function useLive(): LiveState {
   return state;
 }
 
+const subscribeToNothing = () => () => {};
+
+/**
+ * False while the server's page is taken over, true from then on. News that came before must not show in that first
+ * render: it has to be what the server sent.
+ */
+function useTakenOver(): boolean {
+  return useSyncExternalStore(
+    subscribeToNothing,
+    () => true,
+    () => false,
+  );
+}
+
 /** The cluster as last known, or why it is not known. */
 export function useCluster(): {
   snapshot: ClusterSnapshot | undefined;
@@ -108,6 +132,7 @@ export function useCluster(): {
   retry: () => void;
 } {
   const client = useQueryClient();
+  const takenOver = useTakenOver();
   const query = useQuery<ClusterSnapshot, ErrorBody>({
     queryKey: CLUSTER_KEY,
     queryFn: async () => {
@@ -120,20 +145,22 @@ export function useCluster(): {
     refetchInterval: (state) => (state.state.status === "error" ? 3000 : false),
   });
   return {
-    snapshot: query.data,
-    error: query.data ? undefined : (query.error ?? undefined),
+    snapshot: takenOver ? query.data : undefined,
+    error: query.data || !takenOver ? undefined : (query.error ?? undefined),
     retry: () => void query.refetch(),
   };
 }
 
 /** The numbers of this moment. */
 export function useTick(): Tick | undefined {
-  return useQuery<Tick>({
+  const takenOver = useTakenOver();
+  const query = useQuery<Tick>({
     queryKey: TICK_KEY,
     queryFn: async () => (await getJson<ClusterAnswer>("/api/cluster")).tick,
     enabled: false,
     staleTime: Number.POSITIVE_INFINITY,
-  }).data;
+  });
+  return takenOver ? query.data : undefined;
 }
 
 /** The time, renewed at an interval; undefined until the page is alive in the browser. */

@@ -25,3 +25,23 @@ function zeroesLike(series: SeriesView): (number | null)[] {
     return null;
   });
 }
+
+/** Steps that a chart shows at least. */
+const FEWEST_STEPS = 30;
+
+/** Leaves out the steps before anything was seen, so that a console that started a moment ago fills its charts. */
+export function trimSeries(series: SeriesView): SeriesView {
+  const { times, columns } = series;
+  let first = times.length;
+  for (const name in columns) {
+    const index = columns[name]!.findIndex((value) => value !== null);
+    if (index >= 0) first = Math.min(first, index);
+  }
+  const drop = Math.min(first, times.length - FEWEST_STEPS);
+  if (drop <= 0) return series;
+  return {
+    ...series,
+    times: times.slice(drop),
+    columns: Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values.slice(drop)])),
+  };
+}

@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-quer
 import type { ErrorBody, SeriesView } from "../wire.ts";
 import { getJson } from "./fetch-json.ts";
 import { useLive } from "./live.tsx";
-import { mergeSeries } from "./merge-series.ts";
+import { mergeSeries, trimSeries } from "./merge-series.ts";
 import { useUrlState } from "./url-state.ts";
 
 /** Ranges that the console offers, and their lengths in seconds. */
@@ -35,6 +35,7 @@ export function useSeries(range: Range, worker?: string) {
       const fresh = await getJson<SeriesView>(`/api/series?${query}`, signal);
       return mergeSeries(known, fresh, RANGES[range]);
     },
+    select: trimSeries,
     placeholderData: keepPreviousData,
     refetchInterval: (query) => (paused ? false : Math.max(1000, (query.state.data?.stepS ?? 1) * 1000)),
     refetchOnWindowFocus: !paused,

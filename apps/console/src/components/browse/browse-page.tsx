@@ -159,17 +159,14 @@ function EntryTable({
           className: "w-1/2",
           cell: (entry) =>
             entry.kind === "folder" ? (
-              <Link
-                className="inline-flex items-center gap-2 font-medium hover:text-accent"
-                href={browseHref(entry.path)}
-              >
+              <Link className="flex items-center gap-2 font-medium hover:text-accent" href={browseHref(entry.path)}>
                 <Icon name="browse" className="text-accent" />
                 <span className="break-all">{entry.name}/</span>
               </Link>
             ) : (
               <button
                 type="button"
-                className="inline-flex items-center gap-2 text-left hover:text-accent"
+                className="flex items-center gap-2 text-left hover:text-accent"
                 aria-pressed={entry.path === file}
                 onClick={() => onFile(entry.path)}
               >

@@ -100,8 +100,8 @@ export function FilePanel({ path, onClose }: { path: string; onClose: () => void
               <Fact name="Modified" value={formatMoment(file.modifiedMs)} />
               <Fact name="Type" value={file.contentType || NOTHING} />
               <Fact
-                name="Metadata"
-                value={file.metadataAgeMs < 0 ? "asked just now" : `${formatAge(file.metadataAgeMs)} old at the owner`}
+                name="Checked"
+                value={file.metadataAgeMs < 0 ? "just now" : `${formatAge(file.metadataAgeMs)} ago, by the owner`}
               />
               {Object.entries(file.userMetadata).map(([key, value]) => (
                 <Fact key={key} name={key} value={value} />

@@ -1,19 +1,10 @@
 "use client";
 import { DataTable, EmptyState, ErrorState, formatMoment, LoadingState, Panel } from "@ringlight/ui";
-import { useQuery } from "@tanstack/react-query";
-import { getJson } from "../../state/fetch-json.ts";
-import type { EpochsView, ErrorBody } from "../../wire.ts";
+import { useEpochs } from "../../state/epochs.ts";
 
 /** The newest epochs of the ring and what made them. */
 export function EpochList({ epoch }: { epoch: number }) {
-  const query = useQuery<EpochsView, ErrorBody>({
-    queryKey: ["epochs", epoch],
-    queryFn: ({ signal }) => getJson("/api/epochs", signal),
-    placeholderData: (previous) => previous,
-    // The leader writes an epoch down a moment after it began.
-    refetchInterval: (state) => (state.state.data?.epochs[0]?.epoch === epoch ? false : 2000),
-    retry: 1,
-  });
+  const query = useEpochs(epoch);
   const epochs = query.data?.epochs;
   return (
     <Panel title="Epochs" hint={query.data ? `newest first, from the ${query.data.source}` : "newest first"} flush>
@@ -28,6 +19,7 @@ export function EpochList({ epoch }: { epoch: number }) {
       ) : (
         <DataTable
           caption="Epochs of the ring, newest first"
+          compact
           maxHeight={260}
           rows={epochs}
           rowKey={(row) => String(row.epoch)}
@@ -43,8 +35,13 @@ export function EpochList({ epoch }: { epoch: number }) {
               ),
             },
             { id: "cause", title: "Cause", cell: (row) => row.cause || "–", className: "w-1/2" },
-            { id: "members", title: "Members", numeric: true, cell: (row) => row.members.length },
-            { id: "at", title: "Since", numeric: true, cell: (row) => formatMoment(row.atMs) },
+            { id: "members", title: "Size", numeric: true, cell: (row) => row.members.length },
+            {
+              id: "at",
+              title: "Since",
+              numeric: true,
+              cell: (row) => <span title={formatMoment(row.atMs)}>{formatMoment(row.atMs).slice(5)}</span>,
+            },
           ]}
         />
       )}

@@ -1,9 +1,29 @@
 "use client";
 import type { Ring } from "@ringlight/ring";
-import { DataTable, formatCount, formatDeviation, formatMoment, formatPercent, Panel, Swatch } from "@ringlight/ui";
+import {
+  DataTable,
+  formatCount,
+  formatDeviation,
+  formatMoment,
+  formatPercent,
+  Icon,
+  Panel,
+  Swatch,
+} from "@ringlight/ui";
 import Link from "next/link";
-import type { ClusterSnapshot } from "../../wire.ts";
+import { useEpochs } from "../../state/epochs.ts";
+import type { ClusterSnapshot, EpochsView } from "../../wire.ts";
 import { WorkerStateBadge } from "../worker-state.tsx";
+
+/** The epoch since which a member has been in the ring without a break, as far as the history goes. */
+function joinedEpoch(epochs: EpochsView["epochs"] | undefined, id: string): number | undefined {
+  let joined: number | undefined;
+  for (const { epoch, members } of epochs ?? []) {
+    if (!members.some((member) => member.id === id)) break;
+    joined = epoch;
+  }
+  return joined;
+}
 
 /** The members and what each owns: the table twin of the ring. */
 export function MemberTable({
@@ -19,6 +39,7 @@ export function MemberTable({
   selected: string | undefined;
   onSelect: (id: string) => void;
 }) {
+  const epochs = useEpochs(snapshot.epoch).data?.epochs;
   const weights = snapshot.workers.reduce((sum, worker) => sum + worker.weight, 0);
   const rows = snapshot.workers.map((worker, index) => ({
     worker,
@@ -26,11 +47,13 @@ export function MemberTable({
     arcs: ring.arcCount(worker.id),
     share: ring.share(worker.id),
     fair: worker.weight / weights,
+    joined: joinedEpoch(epochs, worker.id),
   }));
   return (
     <Panel title="Members" hint={`${rows.length} in the ring, by id`} flush>
       <DataTable
         caption="Members of the ring and their shares"
+        compact
         rows={rows}
         rowKey={(row) => row.worker.id}
         rowProps={({ worker }) => ({
@@ -46,13 +69,13 @@ export function MemberTable({
               <button
                 type="button"
                 aria-pressed={worker.id === selected}
-                aria-label={`Highlight the arcs of ${worker.id}`}
+                title="Highlight its arcs on the ring"
                 className="flex items-center gap-2 text-left font-medium"
                 onClick={() => onSelect(worker.id)}
               >
-                <span className="w-4 text-right text-xs text-subtle tabular-nums">{number}</span>
+                <span className="text-right text-xs text-subtle tabular-nums">{number}</span>
                 <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
-                <span className="whitespace-nowrap">{worker.id}</span>
+                <span className="break-all">{worker.id}</span>
               </button>
             ),
           },
@@ -63,28 +86,39 @@ export function MemberTable({
           },
           { id: "weight", title: "Weight", numeric: true, cell: ({ worker }) => worker.weight },
           { id: "arcs", title: "Arcs", numeric: true, cell: ({ arcs }) => formatCount(arcs) },
-          { id: "share", title: "Share", numeric: true, cell: ({ share }) => formatPercent(share, 2) },
+          {
+            id: "share",
+            title: "Share",
+            numeric: true,
+            cell: ({ share, fair }) => (
+              <span title={`fair is ${formatPercent(fair, 2)}`}>{formatPercent(share, 2)}</span>
+            ),
+          },
           {
             id: "deviation",
             title: "From fair",
             numeric: true,
-            cell: ({ share, fair }) => (
-              <span title={`fair is ${formatPercent(fair, 2)}`}>{formatDeviation(share / fair)}</span>
-            ),
+            cell: ({ share, fair }) => formatDeviation(share / fair),
           },
           {
             id: "joined",
             title: "Joined",
             numeric: true,
-            cell: ({ worker }) => <span suppressHydrationWarning>{formatMoment(worker.joinedMs)}</span>,
+            cell: ({ worker, joined }) => (
+              <span title={formatMoment(worker.joinedMs)}>{joined === undefined ? "–" : `epoch ${joined}`}</span>
+            ),
           },
           {
             id: "page",
             title: <span className="sr-only">Page</span>,
             numeric: true,
             cell: ({ worker }) => (
-              <Link className="rl-link text-xs" href={`/workers/${encodeURIComponent(worker.id)}`}>
-                open<span className="sr-only"> {worker.id}</span>
+              <Link
+                className="inline-flex align-middle text-muted hover:text-accent"
+                href={`/workers/${encodeURIComponent(worker.id)}`}
+                aria-label={`Page of ${worker.id}`}
+              >
+                <Icon name="right" size={15} />
               </Link>
             ),
           },

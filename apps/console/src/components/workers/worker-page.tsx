@@ -155,7 +155,7 @@ export function WorkerPage({ id }: { id: string }) {
         {query.data ? (
           <>
             <OutcomeTable pages={query.data.pages} />
-            <div className="grid gap-4 xl:grid-cols-2">
+            <div className="grid gap-4 2xl:grid-cols-2">
               <ApiTable apis={query.data.apis} />
               <UfsTable ufs={query.data.ufs} />
             </div>
