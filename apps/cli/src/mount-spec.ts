@@ -9,6 +9,7 @@ import {
   RinglightError,
 } from "@ringlight/core";
 
+const MAX_REPLICAS = 3;
 const UFS_OPTIONS = ["endpoint", "region", "addressing"] as const;
 const URI = /^(s3:\/\/[^/]+(\/.*)?|file:\/\/\/.*)$/;
 
@@ -91,8 +92,8 @@ export function parseMountOptions(texts: readonly string[]): MountOptions {
 
 function parseReplicas(text: string): number {
   const replicas = Number(text);
-  if (Number.isInteger(replicas) && replicas >= 1 && replicas <= 10) return replicas;
-  throw bad(`replicas=${text} is not a whole number from 1 to 10`);
+  if (Number.isInteger(replicas) && replicas >= 1 && replicas <= MAX_REPLICAS) return replicas;
+  throw bad(`replicas=${text} is not a whole number from 1 to ${MAX_REPLICAS}`);
 }
 
 /** Checks a mount's URI. @throws RL_BAD_REQUEST */

@@ -219,7 +219,7 @@ async function mountAll(options: UpOptions, prepared: Prepared, signal: AbortSig
   const endpoint = `${HOST}:${options.ports.workers[0]!.grpc}`;
   const link: MountLink = await openMountLink(endpoint, prepared.token);
   try {
-    const existing = await link.mounts(signal);
+    const existing = await link.mounts();
     const wanted = prepared.mountDemo && existing.length === 0 ? [demoMount(options.dataDir)] : options.mounts;
     const added: MountRecord[] = [];
     for (const mount of wanted) {
@@ -236,7 +236,7 @@ async function mountAll(options: UpOptions, prepared: Prepared, signal: AbortSig
     }
     return [...existing, ...added];
   } finally {
-    await link.close();
+    link.close();
   }
 }
 
