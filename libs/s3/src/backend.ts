@@ -50,7 +50,7 @@ export interface BucketInfo {
 }
 
 /**
- * The objects behind the protocol. Methods throw RinglightError: RL_NO_SUCH_MOUNT for an unknown bucket, RL_NOT_FOUND for
+ * The objects behind the protocol. Methods and bodies honour the context's signal, and throw RinglightError: RL_NO_SUCH_MOUNT for an unknown bucket, RL_NOT_FOUND for
  * an unknown key; any other code of the table becomes the S3 error that the table names.
  */
 export interface S3Backend {

@@ -20,20 +20,25 @@ class DrainGate {
   readonly #timer: NodeJS.Timeout;
   #wake: (() => void) | undefined;
 
-  constructor(res: ServerResponse, stallTimeoutMs: number) {
+  constructor(res: ServerResponse, signal: AbortSignal, stallTimeoutMs: number) {
     this.#res = res;
-    this.#timer = setTimeout(() => {
-      if (this.#wake) res.destroy();
-    }, stallTimeoutMs).unref();
     const wake = () => {
       this.#wake?.();
       this.#wake = undefined;
     };
+    this.#timer = setTimeout(() => {
+      if (!this.#wake) return;
+      res.destroy();
+      // A pipelined response whose turn has not come has no connection to close, and would tell nobody.
+      wake();
+    }, stallTimeoutMs).unref();
     res.on("drain", wake);
-    res.on("close", () => {
+    const end = () => {
       clearTimeout(this.#timer);
       wake();
-    });
+    };
+    res.on("close", end);
+    signal.addEventListener("abort", end, { once: true });
   }
 
   /** Resolves when bytes are taken again, or when there is nobody left to take them. */
@@ -48,6 +53,10 @@ class DrainGate {
 
 function wrongLength(expected: number, got: number): RinglightError {
   return new RinglightError("RL_INTERNAL", `the body has ${got} bytes where ${expected} were announced`);
+}
+
+function gone(): RinglightError {
+  return new RinglightError("RL_CANCELLED", "the client went away");
 }
 
 /** How an answer with bytes is sent. */
@@ -89,7 +98,7 @@ export async function sendBody(exchange: Exchange, answer: BodyAnswer): Promise<
   let gate: DrainGate | undefined;
   try {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      if (signal.aborted || res.destroyed) throw new RinglightError("RL_CANCELLED", "the client went away");
+      if (signal.aborted || res.destroyed) throw gone();
       const chunk = next.value;
       if (sent + chunk.length > answer.lengthBytes) throw wrongLength(answer.lengthBytes, sent + chunk.length);
       if (!res.headersSent) {
@@ -99,8 +108,9 @@ export async function sendBody(exchange: Exchange, answer: BodyAnswer): Promise<
       sent += chunk.length;
       exchange.bytesOut += chunk.length;
       if (!res.write(chunk)) {
-        gate ??= new DrainGate(res, answer.stallTimeoutMs);
+        gate ??= new DrainGate(res, signal, answer.stallTimeoutMs);
         await gate.wait();
+        if (res.destroyed) throw gone();
       }
       sinceTurn += chunk.length;
       if (sinceTurn >= BYTES_A_TURN) {

@@ -103,6 +103,27 @@ test("a client that leaves aborts the signal, stops the source and is reported",
   assert.deepEqual([server.done[0]?.aborted, server.done[0]?.status], [true, 200]);
 });
 
+test("pipelined requests whose turn has not come end with their connection", async (t) => {
+  let open = 0;
+  let begun = 0;
+  const server = await start(t, 1 << 30, async function* () {
+    open++;
+    begun++;
+    try {
+      for (;;) yield Buffer.alloc(1 << 16);
+    } finally {
+      open--;
+    }
+  });
+  const socket = connect(server.port, "127.0.0.1", () => socket.write(GET + GET + GET));
+  await once(socket, "data");
+  socket.pause();
+  await waitFor(() => begun >= 2, { what: "the pipelined read" });
+  socket.destroy();
+  await waitFor(() => open === 0 && server.done.length === begun, { what: "the end of every read" });
+  assert.ok(server.done.every((one) => one.aborted));
+});
+
 test("a client that leaves before anything was answered is reported with status 499", async (t) => {
   let waiting = false;
   const server = await start(t, 100, async function* (_, signal) {

@@ -1,5 +1,7 @@
 /** One request and its answer: identity, times and counts, and the ways to answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { RinglightError } from "@ringlight/core";
 import { errorDocument, type S3Error } from "./s3-error.ts";
 
 /** Headers of an answer, names as they are sent. */
@@ -30,6 +32,20 @@ export interface RequestDone {
   readonly key?: string;
 }
 
+const connections = new WeakMap<Socket, Set<Exchange>>();
+
+/** The unfinished exchanges of a connection; they end with it. */
+function openExchanges(socket: Socket): Set<Exchange> {
+  const known = connections.get(socket);
+  if (known) return known;
+  const open = new Set<Exchange>();
+  connections.set(socket, open);
+  socket.once("close", () => {
+    for (const exchange of [...open]) exchange.connectionClosed();
+  });
+  return open;
+}
+
 /** Owned by one request. */
 export class Exchange {
   readonly req: IncomingMessage;
@@ -39,6 +55,8 @@ export class Exchange {
   readonly #abort = new AbortController();
   readonly #nowMs: () => number;
   readonly #startMs: number;
+  readonly #onDone: ((done: RequestDone) => void) | undefined;
+  readonly #connection: Set<Exchange>;
   #firstByteMs: number | undefined;
   api = "Unknown";
   bucket: string | undefined;
@@ -56,13 +74,25 @@ export class Exchange {
     this.hostId = options.hostId;
     this.#nowMs = options.nowMs;
     this.#startMs = options.nowMs();
+    this.#onDone = options.onDone;
     // Writing to a client that left is no error of ours: "close" tells it.
     res.on("error", () => undefined);
-    res.on("close", () => {
-      const aborted = !res.writableFinished;
-      if (aborted) this.#abort.abort(new Error("the client went away"));
-      options.onDone?.(this.#done(aborted));
-    });
+    res.on("close", () => this.#finish());
+    this.#connection = openExchanges(req.socket);
+    this.#connection.add(this);
+  }
+
+  /** The connection closed. For a pipelined request whose turn has not come, node tells its response nothing. */
+  connectionClosed(): void {
+    this.res.destroy();
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (!this.#connection.delete(this)) return;
+    const aborted = !this.res.writableFinished;
+    if (aborted) this.#abort.abort(new RinglightError("RL_CANCELLED", "the client went away"));
+    this.#onDone?.(this.#done(aborted));
   }
 
   /** Aborts when the client goes away or the connection is cut. */
