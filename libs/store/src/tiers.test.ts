@@ -174,3 +174,29 @@ test("a smaller limit at the next start is enforced before the store opens", asy
   assert.ok(store.stats()[0]!.pages > 10);
   await store.close();
 });
+
+test("pages that are put, invalidated and put again without a pause keep their files", async () => {
+  const directory = diskDirectory();
+  const store = await openPageStore({
+    tiers: [{ name: "ssd", directories: [directory], limitBytes: 400 * FILE_BYTES }],
+    openFileLimit: 0,
+  });
+  const all = Array.from({ length: 60 }, (_, index) => index);
+  const putAll = () => Promise.all(all.map((index) => store.put(version, index, page(index))));
+  for (let round = 0; round < 4; round++) {
+    await putAll();
+    store.invalidate(version);
+    const overtaken = putAll();
+    if (round % 2 === 1) await new Promise(setImmediate);
+    store.invalidate(version);
+    const last = putAll();
+    assert.ok((await overtaken).every((answer) => !answer.stored));
+    assert.ok((await last).every((answer) => answer.stored));
+    await store.idle();
+    assert.equal(pageFiles(directory).length, 60);
+    for (const index of all) assert.ok((await readPage(store, version, index))?.equals(page(index)));
+  }
+  assert.equal(store.stats()[0]?.corruptPages, 0);
+  assert.equal(store.stats()[0]?.usedBytes, 60 * FILE_BYTES);
+  await store.close();
+});
