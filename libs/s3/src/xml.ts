@@ -30,7 +30,7 @@ function escapeOne(char: string): string {
  * Text for an element. Characters that XML 1.0 has no place for become numeric references, as S3 writes them: not every
  * parser takes those, which is why clients with such keys ask for `encoding-type=url`.
  */
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return SPECIAL.test(text) ? text.replace(EACH_SPECIAL, escapeOne) : text;
 }
 
