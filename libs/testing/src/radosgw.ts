@@ -179,7 +179,7 @@ memstore device bytes = 2147483648
 osd op num threads per shard = 1
 osd heartbeat min size = 0
 [client.rgw.a]
-rgw frontends = beast endpoint=127.0.0.1:${this.port}
+rgw frontends = beast endpoint=127.0.0.1:${this.port} tcp_nodelay=1
 rgw dns name = localhost
 rgw run sync thread = false
 rgw enable usage log = false
