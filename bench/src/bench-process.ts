@@ -39,6 +39,9 @@ export class BenchProcess {
 
   /** User and system time used so far, seconds. */
   cpuSeconds(): number {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      throw new Error(`${this.#name} ended with ${this.#child.exitCode ?? this.#child.signalCode}: ${this.#errors}`);
+    }
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

@@ -27,7 +27,8 @@ export async function closedLoop(shots: readonly Shot[], connections: number): P
   const worker = async () => {
     for (let shot = shots[next++]; shot !== undefined; shot = shots[next++]) {
       const at = performance.now();
-      bytes += await fire(shot, agent);
+      const received = await fire(shot, agent);
+      bytes += received;
       latencies.push(performance.now() - at);
     }
   };

@@ -107,10 +107,10 @@ export class FetchRun {
     this.#readers++;
   }
 
-  /** The last one to leave an unfinished run stops it. */
+  /** The last one to leave a run that still waits for bytes stops it; one that has them all may end its request in order. */
   leave(): void {
     this.#readers--;
-    if (this.#readers <= 0 && !this.#finished) {
+    if (this.#readers <= 0 && !this.#finished && this.pages.at(-1)?.complete !== true) {
       this.#controller.abort(new RinglightError("RL_CANCELLED", "every reader of the fetch has left"));
     }
   }

@@ -250,3 +250,13 @@ test("an aborted reader stops waiting at once", async () => {
   letGo();
   await settled();
 });
+
+test("a request to the UFS that has brought all its bytes is not broken off when its reader leaves", async () => {
+  const ufs = new CountingUfs(randomBytes(77, 2 * PAGE));
+  await collect(open(ufs, 0, 2 * PAGE - 1));
+  await settled();
+  assert.deepEqual(
+    ufs.reads.map(({ aborted }) => aborted),
+    [false],
+  );
+});

@@ -31,6 +31,10 @@ const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
 const PEER_CONNECT_MS = 1_000;
 /** A peer may take as long as its UFS, and a little longer. */
 const PEER_SLACK_MS = 5_000;
+/** How long an idle connection of an S3 client is kept, milliseconds. */
+const S3_KEEP_ALIVE_MS = 60_000;
+/** Longest time for the head of an S3 request to arrive, milliseconds. */
+const S3_HEADERS_MS = 30_000;
 /** How long running answers may go on after the worker was told to end, milliseconds. */
 const DRAIN_MS = 5_000;
 
@@ -165,6 +169,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       backend: s3Backend(mounts, router),
       credentials: (accessKeyId) => credentials.lookup(accessKeyId),
       hostSuffixes: ["localhost"],
+      hostId: id,
+      onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
       decorate: (headers, status) => {
         headers["Cache-Status"] = cacheStatus(status);
         headers["Server-Timing"] = serverTiming(status);
@@ -181,7 +187,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const ports = config.s3SharedPort > 0 ? [config.s3Port, config.s3SharedPort] : [config.s3Port];
     const s3Ports: number[] = [];
     for (const [index, port] of ports.entries()) {
-      const server = createServer({ maxHeaderSize: 64 * 1024 }, handler);
+      const server = createServer({ maxHeaderSize: 64 * 1024, keepAliveTimeout: S3_KEEP_ALIVE_MS }, handler);
+      // Without a listener of its own node would answer "100 Continue" before the handler has refused the body.
+      server.on("checkContinue", handler);
+      server.headersTimeout = S3_HEADERS_MS;
       server.on("connection", (socket) => {
         connections.open++;
         socket.once("close", () => connections.open--);
