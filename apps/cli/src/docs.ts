@@ -1,5 +1,5 @@
 /** docs/cli.md, made from the command tree. */
-import { Command, type Help } from "commander";
+import type { Command, Help } from "commander";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { JSON_SHAPES } from "./json-shapes.ts";
 
@@ -75,9 +75,4 @@ export function renderCliDocs(program: Command): string {
     ...shapes,
     "",
   ].join("\n");
-}
-
-/** A program's command, for tests that walk the tree. */
-export function isCommand(value: unknown): value is Command {
-  return value instanceof Command;
 }

@@ -1,0 +1,54 @@
+/** Finds the cluster that a command is about, and connects to it. */
+import path from "node:path";
+import { connect, type RinglightClient } from "@ringlight/client";
+import { defaultDataDir, readToken } from "@ringlight/config";
+import { RinglightError } from "@ringlight/core";
+import { readClusterFile } from "./up/cluster-file.ts";
+
+/** Options of every command that talks to a cluster. */
+export interface ConnectionOptions {
+  readonly endpoint?: string;
+  readonly tokenFile?: string;
+  readonly data?: string;
+}
+
+/** Where the cluster is, and what it asks for. */
+export interface Target {
+  readonly endpoints: readonly string[];
+  readonly token: string | undefined;
+}
+
+/** Works out the target: option before environment before the data directory's cluster.json. @throws RL_NO_WORKERS, RL_BAD_REQUEST */
+export function findTarget(
+  options: ConnectionOptions,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Target {
+  const dataDir = options.data === undefined ? defaultDataDir(env) : path.resolve(options.data);
+  // A data directory that is named goes before an endpoint of the environment.
+  const text = options.endpoint ?? (options.data === undefined ? env.RINGLIGHT_ENDPOINT : undefined);
+  const givenToken = options.tokenFile === undefined ? env.RINGLIGHT_TOKEN || undefined : readToken(options.tokenFile);
+  if (text) {
+    const endpoints = text.split(",").map((part) => part.trim());
+    const wrong = endpoints.find((part) => !/^(\[[0-9a-f:.]+\]|[\w.-]+):\d{1,5}$/i.test(part));
+    if (wrong !== undefined) {
+      throw new RinglightError("RL_BAD_REQUEST", `"${wrong}" is not host:port of a worker's gRPC endpoint`);
+    }
+    return { endpoints, token: givenToken };
+  }
+  const cluster = readClusterFile(dataDir);
+  const token = options.tokenFile === undefined ? readToken(cluster.tokenFile) : givenToken;
+  return { endpoints: cluster.workers.map(({ grpc }) => grpc), token };
+}
+
+/** Runs something with a connected client, and closes it. */
+export async function withClient<T>(
+  options: ConnectionOptions,
+  use: (client: RinglightClient) => Promise<T>,
+): Promise<T> {
+  const client = await connect(findTarget(options));
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}

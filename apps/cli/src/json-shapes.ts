@@ -1,0 +1,16 @@
+/** Shapes of what the commands print with --json; documented in docs/cli.md and kept stable. */
+export const JSON_SHAPES: Readonly<Record<string, string>> = {
+  up: '{"event":"ready","cluster","console","s3Endpoint","accessKeyId","credentialsFile","registry","scheduler","workers":[{"id","grpc","s3","rest","pid"}],"tokenFile","logs","supervisor","pids":{},"mounts":[],"startedInMs"}, once; everything else goes to standard error',
+  status:
+    '{"cluster","epoch","leader","registryConnected","asOfMs","workers":[{"id","state":"up"|"down","weight","share","address","startedMs","tiers":[{"name","usedBytes","limitBytes","pages"}],"hits","misses","joined","bytesFromCache","bytesFromUfs"}],"answered","total","mounts":[],"schedulers":[{"id","address","leading"}]}',
+  "mount ls":
+    '{"mounts":[{"name","uri","readOnly","freshness","replicas","credentials","options":{},"createdMs","checks":[{"worker","ok","errorCode","message","durationMs"}]}],"answered","total"}; checks with --check',
+  "mount add": '{"added":{"name","uri",...}} or {"valid":{...}} with --dry-run',
+  "mount rm": '{"removed":"name"}',
+  ls: 'a line for each entry: {"path","type":"mount"|"directory"} or {"path","type":"object","sizeBytes","modifiedMs","version","cachedBytes","cachedShare"}; the cached ones with --long',
+  stat: '{"path","sizeBytes","version","etag","modifiedMs","contentType","userMetadata":{},"cachedBytes","cachedShare","pageBytes","pages","answered","total"}',
+  cp: '{"copied":[{"path","file","sizeBytes"}],"failed":[{"path","code","message"}],"bytes","durationMs"}',
+  explain:
+    '{"path","mount","ufsUri","object":{"sizeBytes","version","etag","modifiedMs"}|null,"epoch","segments":[{"segment","arc","owners":[]}],"pageBytes","pageCount","cached":[{"first","last"}],"cachedBytes","nextRead":{"outcome":"hit"|"miss","reason","sentence","remedy"},"metadataAgeMs","accesses":[{"worker","atMs","offset","length","outcome","tier","missReason","durationMs","traceId"}],"answered","total"}',
+  ring: '{"epoch","arcs","replicas","members":[{"id","weight","arcs","share","fairShare","up"}]}; with a path also {"path","arc","owners":[]}',
+};
