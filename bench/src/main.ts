@@ -55,7 +55,7 @@ switch (name) {
     await benchRing();
     break;
   case "store":
-    await benchStoreRecovery({ pages: positive("pages", values.pages) });
+    await benchStoreRecovery(positive("pages", values.pages));
     break;
   default:
     process.stderr.write(`ringlight bench: there is no benchmark "${name}"\n\n${HELP}\n`);
