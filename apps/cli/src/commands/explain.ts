@@ -21,16 +21,19 @@ function reasonOf(text: string): MissReason | undefined {
 }
 
 /** What the next read of the whole object will meet. */
-function nextRead({ owner, cachedBytes }: Explanation) {
+function nextRead({ owner, cachedBytes }: Explanation, live: ReadonlySet<string>) {
   const sizeBytes = owner.object?.sizeBytes ?? 0;
   if (owner.object && cachedBytes >= sizeBytes) {
     return { outcome: "hit", reason: null, sentence: "Every page is cached: the next read is a hit.", remedy: null };
   }
-  const reason = reasonOf(owner.missReason) ?? "cold";
+  const [first] = owner.segments[0]?.owners ?? [];
+  // Another worker answered in the owner's place, and knows only why it would miss itself.
+  const reason: MissReason =
+    first !== undefined && !live.has(first) ? "owner_down" : (reasonOf(owner.missReason) ?? "cold");
   return { outcome: "miss", reason, ...MISS_REASONS[reason] };
 }
 
-function shape(explanation: Explanation) {
+function shape(explanation: Explanation, live: ReadonlySet<string>) {
   const { owner, responses, cached, cachedBytes, answered, workers } = explanation;
   const accesses = responses
     .flatMap(({ workerId, accesses: list }) => list.map((access) => ({ worker: workerId, ...access })))
@@ -64,7 +67,7 @@ function shape(explanation: Explanation) {
     pageCount: owner.pageCount,
     cached,
     cachedBytes,
-    nextRead: nextRead(explanation),
+    nextRead: nextRead(explanation, live),
     metadataAgeMs: owner.metadataAgeMs,
     accesses,
     answered,
@@ -128,7 +131,9 @@ export async function explain(path: string, options: CommonOptions): Promise<voi
     throw new RinglightError("RL_BAD_REQUEST", `${path} is a mount; explain takes the path of an object, /mount/key`);
   }
   await withClient(options, async (client) => {
-    const explained = shape(await client.explain(path));
+    const explanation = await client.explain(path);
+    const live = new Set((await client.cluster()).workers.map(({ id }) => id));
+    const explained = shape(explanation, live);
     print(options.json, explained, () => render(explained, Date.now()));
     if (!options.json) answeredNote({ answered: explained.answered, workers: explained.total });
     if (explained.object === null) throw new RinglightError("RL_NOT_FOUND", `the store has no object for ${path}`);

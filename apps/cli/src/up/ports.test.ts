@@ -7,7 +7,7 @@ import { checkPorts, listenerOf, type PortPlan, planPorts, portsOf } from "./por
 const WISHES = { workers: 3, offset: 0, ownRegistry: true, console: true };
 
 function onePort(port: number): PortPlan {
-  return { registry: 0, scheduler: 0, console: port, s3: 0, workers: [] };
+  return { offset: 0, registry: 0, scheduler: 0, console: port, s3: 0, workers: [] };
 }
 
 describe("planPorts", () => {
@@ -57,7 +57,7 @@ describe("checkPorts", () => {
       await assert.rejects(checkPorts(onePort(port), "127.0.0.1"), (error) => {
         assert.ok(isRinglightError(error, "RL_PORT_IN_USE"));
         assert.match(error.message, new RegExp(`port ${port} for the console is in use by process ${process.pid} `));
-        assert.match(error.message, /--console-port PORT or --port-offset/);
+        assert.match(error.message, /--console-port PORT or --port-offset 1000/);
         return true;
       });
     } finally {

@@ -12,6 +12,8 @@ export interface WorkerPorts {
 
 /** Ports of the whole cluster. */
 export interface PortPlan {
+  /** What was added to the default ports. */
+  readonly offset: number;
   /** 0 when a registry elsewhere is used. */
   readonly registry: number;
   readonly scheduler: number;
@@ -45,6 +47,7 @@ const WORKER_STEP = 100;
 export function planPorts(wishes: PortWishes): PortPlan {
   const { offset } = wishes;
   const plan: PortPlan = {
+    offset,
     registry: wishes.ownRegistry ? REGISTRY_PORT + offset : 0,
     scheduler: SCHEDULER_PORT + offset,
     console: wishes.console ? (wishes.consolePort ?? CONSOLE_PORT + offset) : 0,
@@ -120,7 +123,7 @@ export async function checkPorts(plan: PortPlan, host: string): Promise<void> {
     const move = option === "--port-offset" ? "" : `${option} PORT or `;
     throw new RinglightError(
       "RL_PORT_IN_USE",
-      `port ${port} for ${purpose} is in use${holder ? ` by ${holder}` : ""}; stop that process, or move with ${move}--port-offset 1000`,
+      `port ${port} for ${purpose} is in use${holder ? ` by ${holder}` : ""}; stop that process, or move with ${move}--port-offset ${plan.offset + 1000}`,
     );
   }
 }

@@ -2,7 +2,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
-import { CONSOLE_LAUNCHER } from "../layout.ts";
 import { readyJson, readyText } from "./banner.ts";
 import type { Child } from "./child-process.ts";
 import { type ClusterFile, readClusterFile, removeClusterFile, writeClusterFile } from "./cluster-file.ts";
@@ -12,7 +11,7 @@ import { DEMO_MOUNT, type DemoMaking, demoMount, isFirstStart, readDemoState, st
 import { type MountLink, openMountLink } from "./mount-link.ts";
 import type { UpOptions } from "./options.ts";
 import { checkPorts } from "./ports.ts";
-import { commandLine } from "./proc-fs.ts";
+import { commandLine, text } from "./proc-fs.ts";
 import {
   consoleSpec,
   HOST,
@@ -109,7 +108,9 @@ async function waitForOrphans({ dataDir }: UpOptions, say: (line: string) => voi
 
 /** True for a living process of this directory's cluster: a pid alone may belong to somebody else by now. */
 function runsHere(pid: number, dataDir: string): boolean {
-  return commandLine(pid).some((word) => word === CONSOLE_LAUNCHER || word.startsWith(`${dataDir}${path.sep}`));
+  // Next gives its process a title of its own, which hides the command; the environment stays readable.
+  const environment = text(`/proc/${pid}/environ`).split("\0");
+  return [...commandLine(pid), ...environment].some((word) => word.includes(`${dataDir}${path.sep}`));
 }
 
 async function run(
