@@ -31,6 +31,8 @@ try {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Started by `ringlight up`: the pipe closes when the supervisor is gone, however it went.
+  if (process.env.RINGLIGHT_PARENT_PIPE === "1") process.stdin.once("end", stop).once("error", stop).resume();
 } catch (error) {
   const code = isRinglightError(error) ? `${error.code}: ` : "";
   process.stderr.write(`${code}${error instanceof Error ? error.message : String(error)}\n`);
