@@ -130,7 +130,7 @@ export class ClusterSync {
         revision: Number(answer.header.revision),
       };
       if (!(await restoration.settle(snapshot, this.#known, mirror.view, this.#fenceMs()))) {
-        mirror.startKeeping();
+        if (this.#known !== undefined) mirror.startKeeping();
         continue;
       }
       const fenceMs = this.#fenceMs();
@@ -172,13 +172,14 @@ export class ClusterSync {
 
   /** Changes that nobody makes while all is well: they are settled before anything of them can show. */
   #oddity(changes: readonly MirrorChange[]): string | undefined {
-    const { keys } = this.#options;
+    const { keys, mirror } = this.#options;
     for (const { key, now } of changes) {
       if (key === keys.identity) return "the identity changed";
       if (key !== keys.ringCurrent) continue;
       if (now === undefined) return "ring/current was deleted";
-      const incarnation = tryParseRecord(now.value, parseRingCurrent)?.incarnation;
-      if (incarnation !== this.#known?.incarnation) return "the data was restored";
+      const current = tryParseRecord(now.value, parseRingCurrent);
+      if (current?.incarnation !== this.#known?.incarnation) return "the data was restored";
+      if (current === undefined || current.epoch < mirror.view.epoch) return "the epoch went back";
     }
     return undefined;
   }

@@ -116,6 +116,11 @@ export class EtcdClient {
     });
   }
 
+  /** Drops history below the revision. */
+  async compact(revision: number): Promise<void> {
+    await this.#call(this.#deadlineMs, (etcd, options) => etcd.kv.compact({ revision, physical: true }, options));
+  }
+
   /** Opens a watch stream to the endpoint in use. The caller handles "data", "end" and "error". */
   openWatch(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
     return this.#clients[this.#current]!.watchClient.watch({});
@@ -137,7 +142,7 @@ export class EtcdClient {
     // One endpoint that does not answer must leave time for another.
     const attemptMs = this.#clients.length > 1 ? Math.max(deadlineMs / this.#clients.length, 250) : deadlineMs;
     for (;;) {
-      const remainingMs = Math.min(endMs - this.#clock.monotonicMs(), attemptMs);
+      const remainingMs = Math.max(1, Math.min(endMs - this.#clock.monotonicMs(), attemptMs));
       const used = this.#current;
       try {
         // gRPC wants an absolute time of the machine's own clock.
