@@ -194,6 +194,8 @@ export interface BrowsePage {
   readonly entries: readonly BrowseEntry[];
   readonly truncated: boolean;
   readonly next: string;
+  /** When the store was asked, by the console's clock. */
+  readonly listedMs: number;
   readonly answered: number;
   readonly asked: number;
 }

@@ -190,7 +190,7 @@ export function Ring({
           const gap = slices.length > 1 ? Math.min(0.012, (end - start) / 4) : 0;
           const middle = (start + end) / 2;
           const faded = emphasised !== undefined && emphasised !== id;
-          const labelRadius = DONUT_INNER - 15;
+          const labelRadius = DONUT_INNER - (member?.down ? 30 : 15);
           return (
             // biome-ignore lint/a11y/useSemanticElements: a button element cannot stand in an SVG
             <g
@@ -224,7 +224,7 @@ export function Ring({
                 fill={member?.down ? `url(#rl-hatch-${order})` : member?.colour}
                 stroke={member?.down ? member.colour : "none"}
               />
-              {end - start > 0.18 && slices.length > 1 ? (
+              {(end - start > 0.18 || member?.down) && slices.length > 1 ? (
                 <text
                   x={VIEW / 2 + Math.sin(middle) * labelRadius}
                   y={VIEW / 2 - Math.cos(middle) * labelRadius}
@@ -232,10 +232,10 @@ export function Ring({
                   dominantBaseline="central"
                   fontSize="13"
                   fontWeight="600"
-                  fill="var(--rl-muted)"
+                  fill={member?.down ? "var(--rl-bad)" : "var(--rl-muted)"}
                   className="tabular-nums"
                 >
-                  {order + 1}
+                  {member?.down ? `${order + 1} down` : order + 1}
                 </text>
               ) : null}
             </g>

@@ -10,7 +10,7 @@ export function PageHeader({ title, lead, children }: { title: ReactNode; lead?:
     <div className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-2">
       <div className="min-w-0">
         <h1 className="truncate text-xl font-semibold tracking-tight">{title}</h1>
-        {lead ? <p className="text-[13px] text-muted">{lead}</p> : null}
+        {lead ? <div className="text-[13px] text-muted">{lead}</div> : null}
       </div>
       <div className="ml-auto flex flex-wrap items-center gap-x-4 gap-y-2">
         {children}

@@ -76,11 +76,13 @@ export function TrafficCharts({
       hint: "waited for a fetch of the same page that another reader had begun",
     },
   ];
-  const miss = pageShares(series, familyOf(series, "pages.miss.")).reduce<(number | null)[] | undefined>(
-    (sum, values) => (sum ? sum.map((value, index) => (value === null ? null : value + (values[index] ?? 0))) : values),
-    undefined,
-  );
-  hits.push({ name: "miss", colour: "var(--rl-ufs)", values: miss ?? times.map(() => null) });
+  const allPages = sumOf(series, familyOf(series, "pages."));
+  const missed = sumOf(series, familyOf(series, "pages.miss."));
+  hits.push({
+    name: "miss",
+    colour: "var(--rl-ufs)",
+    values: allPages.map((total, index) => (total ? (missed[index] ?? 0) / total : null)),
+  });
 
   const bytes: PlotSeries[] = [
     ...tiers.map((tier) => ({ name: tier, colour: tierColour(tier), values: valuesOf(series, column.bytesHit(tier)) })),

@@ -1,5 +1,6 @@
 /** Browse: a page of a folder with what is cached of each file, and everything about one file. */
 import { parsePath, RinglightError } from "@ringlight/core";
+import type { ListResponse } from "@ringlight/proto";
 import { callUnary } from "@ringlight/rpc";
 import type { BrowseEntry, BrowsePage, FileDetail } from "../wire.ts";
 import { askAll, askAny } from "./any-worker.ts";
@@ -12,24 +13,31 @@ const ACCESSES = 30;
 const LIST_DEADLINE_MS = 15_000;
 const ASK_DEADLINE_MS = 5_000;
 
-const nameOf = (path: string) => path.replace(/\/$/, "").split("/").pop() ?? path;
+/** How long a listing is shown again before the store is asked anew; what is cached of it is asked for every time. */
+const LISTING_MS = 30_000;
+const LISTINGS = 64;
 
-/** Lists a folder: "/" is the mounts. @throws RL_NO_SUCH_MOUNT, RL_NO_WORKERS, and what the store says */
-export async function browse(
+interface Listing {
+  readonly response: ListResponse;
+  readonly atMs: number;
+}
+
+/** The last listings of an observer, the oldest first. A page that renews itself must not put a load on the store. */
+const listings = new WeakMap<ClusterObserver, Map<string, Listing>>();
+
+async function list(
   observer: ClusterObserver,
-  path: string,
+  folder: string,
   after: string,
+  fresh: boolean,
   signal: AbortSignal,
-): Promise<BrowsePage> {
-  if (path === "/") {
-    const entries = observer
-      .snapshot()
-      .mounts.map(({ record }): BrowseEntry => ({ kind: "folder", name: record.name, path: `/${record.name}/` }));
-    return { path, entries, truncated: false, next: "", answered: 0, asked: 0 };
-  }
-  const folder = path.endsWith("/") ? path : `${path}/`;
-  parsePath(folder);
-  const listing = await askAny(observer, (client) =>
+): Promise<Listing> {
+  const known = listings.get(observer) ?? new Map<string, Listing>();
+  listings.set(observer, known);
+  const key = `${folder}\n${after}`;
+  const kept = known.get(key);
+  if (kept && !fresh && Date.now() - kept.atMs < LISTING_MS) return kept;
+  const response = await askAny(observer, (client) =>
     callUnary(
       client,
       "list",
@@ -37,6 +45,35 @@ export async function browse(
       { deadlineMs: LIST_DEADLINE_MS, signal },
     ),
   );
+  const listing = { response, atMs: Date.now() };
+  known.delete(key);
+  known.set(key, listing);
+  for (const oldest of known.keys()) {
+    if (known.size <= LISTINGS) break;
+    known.delete(oldest);
+  }
+  return listing;
+}
+
+const nameOf = (path: string) => path.replace(/\/$/, "").split("/").pop() ?? path;
+
+/** Lists a folder: "/" is the mounts. `fresh` asks the store even if it was asked a moment ago. @throws RL_NO_SUCH_MOUNT, RL_NO_WORKERS, and what the store says */
+export async function browse(
+  observer: ClusterObserver,
+  path: string,
+  after: string,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<BrowsePage> {
+  if (path === "/") {
+    const entries = observer
+      .snapshot()
+      .mounts.map(({ record }): BrowseEntry => ({ kind: "folder", name: record.name, path: `/${record.name}/` }));
+    return { path, entries, truncated: false, next: "", answered: 0, asked: 0, listedMs: Date.now() };
+  }
+  const folder = path.endsWith("/") ? path : `${path}/`;
+  parsePath(folder);
+  const { response: listing, atMs } = await list(observer, folder, after, fresh, signal);
   const objects = listing.objects.filter((object) => object.path !== folder);
   const coverage =
     objects.length === 0
@@ -75,6 +112,7 @@ export async function browse(
     next: listing.nextStartAfter,
     answered: coverage.answers.length,
     asked: coverage.asked,
+    listedMs: atMs,
   };
 }
 

@@ -51,11 +51,11 @@ export function credentialsWords(credentials: CredentialsRef): string {
 export function addCommand(draft: MountDraft): string {
   const options = (["endpoint", "region", "addressing", "credentials", "freshness"] as const)
     .filter((name) => draft[name] !== "" && draft[name] !== EMPTY_DRAFT[name])
-    .map((name) => `${name}=${draft[name]}`);
-  if (draft.replicas !== EMPTY_DRAFT.replicas) options.push(`replicas=${draft.replicas}`);
-  if (draft.readOnly) options.push("read-only");
-  const words = [`/${draft.name || "name"}`, draft.uri || "s3://bucket/prefix", ...options];
-  return `ringlight mount add ${words.map(shellWord).join(" ")}`;
+    .map((name) => `--option ${shellWord(`${name}=${draft[name]}`)}`);
+  if (draft.replicas !== EMPTY_DRAFT.replicas) options.push(`--option replicas=${draft.replicas}`);
+  if (draft.readOnly) options.push("--option read-only");
+  const words = [shellWord(`/${draft.name || "name"}`), shellWord(draft.uri || "s3://bucket/prefix"), ...options];
+  return `ringlight mount add ${words.join(" ")}`;
 }
 
 /** What is wrong with a draft before anybody is asked, by field. */

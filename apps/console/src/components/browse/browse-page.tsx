@@ -4,6 +4,7 @@ import {
   DataTable,
   EmptyState,
   ErrorState,
+  formatAge,
   formatMoment,
   formatPercent,
   formatSize,
@@ -13,11 +14,11 @@ import {
   Panel,
   PartialNote,
 } from "@ringlight/ui";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import Link from "next/link";
 import { browseHref } from "../../state/browse-href.ts";
 import { getJson } from "../../state/fetch-json.ts";
-import { useLive } from "../../state/live.tsx";
+import { useLive, useNow } from "../../state/live.tsx";
 import { shellWord } from "../../state/shell-word.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import type { BrowseEntry, BrowsePage, ErrorBody } from "../../wire.ts";
@@ -30,8 +31,10 @@ export function BrowsePageView({ path }: { path: string }) {
   const [after, setAfter] = useUrlState("after", "", { push: true });
   const [file, setFile] = useUrlState("file", "", { push: true });
   useTitle(path === "/" ? "Browse" : path);
+  const client = useQueryClient();
+  const queryKey = ["browse", path, after];
   const query = useQuery<BrowsePage, ErrorBody>({
-    queryKey: ["browse", path, after],
+    queryKey,
     queryFn: ({ signal }) => getJson(`/api/browse?${new URLSearchParams({ path, after })}`, signal),
     placeholderData: (previous) =>
       previous?.path.replace(/\/$/, "") === path.replace(/\/$/, "") ? previous : undefined,
@@ -39,6 +42,10 @@ export function BrowsePageView({ path }: { path: string }) {
     retry: 1,
   });
   const page = query.data;
+  const refresh = useMutation<BrowsePage, ErrorBody>({
+    mutationFn: () => getJson(`/api/browse?${new URLSearchParams({ path, after, fresh: "1" })}`),
+    onSuccess: (fresh) => client.setQueryData(queryKey, fresh),
+  });
   return (
     <>
       <PageHeader title="Browse" lead={<Breadcrumbs path={path} />} />
@@ -46,7 +53,22 @@ export function BrowsePageView({ path }: { path: string }) {
         <Panel
           title={path === "/" ? "Mounts" : "Contents"}
           hint={page ? rowsText(page, after) : undefined}
-          actions={page && page.asked > 0 ? <PartialNote answered={page.answered} asked={page.asked} /> : null}
+          actions={
+            <>
+              {page && page.asked > 0 ? <PartialNote answered={page.answered} asked={page.asked} /> : null}
+              {path === "/" ? null : <ListedAge page={page} />}
+              <button
+                type="button"
+                className="rl-icon-button"
+                aria-label="List again"
+                title="List again"
+                disabled={refresh.isPending}
+                onClick={() => refresh.mutate()}
+              >
+                <Icon name="refresh" size={15} />
+              </button>
+            </>
+          }
           flush
         >
           {query.error && !page ? (
@@ -64,6 +86,7 @@ export function BrowsePageView({ path }: { path: string }) {
           ) : (
             <EntryTable entries={page.entries} file={file} onFile={(next) => setFile(next === file ? "" : next)} />
           )}
+          {refresh.error ? <ErrorState error={refresh.error} onRetry={() => refresh.mutate()} /> : null}
           {query.error && page ? (
             <p role="status" className="px-4 pt-2 text-xs font-medium text-warn">
               The last refresh failed: {query.error.message}
@@ -92,6 +115,18 @@ export function BrowsePageView({ path }: { path: string }) {
         {file ? <FilePanel path={file} onClose={() => setFile("")} /> : null}
       </div>
     </>
+  );
+}
+
+/** When the store was asked for the listing. */
+function ListedAge({ page }: { page: BrowsePage | undefined }) {
+  const { skewMs } = useLive();
+  const now = useNow(1000);
+  if (!page || now === undefined) return null;
+  return (
+    <span className="text-xs text-subtle tabular-nums max-sm:hidden">
+      listed {formatAge(now + skewMs() - page.listedMs)} ago
+    </span>
   );
 }
 

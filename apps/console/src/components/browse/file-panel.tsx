@@ -156,7 +156,7 @@ function Accesses({ file }: { file: FileDetail }) {
           },
           { id: "bytes", title: "Bytes", numeric: true, cell: (row) => formatSize(row.length) },
           { id: "took", title: "Took", numeric: true, cell: (row) => formatLatency(row.durationMs / 1000) },
-          { id: "worker", title: "Worker", cell: (row) => row.workerId },
+          { id: "worker", title: "Worker", cell: (row) => <span className="whitespace-nowrap">{row.workerId}</span> },
         ]}
       />
     </div>

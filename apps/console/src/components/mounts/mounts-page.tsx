@@ -75,7 +75,7 @@ export function MountsPage() {
             )}
             {mounts.length > 0 ? (
               <div className="px-4 py-2.5">
-                <CopyCommand command="ringlight mount ls" />
+                <CopyCommand command="ringlight mount ls --check" />
               </div>
             ) : null}
           </Panel>

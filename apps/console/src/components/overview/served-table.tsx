@@ -5,6 +5,7 @@ import {
   DataTable,
   formatPercent,
   formatSize,
+  NOTHING,
   Panel,
   PartialNote,
   StackBar,
@@ -35,7 +36,7 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
         colour: "var(--rl-ufs)",
       },
     ];
-    return { worker, totals, parts };
+    return { worker, totals, parts, known: tick?.workers[worker.id] !== undefined };
   });
   const live = snapshot.workers.filter((worker) => worker.state === "live").length;
   return (
@@ -56,7 +57,10 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
             cell: ({ worker }) => (
               <span className="flex items-center gap-2">
                 <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
-                <Link className="rl-link font-medium" href={`/workers/${encodeURIComponent(worker.id)}`}>
+                <Link
+                  className="rl-link font-medium whitespace-nowrap"
+                  href={`/workers/${encodeURIComponent(worker.id)}`}
+                >
                   {worker.id}
                 </Link>
                 {worker.state === "live" ? null : <WorkerStateBadge state={worker.state} reason={worker.reason} />}
@@ -78,7 +82,8 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
               </span>
             ),
             numeric: true,
-            cell: ({ totals }: (typeof rows)[number]) => formatSize(totals[column.bytesHit(tier)] ?? 0),
+            cell: ({ totals, known }: (typeof rows)[number]) =>
+              known ? formatSize(totals[column.bytesHit(tier)] ?? 0) : NOTHING,
           })),
           {
             id: "ufs",
@@ -89,7 +94,7 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
               </span>
             ),
             numeric: true,
-            cell: ({ parts }) => formatSize(parts.at(-1)?.value),
+            cell: ({ parts, known }) => (known ? formatSize(parts.at(-1)?.value) : NOTHING),
           },
           {
             id: "hit-rate",

@@ -66,23 +66,23 @@ export function MemberTable({
             id: "worker",
             title: "Worker",
             cell: ({ worker, number }) => (
-              <button
-                type="button"
-                aria-pressed={worker.id === selected}
-                title="Highlight its arcs on the ring"
-                className="flex items-center gap-2 text-left font-medium"
-                onClick={() => onSelect(worker.id)}
-              >
-                <span className="text-right text-xs text-subtle tabular-nums">{number}</span>
-                <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
-                <span className="break-all">{worker.id}</span>
-              </button>
+              <div>
+                <button
+                  type="button"
+                  aria-pressed={worker.id === selected}
+                  title="Highlight its arcs on the ring"
+                  className="flex items-center gap-2 text-left font-medium"
+                  onClick={() => onSelect(worker.id)}
+                >
+                  <span className="w-3 text-right text-xs text-subtle tabular-nums">{number}</span>
+                  <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
+                  <span className="max-w-36 truncate">{worker.id}</span>
+                </button>
+                <div className="pl-[38px]">
+                  <WorkerStateBadge state={worker.state} reason={worker.reason} />
+                </div>
+              </div>
             ),
-          },
-          {
-            id: "state",
-            title: "State",
-            cell: ({ worker }) => <WorkerStateBadge state={worker.state} reason={worker.reason} />,
           },
           { id: "weight", title: "Weight", numeric: true, cell: ({ worker }) => worker.weight },
           { id: "arcs", title: "Arcs", numeric: true, cell: ({ arcs }) => formatCount(arcs) },

@@ -75,7 +75,7 @@ export function RingPage() {
           The first worker that joins owns the whole ring.
         </EmptyState>
       ) : (
-        <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1.08fr)_minmax(0,1fr)]">
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1.08fr)_minmax(0,1fr)]">
           <Panel
             title="Placement"
             hint={`each of the ${formatCount(ring.arcs)} arcs is one cell, clockwise from the top`}
