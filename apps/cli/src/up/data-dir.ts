@@ -28,6 +28,7 @@ export function dataPaths(dataDir: string) {
     console: at("console"),
     demo: at("demo"),
     demoState: at("demo.json"),
+    started: at("started"),
     worker: (number: number) => at(`worker-${number}`),
   };
 }

@@ -2,12 +2,21 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
+import { nextCommand } from "../layout.ts";
 import { readyJson, readyText } from "./banner.ts";
 import type { Child } from "./child-process.ts";
 import { type ClusterFile, readClusterFile, removeClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { dataPaths, ensureSecrets, type KeyPair, lockDataDir, makeDataDir } from "./data-dir.ts";
 import { DEMO_BYTES } from "./demo/data.ts";
-import { DEMO_MOUNT, type DemoMaking, demoMount, isFirstStart, readDemoState, startDemo } from "./demo/demo.ts";
+import {
+  DEMO_MOUNT,
+  type DemoMaking,
+  demoMount,
+  isFirstStart,
+  readDemoState,
+  rememberStart,
+  startDemo,
+} from "./demo/demo.ts";
 import { type MountLink, openMountLink } from "./mount-link.ts";
 import type { UpOptions } from "./options.ts";
 import { checkPorts } from "./ports.ts";
@@ -76,9 +85,10 @@ async function prepare(options: UpOptions, say: (line: string) => void): Promise
     unlock = lockDataDir(dataDir);
     await waitForOrphans(options, say);
     await checkPorts(options.ports, HOST);
+    if (options.console) nextCommand();
     const noMounts = options.mounts.length === 0 && options.registry === undefined;
     const earlier = readDemoState(dataDir);
-    const mountDemo = noMounts && earlier === undefined && isFirstStart(dataDir);
+    const mountDemo = noMounts && isFirstStart(dataDir);
     const makeDemo = mountDemo || (noMounts && earlier?.complete === false);
     const tiers = planTiers(dataDir, options.workers, options, makeDemo ? DEMO_BYTES : 0);
     if (tiers.note) say(tiers.note);
@@ -138,6 +148,7 @@ async function run(
   try {
     const mounts = await start(options, prepared, supervisor, demo, stop.signal, say);
     supervisor.keep();
+    rememberStart(options.dataDir);
     const cluster = clusterFile(options, supervisor);
     writeClusterFile(options.dataDir, cluster);
     const ready = {

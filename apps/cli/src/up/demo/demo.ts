@@ -32,9 +32,14 @@ export function readDemoState(dataDir: string): DemoState | undefined {
   }
 }
 
-/** True at the first start of a data directory: nothing was ever registered in it. */
+/** True until a cluster was ready in this data directory. */
 export function isFirstStart(dataDir: string): boolean {
-  return !existsSync(dataPaths(dataDir).registry);
+  return !existsSync(dataPaths(dataDir).started);
+}
+
+/** Remembers that a cluster was ready here: from now on a start without a mount makes no demo. */
+export function rememberStart(dataDir: string): void {
+  writeFileSync(dataPaths(dataDir).started, `${new Date().toISOString()}\n`, { mode: 0o600 });
 }
 
 /** The demo's mount. */

@@ -1,0 +1,53 @@
+// Writes the generated pages of docs/; with --check, changes nothing and fails when one is not current.
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { renderCliDocs } from "../apps/cli/src/docs.ts";
+import { buildProgram } from "../apps/cli/src/program.ts";
+import { renderConfigurationDocs } from "../libs/config/src/docs.ts";
+import { ERRORS } from "../libs/core/src/errors.ts";
+
+const ROOT = path.resolve(fileURLToPath(import.meta.url), "../..");
+
+function renderErrorDocs() {
+  const rows = Object.entries(ERRORS).map(
+    ([code, { grpc, http, s3, meaning, remedy }]) =>
+      `| \`${code}\` | ${grpc} | ${http} | \`${s3}\` | ${meaning} | ${remedy.replaceAll("|", "\\|").replaceAll("<", "&lt;")} |`,
+  );
+  return [
+    "# Error codes",
+    "",
+    "Generated from libs/core/src/errors.ts by `node .ci/docs.mjs`; a check makes sure that it is current.",
+    "",
+    "| code | gRPC | HTTP | S3 | meaning | remedy |",
+    "|---|---|---|---|---|---|",
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+const PAGES = {
+  "docs/cli.md": () => renderCliDocs(buildProgram(() => {})),
+  "docs/configuration.md": renderConfigurationDocs,
+  "docs/errors.md": renderErrorDocs,
+};
+
+function current(file) {
+  try {
+    return readFileSync(path.join(ROOT, file), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+for (const [file, render] of Object.entries(PAGES)) {
+  const text = render();
+  if (current(file) === text) continue;
+  if (process.argv.includes("--check")) {
+    console.error(`${file} is not current. Run: node .ci/docs.mjs`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path.join(ROOT, file), text);
+    console.log(`wrote ${file}`);
+  }
+}
