@@ -34,6 +34,9 @@ const OWNERS = [
   [/^commander$/, ["apps/cli"], { tests: false }],
 ];
 
+/** Tests, and what only tests import: contract suites, servers and fakes for tests. */
+const TEST_FILE = /\.(test|spec)\.tsx?$|\/testing\/|\/(test|fake)-[\w-]+\.tsx?$|-contract\.ts$/;
+
 const IMPORT =
   /(?:^|[\n;])\s*(?:import|export)\s+(?:[^'";]*?\sfrom\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
 
@@ -79,7 +82,7 @@ function declaredProblem(name, json, isTest) {
 }
 
 function problemOf(specifier, file, dir, json, packages) {
-  const isTest = /\.(test|spec)\.tsx?$/.test(file) || dir === "e2e" || dir === "libs/testing";
+  const isTest = TEST_FILE.test(file) || dir === "e2e" || dir === "libs/testing";
   if (specifier.startsWith(".")) {
     const target = path.join(path.dirname(file), specifier);
     return target.startsWith(`${dir}/`) ? undefined : `a relative import leaves ${dir}; import the package by its name`;

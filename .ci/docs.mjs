@@ -5,31 +5,15 @@ import { fileURLToPath } from "node:url";
 import { renderCliDocs } from "../apps/cli/src/docs.ts";
 import { buildProgram } from "../apps/cli/src/program.ts";
 import { renderConfigurationDocs } from "../libs/config/src/docs.ts";
-import { ERRORS } from "../libs/core/src/errors.ts";
+import { renderErrorDocs, renderMissReasonDocs } from "../libs/core/src/docs.ts";
 
 const ROOT = path.resolve(fileURLToPath(import.meta.url), "../..");
-
-function renderErrorDocs() {
-  const rows = Object.entries(ERRORS).map(
-    ([code, { grpc, http, s3, meaning, remedy }]) =>
-      `| \`${code}\` | ${grpc} | ${http} | \`${s3}\` | ${meaning} | ${remedy.replaceAll("|", "\\|").replaceAll("<", "&lt;")} |`,
-  );
-  return [
-    "# Error codes",
-    "",
-    "Generated from libs/core/src/errors.ts by `node .ci/docs.mjs`; a check makes sure that it is current.",
-    "",
-    "| code | gRPC | HTTP | S3 | meaning | remedy |",
-    "|---|---|---|---|---|---|",
-    ...rows,
-    "",
-  ].join("\n");
-}
 
 const PAGES = {
   "docs/cli.md": () => renderCliDocs(buildProgram(() => {})),
   "docs/configuration.md": renderConfigurationDocs,
   "docs/errors.md": renderErrorDocs,
+  "docs/miss-reasons.md": renderMissReasonDocs,
 };
 
 function current(file) {

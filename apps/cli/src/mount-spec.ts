@@ -35,7 +35,7 @@ export function formatFreshness(freshness: Freshness): string {
 }
 
 /** Parses a reference to credentials; never credentials themselves. @throws RL_BAD_REQUEST */
-export function parseCredentials(text: string): CredentialsRef {
+function parseCredentials(text: string): CredentialsRef {
   if (text === "default" || text === "anonymous") return { kind: text };
   const match = /^(env|profile|file):(.+)$/.exec(text);
   if (match?.[1] === "env") return { kind: "env", prefix: match[2]! };
