@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { buildRing, diff, type Ring } from "@ringlight/ring";
 import { type S3Origin, startS3Origin, waitFor } from "@ringlight/testing";
@@ -50,6 +50,11 @@ function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+const loops: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const loop of loops.splice(0)) await loop.stop();
+});
+
 /** Readers that go round the objects until told to stop, and check every byte. */
 function startReaders(count: number): { stop(): Promise<{ reads: number; failures: string[] }> } {
   const expected = Array.from({ length: OBJECTS }, (_, index) => digest(origin.bytesOf(BUCKET, `object-${index}`)));
@@ -73,7 +78,7 @@ function startReaders(count: number): { stop(): Promise<{ reads: number; failure
     }
   };
   const running = Array.from({ length: count }, (_, index) => reader(index * 5));
-  return {
+  const loop = {
     stop: async () => {
       stopping = true;
       await Promise.all(running);
@@ -81,6 +86,8 @@ function startReaders(count: number): { stop(): Promise<{ reads: number; failure
       return { reads, failures };
     },
   };
+  loops.push(loop);
+  return loop;
 }
 
 function isCutConnection(error: unknown): boolean {
@@ -113,10 +120,10 @@ test("a worker is killed in the middle of a read loop: every read ends well with
   // The lease ends: it is seen as down, and still owns its arcs.
   await waitFor(async () => !(await ring()).alive.includes(victim.id), { timeoutMs: 10_000 });
   assert.equal((await ring()).epoch, before.epoch);
-  const state = (await (await fetch(`${cluster.info().console}/api/cluster`)).json()) as {
-    workers: { id: string; state: string }[];
+  const { snapshot } = (await (await fetch(`${cluster.info().console}/api/cluster`)).json()) as {
+    snapshot: { workers: { id: string; state: string }[] };
   };
-  assert.equal(state.workers.find(({ id }) => id === victim.id)?.state, "down");
+  assert.equal(snapshot.workers.find(({ id }) => id === victim.id)?.state, "down");
 
   // Away too long: its arcs, and next to no others, go to the two that live.
   await waitFor(async () => (await ring()).epoch > before.epoch, { timeoutMs: 30_000 });
@@ -152,7 +159,22 @@ test("the registry is killed for a while: reads go on, and every member is there
   assert.equal(diff(before.ring, (await ring()).ring).movedArcs, 0);
 });
 
+/** Reads every object once and checks its bytes. */
+async function readAll(): Promise<void> {
+  const s3 = cluster.s3();
+  try {
+    for (let index = 0; index < OBJECTS; index++) {
+      const answer = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: `object-${index}` }));
+      const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      assert.equal(digest(bytes), digest(origin.bytesOf(BUCKET, `object-${index}`)));
+    }
+  } finally {
+    s3.destroy();
+  }
+}
+
 test("Ctrl-C ends everything, and the second start finds the cache warm", async () => {
+  await readAll();
   const { pids, s3Endpoint } = cluster.info();
   await cluster.stop();
   for (const [name, pid] of Object.entries(pids)) {
@@ -161,12 +183,6 @@ test("Ctrl-C ends everything, and the second start finds the cache warm", async 
   await assert.rejects(fetch(s3Endpoint));
   origin.resetCounts();
   cluster = await startCluster({ portOffset: OFFSET, args: args.slice(2), env: originKey(), dataDir: cluster.dataDir });
-  const s3 = cluster.s3();
-  for (let index = 0; index < OBJECTS; index++) {
-    const answer = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: `object-${index}` }));
-    const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-    assert.equal(digest(bytes), digest(origin.bytesOf(BUCKET, `object-${index}`)));
-  }
-  s3.destroy();
+  await readAll();
   assert.equal(origin.count({ op: "GetObject" }), 0);
 });
