@@ -8,6 +8,17 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
+  headers: async () => [
+    {
+      source: "/:path*",
+      headers: [
+        // No other site may frame the console: a click there could remove a mount.
+        { key: "content-security-policy", value: "frame-ancestors 'none'" },
+        { key: "x-content-type-options", value: "nosniff" },
+        { key: "referrer-policy", value: "no-referrer" },
+      ],
+    },
+  ],
 };
 
 export default config;

@@ -66,7 +66,6 @@ export interface Problem {
 /** The catalogue of problems. */
 export type ProblemKind =
   | "registry_unreachable"
-  | "console_misconfigured"
   | "no_members"
   | "worker_down"
   | "worker_unreachable"

@@ -67,6 +67,7 @@ export class ClusterObserver {
   #checkedKey = "";
   #checking: Promise<void> | undefined;
   #lastCheckMs = 0;
+  #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
   readonly #unsubscribe: () => void;
@@ -134,6 +135,8 @@ export class ClusterObserver {
       { counts: Record<string, number>; bytesOut: number; latencyCounts: number[]; sum: number }
     >();
     for (const row of tracked.history.last?.apis ?? []) {
+      // The console's own stream: it lasts as long as the console, which is no latency.
+      if (row.api === "grpc.WatchStats") continue;
       const entry = apis.get(row.api) ?? { counts: {}, bytesOut: 0, latencyCounts: [], sum: 0 };
       entry.counts[row.status] = (entry.counts[row.status] ?? 0) + row.count;
       entry.bytesOut += row.bytesOut;
@@ -290,7 +293,8 @@ export class ClusterObserver {
       const values: Columns = tracked.history.gauges();
       for (const name in values) gauges.set(name, (gauges.get(name) ?? 0) + values[name]!);
     }
-    this.#sum.record(nowMs, nowMs, new Map(), gauges);
+    this.#sum.gauge(this.#tickMs, nowMs, gauges);
+    this.#tickMs = nowMs;
     if (nowMs - this.#lastCheckMs >= MOUNT_CHECK_MS && this.#registry.view().mounts.size > 0) void this.checkMounts();
     this.#publish();
     if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });

@@ -50,8 +50,16 @@ test("gauges keep the last value of a step", () => {
   buffer.record(10_000, 10_900, NONE, new Map([["gauge.rss", 1]]));
   buffer.record(10_900, 11_900, NONE, new Map([["gauge.rss", 2]]));
   buffer.record(11_900, 13_500, NONE, new Map([["gauge.rss", 3]]));
-  assert.deepEqual(buffer.slice(10, 14, 1).columns["gauge.rss"], [1, 2, null, 3]);
+  assert.deepEqual(buffer.slice(10, 14, 1).columns["gauge.rss"], [1, 2, 3, 3]);
   assert.deepEqual(buffer.slice(10, 14, 2).columns["gauge.rss"], [2, 3]);
+});
+
+test("a gauge stands for a few late seconds before it, not for a long silence", () => {
+  const buffer = new SeriesBuffer(60);
+  buffer.gauge(10_000, 10_500, new Map([["gauge.rss", 1]]));
+  buffer.gauge(10_500, 20_500, new Map([["gauge.rss", 2]]));
+  const values = buffer.slice(10, 21, 1).columns["gauge.rss"]!;
+  assert.deepEqual(values, [1, null, null, null, null, null, null, 2, 2, 2, 2]);
 });
 
 test("what is older than the ring is forgotten, and never shown as something newer", () => {

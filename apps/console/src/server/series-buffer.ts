@@ -16,6 +16,9 @@ export interface SeriesSlice {
   readonly columns: Record<string, (number | null)[]>;
 }
 
+/** How long a gauge stands for the seconds before it: a sample that is late leaves no gap. */
+const HOLD_SECONDS = 3;
+
 export class SeriesBuffer {
   readonly #seconds: number;
   readonly #columns = new Map<string, Float32Array>();
@@ -50,8 +53,22 @@ export class SeriesBuffer {
         if (amount !== 0) this.#column(name)[slot]! += (amount * covered * 1000) / span;
       }
     }
-    const slot = Math.floor(toMs / 1000) % this.#seconds;
-    for (const [name, value] of gauges) this.#column(name)[slot] = value;
+    this.#hold(fromMs, toMs, gauges);
+  }
+
+  /** Records gauges that stood so since `fromMs`, without saying that counters were seen. */
+  gauge(fromMs: number, toMs: number, gauges: ReadonlyMap<string, number>): void {
+    if (this.#reach(Math.floor(toMs / 1000))) this.#hold(fromMs, toMs, gauges);
+  }
+
+  /** Writes gauges into the second of `toMs` and into those before it that no sample fell into. */
+  #hold(fromMs: number, toMs: number, gauges: ReadonlyMap<string, number>): void {
+    const last = Math.floor(toMs / 1000);
+    const first = Math.min(last, Math.max(Math.floor(fromMs / 1000) + 1, last - HOLD_SECONDS));
+    for (const [name, value] of gauges) {
+      const column = this.#column(name);
+      for (let second = first; second <= last; second++) column[second % this.#seconds] = value;
+    }
   }
 
   /**

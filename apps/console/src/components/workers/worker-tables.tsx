@@ -132,6 +132,9 @@ export function ApiTable({ apis }: { apis: readonly ApiView[] }) {
   );
 }
 
+/** That the store has no such object is an answer, not a failure. */
+const OK_STATUSES = new Set(["ok", "RL_NOT_FOUND"]);
+
 /** Calls of the stores behind the mounts. */
 export function UfsTable({ ufs }: { ufs: readonly UfsView[] }) {
   const rows = [...ufs].sort((a, b) => (`${a.mount} ${a.op} ${a.status}` < `${b.mount} ${b.op} ${b.status}` ? -1 : 1));
@@ -150,7 +153,9 @@ export function UfsTable({ ufs }: { ufs: readonly UfsView[] }) {
             {
               id: "status",
               title: "Status",
-              cell: (row) => <span className={row.status === "ok" ? "" : "font-medium text-bad"}>{row.status}</span>,
+              cell: (row) => (
+                <span className={OK_STATUSES.has(row.status) ? "" : "font-medium text-bad"}>{row.status}</span>
+              ),
             },
             { id: "count", title: "Calls", numeric: true, cell: (row) => formatCount(row.count) },
             { id: "bytes", title: "Read", numeric: true, cell: (row) => formatSize(row.bytes) },
