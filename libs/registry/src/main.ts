@@ -22,7 +22,6 @@ try {
       if (level !== "debug") process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
     },
   });
-  process.stdout.write(`listening ${values.bind}:${server.port}\n`);
   const stop = () => {
     server.close().then(
       () => process.exit(0),
@@ -31,6 +30,7 @@ try {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  process.stdout.write(`listening ${values.bind}:${server.port}\n`);
   // Started by `ringlight up`: the pipe closes when the supervisor is gone, however it went.
   if (process.env.RINGLIGHT_PARENT_PIPE === "1") process.stdin.once("end", stop).once("error", stop).resume();
 } catch (error) {

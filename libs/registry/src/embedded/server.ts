@@ -1,4 +1,5 @@
 /** The embedded registry: an etcd v3 subset served over gRPC from this process, for one machine. */
+import { createServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Clock, RinglightError, systemClock } from "@ringlight/core";
 import type { RegistryLog } from "../registry-log.ts";
@@ -56,7 +57,7 @@ export async function startEmbeddedRegistry(options: EmbeddedRegistryOptions): P
     onError: (error) => log("debug", "a registry call failed", { error: String(error) }),
   });
   try {
-    port = await bind(server, host, options.port);
+    port = await bind(server, host, options.bind, options.port);
   } catch (error) {
     endStreams();
     engine.close();
@@ -81,12 +82,22 @@ export async function startEmbeddedRegistry(options: EmbeddedRegistryOptions): P
   };
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+async function bind(server: Server, host: string, bindHost: string, port: number): Promise<number> {
+  // Asked of the system first, because grpc-js writes to standard error on its own account when it cannot bind.
+  if (port !== 0) await tryPort(bindHost, port).catch((error: Error) => Promise.reject(explainBind(error, host, port)));
   return new Promise((resolve, reject) => {
     server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(explainBind(error, host, port));
     });
+  });
+}
+
+function tryPort(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen({ host, port }, () => probe.close(() => resolve()));
   });
 }
 
