@@ -4,8 +4,8 @@
  */
 import { opendir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { compareKeys } from "@ringlight/core";
 import { type FileRoot, fileError, isMissing } from "./file-keys.ts";
+import { sortNames } from "./sort-names.ts";
 
 /** Names in a directory in the order of keys: files as they are, directories with a slash at their end. */
 type Entries = readonly string[];
@@ -24,7 +24,6 @@ const MAX_NAMES = 2_000_000;
  */
 const SETTLED_NS = 2_000_000_000n;
 const READ_AHEAD = 1024;
-const SURROGATE = /[\ud800-\udfff]/;
 
 /** The directories of one mount. */
 export class FileDirectories {
@@ -87,10 +86,8 @@ export class FileDirectories {
     if (!(await this.#root.holds(real))) return [];
     const names: string[] = [];
     const links: string[] = [];
-    let plain = true;
     for await (const entry of await opendir(path, { bufferSize: READ_AHEAD })) {
       const { name } = entry;
-      if (plain && SURROGATE.test(name)) plain = false;
       if (entry.isFile()) names.push(name);
       else if (entry.isDirectory()) names.push(`${name}/`);
       else if (entry.isSymbolicLink()) links.push(name);
@@ -99,8 +96,7 @@ export class FileDirectories {
       const entry = await this.#follow(join(path, name), real);
       if (entry !== "") names.push(name + entry.slice(1));
     }
-    // The built-in order is that of UTF-16 units, which is the order of UTF-8 where no surrogates are; it sorts much faster.
-    return plain ? names.sort() : names.sort(compareKeys);
+    return sortNames(names);
   }
 
   /** What a link counts as: "f" a file, "d/" a directory, "" nothing. A link to a directory above it would never end. */
