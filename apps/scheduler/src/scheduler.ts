@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
 import { systemClock } from "@ringlight/core";
-import { connectRegistry } from "@ringlight/registry";
+import { connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createLogger } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
@@ -61,11 +61,18 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     await registry.close();
     throw error;
   });
-  const registration = await registry.registerScheduler({
+  const record = {
     id,
     address: `${config.advertise}:${server.port}`,
     version: packageVersion(import.meta.url),
     startedMs,
+  };
+  const registration = registerPersistently({
+    register: () => registry.registerScheduler(record),
+    clock,
+    onHeld: () => log.info("scheduler registered"),
+    onRetry: (error) => log.warn("not registered yet; trying again", { error: String(error) }),
+    onRefused: (error) => log.error("the registry refused this scheduler", { error: String(error) }),
   });
   const campaign = registry.campaign(id, (signal) => leadership.lead(signal));
   leading = () => campaign.leading;

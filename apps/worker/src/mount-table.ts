@@ -40,14 +40,14 @@ export class MountTable {
     this.#unsubscribe = options.registry.onChange((view) => this.#forget(view));
   }
 
-  /** All mounts, in order of their names. */
+  /** All mounts, in order of their names. @throws RL_REGISTRY_UNAVAILABLE while the mounts were never heard of */
   list(): MountRecord[] {
-    return [...this.#options.registry.view().mounts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#view().mounts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** The record of a mount. @throws RL_NO_SUCH_MOUNT */
+  /** The record of a mount. @throws RL_NO_SUCH_MOUNT, RL_REGISTRY_UNAVAILABLE while the mounts were never heard of */
   record(name: string): MountRecord {
-    const record = this.#options.registry.view().mounts.get(name);
+    const record = this.#view().mounts.get(name);
     if (record === undefined) throw new RinglightError("RL_NO_SUCH_MOUNT", `no mount is named "${name}"`);
     return record;
   }
@@ -69,6 +69,18 @@ export class MountTable {
       if (this.#entries.get(name) === entry) this.#entries.delete(name);
     });
     return opened;
+  }
+
+  /** A worker that starts while the registry is away must not say "no such bucket" of a bucket that it only has not heard of. */
+  #view(): ClusterView {
+    const view = this.#options.registry.view();
+    if (view.asOfMs === 0) {
+      throw new RinglightError(
+        "RL_REGISTRY_UNAVAILABLE",
+        "this worker has not heard from the registry since it was made",
+      );
+    }
+    return view;
   }
 
   #forget(view: ClusterView): void {

@@ -139,6 +139,10 @@ export class PageReader {
         let bytes: Buffer;
         try {
           bytes = page.read(at, to - at);
+        } catch (error) {
+          // The page's file was damaged behind our back. The store has dropped it: the next turn fetches it anew.
+          if (attempt < MAX_REJOINS) continue;
+          throw error;
         } finally {
           page.release();
         }

@@ -60,7 +60,9 @@ test("every worker answers for every object with the right bytes, and the second
     assert.match(cold.cacheStatus, /^ringlight; fwd=miss; detail=cold/);
     cluster.origin.resetCounts();
     // A page is a hit once it is stored, which happens a moment after its last byte was sent.
-    await waitFor(async () => (await get(index % 3, key)).cacheStatus.startsWith("ringlight; hit"), { timeoutMs: 5000 });
+    await waitFor(async () => (await get(index % 3, key)).cacheStatus.startsWith("ringlight; hit"), {
+      timeoutMs: 5000,
+    });
     for (let worker = 0; worker < 3; worker++) {
       const warm = await get(worker, key);
       assert.equal(warm.bytes.equals(expected), true, `${key} warm at worker ${worker}`);

@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
-import { type ClusterView, type Registration, systemClock, type WorkerRecord } from "@ringlight/core";
-import { connectRegistry } from "@ringlight/registry";
+import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
+import { connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
@@ -148,7 +148,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       }),
     );
 
-    let registration: Registration | undefined;
+    let registered = false;
     let ending = false;
     const rest = createRestServer({
       token,
@@ -156,7 +156,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       ring,
       notReady: () => {
         if (ending) return "the worker is ending";
-        return registration === undefined ? "the worker is not registered yet" : undefined;
+        return registered ? undefined : "the worker is not registered yet";
       },
       metrics: (accept) => statistics.prometheus(accept),
       onRequest: (done) => statistics.api({ ...done, status: statusClass(done.status) }),
@@ -246,14 +246,17 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       hostname: hostname(),
       pid: process.pid,
     };
-    // Registers in its own time: a worker that starts while the registry is away serves with the last ring it knew.
-    registry.registerWorker(record).then(
-      (held) => {
-        registration = held;
+    // In its own time: a worker that starts while the registry is away serves with the last ring that it knew.
+    const registration = registerPersistently({
+      register: () => registry.registerWorker(record),
+      clock,
+      onHeld: () => {
+        registered = true;
         log.info("worker registered", { epoch: registry.view().epoch });
       },
-      (error: unknown) => log.error("the worker could not register", { error: String(error) }),
-    );
+      onRetry: (error) => log.warn("not registered yet; trying again", { error: String(error) }),
+      onRefused: (error) => log.error("the registry refused this worker", { error: String(error) }),
+    });
     log.info("worker started", {
       ...record.addresses,
       tiers: store
@@ -269,7 +272,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       async close() {
         ending = true;
         log.info("worker ends");
-        await registration?.close();
+        await registration.close();
         await closeAll();
       },
     };
