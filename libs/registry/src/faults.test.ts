@@ -56,7 +56,7 @@ after(() => assert.deepEqual(unhandled, [], "no rejection goes unhandled"));
 describe("after a fault of the registry everybody is there again", { concurrency: true }, () => {
   for (const kind of SERVER_KINDS) {
     for (const fault of FAULTS) {
-      it(`${kind.name}, ${fault.name}`, async () => {
+      it(`${kind.name}, ${fault.name}`, async (test) => {
         const server = await kind.start();
         const cluster = new Cluster(server);
         try {
@@ -65,7 +65,8 @@ describe("after a fault of the registry everybody is there again", { concurrency
           cluster.startCalling();
           await fault.strike(server);
           await cluster.answers();
-          await cluster.assertRegisteredWithin(REGISTERED_WITHIN_MS);
+          const missingMs = await cluster.assertRegisteredWithin(REGISTERED_WITHIN_MS);
+          test.diagnostic(`${kind.name}, ${fault.name}: all registered ${missingMs.toFixed(0)} ms after the return`);
           await cluster.assertSettled();
           const epochs = new Set(cluster.registries.map((registry) => registry.view().epoch));
           assert.deepEqual([...epochs], [fault.losesData ? epoch + 1 : epoch], "one epoch for everybody");
@@ -136,22 +137,29 @@ class Cluster {
     await waitFor(() => this.#registered(), { timeoutMs: 20_000, intervalMs: 5, what: "the server answers" });
   }
 
-  /** Nobody is missing from the registry itself when the time is over, nor later while the test looks. */
-  async assertRegisteredWithin(ms: number): Promise<void> {
+  /**
+   * Nobody is missing from the registry itself when the time is over, nor later while the test looks. Returns when somebody
+   * was last missing, in milliseconds after the return.
+   */
+  async assertRegisteredWithin(ms: number): Promise<number> {
     const start = performance.now();
     let missingMs = 0;
-    let missing: string[] = [];
+    let late: string[] = [];
     await waitFor(
       async () => {
         const found = await this.#registered();
-        missing = [...WORKERS, ...SCHEDULERS].filter((id) => !found.has(id));
+        const missing = [...WORKERS, ...SCHEDULERS].filter((id) => !found.has(id));
         const now = performance.now() - start;
-        if (missing.length > 0) missingMs = now;
+        if (missing.length > 0) {
+          missingMs = now;
+          late = missing;
+        }
         return now > ms + 1_500;
       },
       { timeoutMs: ms + 10_000, intervalMs: 20 },
     );
-    assert.ok(missingMs <= ms, `${missing.join(", ")} missing until ${missingMs.toFixed(0)} ms after the return`);
+    assert.ok(missingMs <= ms, `${late.join(", ")} missing until ${missingMs.toFixed(0)} ms after the return`);
+    return missingMs;
   }
 
   /** Everybody sees everybody, and exactly one leads. */

@@ -10,14 +10,19 @@ import { EtcdClient } from "./etcd-client.ts";
 import { registryKeys } from "./keys.ts";
 import { connectRegistry, type RegistryOptions } from "./registry.ts";
 import { sampleMount, sampleWorker } from "./testing/samples.ts";
-import { SERVER_KINDS } from "./testing/servers.ts";
+import { SERVER_KINDS, type ServerKind } from "./testing/servers.ts";
 import { deleteOp, getOp, keysRead, putOp } from "./transaction-parts.ts";
 
 const DEADLINE_MS = 1_000;
 const SLACK_MS = 1_500;
 
-for (const kind of SERVER_KINDS) {
-  describe(`a break between a participant and ${kind.name}`, () => {
+// Both servers at once; within a server one test after the other.
+describe("outages", { concurrency: true }, () => {
+  for (const kind of SERVER_KINDS) outagesOf(kind);
+});
+
+function outagesOf(kind: ServerKind): void {
+  describe(`a break between a participant and ${kind.name}`, { concurrency: 1 }, () => {
     let server: EtcdServer;
     let raw: EtcdClient;
     let dir: string;
@@ -237,7 +242,7 @@ for (const kind of SERVER_KINDS) {
     });
   });
 
-  describe(`participants that know differently when ${kind.name} loses its data`, () => {
+  describe(`participants that know differently when ${kind.name} loses its data`, { concurrency: 1 }, () => {
     it("agree on what the best informed of them knew", async () => {
       const server = await kind.start();
       const proxies = await Promise.all([startFaultProxy(server.endpoint), startFaultProxy(server.endpoint)]);

@@ -1,4 +1,8 @@
+import { describe } from "node:test";
 import { registryContract } from "./testing/registry-contract.ts";
 import { SERVER_KINDS } from "./testing/servers.ts";
 
-for (const kind of SERVER_KINDS) registryContract(kind);
+// Both servers at once; within a server one test after the other.
+describe("the registry's contract", { concurrency: true }, () => {
+  for (const kind of SERVER_KINDS) registryContract(kind);
+});

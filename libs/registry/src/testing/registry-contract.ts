@@ -12,7 +12,7 @@ import type { ServerKind } from "./servers.ts";
 
 /** Registers the suite for one kind of server. */
 export function registryContract(kind: ServerKind): void {
-  describe(`the registry on ${kind.name}`, () => {
+  describe(`the registry on ${kind.name}`, { concurrency: 1 }, () => {
     let server: EtcdServer;
     let raw: EtcdClient;
     let clusters = 0;
