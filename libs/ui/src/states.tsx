@@ -33,9 +33,22 @@ export function EmptyState({
 }
 
 /** The view could not be read: code, message, remedy, and another try. */
-export function ErrorState({ error, onRetry }: { error: ErrorView; onRetry?: (() => void) | undefined }) {
+export function ErrorState({
+  error,
+  onRetry,
+  inset = false,
+}: {
+  error: ErrorView;
+  onRetry?: (() => void) | undefined;
+  /** With a margin, within a panel that has none. */
+  inset?: boolean;
+}) {
   return (
-    <div role="alert" className="m-4 rounded-md border border-bad/40 bg-bad-soft p-4" data-testid="error-state">
+    <div
+      role="alert"
+      className={`rounded-md border border-bad/40 bg-bad-soft p-4 ${inset ? "m-4" : ""}`}
+      data-testid="error-state"
+    >
       <div className="flex items-start gap-3">
         <Icon name="error" className="mt-0.5 text-bad" />
         <div className="min-w-0 flex-1 space-y-1 text-[13px]">

@@ -31,7 +31,7 @@ export function useTitle(title: string): void {
 const STALE_MS = 5000;
 
 /** Whether the page is live, how old it is, and the switch that holds it. */
-export function LiveIndicator() {
+function LiveIndicator() {
   const { link, paused, setPaused, lastMs } = useLive();
   const now = useNow(500);
   const last = lastMs();
@@ -40,7 +40,7 @@ export function LiveIndicator() {
   const words = paused
     ? `paused · ${formatAge(age)} old`
     : stale
-      ? `no news for ${formatAge(age)} · trying again`
+      ? `${age === undefined ? "no connection" : `no news for ${formatAge(age)}`} · trying again`
       : age === undefined
         ? "connecting"
         : `live · updated ${formatAge(age)} ago`;

@@ -32,6 +32,9 @@ export function stackValues(layers: readonly (readonly (number | null)[])[]): (n
 }
 
 const css = ([red, green, blue]: RgbColour, alpha = 1) => `rgba(${red},${green},${blue},${alpha})`;
+/** Half the width of a time label. */
+const LABEL_HALF_PX = 26;
+
 /** Layers let the grid shine through. */
 const LAYER_ALPHA = 0.78;
 const two = (value: number) => String(value).padStart(2, "0");
@@ -74,8 +77,10 @@ export function plotOptions(look: PlotLook): uPlot.Options {
         space: 70,
         size: 26,
         grid: { show: false },
-        values: (_plot, splits, _axis, _space, step) =>
+        values: (plot, splits, _axis, _space, step) =>
           splits.map((seconds) => {
+            // A label that the edge would cut is left out.
+            if (plot.valToPos(seconds, "x") > plot.over.clientWidth - LABEL_HALF_PX) return "";
             const date = new Date(seconds * 1000);
             const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
             return step < 60 ? `${minutes}:${two(date.getSeconds())}` : minutes;

@@ -9,7 +9,7 @@ import { Logo } from "./logo.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
 /** The pages, in the order of the navigation. */
-export const PAGES: readonly { href: string; name: string; icon: IconName; key: string }[] = [
+const PAGES: readonly { href: string; name: string; icon: IconName; key: string }[] = [
   { href: "/", name: "Overview", icon: "overview", key: "o" },
   { href: "/ring", name: "Ring", icon: "ring", key: "r" },
   { href: "/workers", name: "Workers", icon: "workers", key: "w" },
@@ -23,7 +23,7 @@ const isCurrent = (path: string, href: string) =>
 /** Navigation, the cluster's name and health, and the page. */
 export function Shell({ children }: { children: ReactNode }) {
   const path = usePathname();
-  const { snapshot } = useCluster();
+  const { snapshot, error } = useCluster();
   const [map, setMap] = useState(false);
   useShortcuts({ onMap: () => setMap((open) => !open) });
   const critical = snapshot?.problems.filter((problem) => problem.severity === "critical").length ?? 0;
@@ -56,7 +56,7 @@ export function Shell({ children }: { children: ReactNode }) {
                     : `${critical + warnings} problems`}
               </Badge>
             ) : (
-              <Badge tone="idle">Connecting</Badge>
+              <Badge tone={error ? "bad" : "idle"}>{error ? "Not connected" : "Connecting"}</Badge>
             )}
           </div>
         </div>

@@ -1,11 +1,11 @@
 /** Browse: a page of a folder with what is cached of each file, and everything about one file. */
+import { runBytes, uniteRuns } from "@ringlight/client";
 import { parsePath, RinglightError } from "@ringlight/core";
 import type { ListResponse } from "@ringlight/proto";
 import { callUnary } from "@ringlight/rpc";
 import type { BrowseEntry, BrowsePage, FileDetail } from "../wire.ts";
 import { askAll, askAny } from "./any-worker.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
-import { runBytes, uniteRuns } from "./page-runs.ts";
 
 /** Rows of one page. */
 const PAGE_ROWS = 100;

@@ -12,7 +12,7 @@ export interface FlatStats {
  * True for the requests of readers. What the console itself asks, and what keeps the cluster together, is not a load
  * that anybody wants to see in the request rate.
  */
-export function isReaderApi(api: string): boolean {
+function isReaderApi(api: string): boolean {
   return api.startsWith("s3.") || api.startsWith("rest.") || /^grpc\.(Read|Stat|List)$/.test(api);
 }
 

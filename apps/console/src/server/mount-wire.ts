@@ -64,7 +64,7 @@ export function parseMountForm(body: unknown): MountForm {
 }
 
 /** Reads "immutable", "strict" or "ttl:60s". @throws RL_BAD_REQUEST */
-export function parseFreshness(text: string): Freshness {
+function parseFreshness(text: string): Freshness {
   if (text === "immutable") return { kind: "immutable" };
   if (text === "strict") return { kind: "strict" };
   const ttl = /^ttl[:=](.+)$/.exec(text)?.[1];

@@ -12,7 +12,7 @@ export function valuesOf(series: SeriesView, name: string): Values {
 }
 
 /** For each step, whether any statistics covered it. */
-export function seenOf(series: SeriesView): boolean[] {
+function seenOf(series: SeriesView): boolean[] {
   const counters = Object.entries(series.columns).filter(([name]) => !column.isGauge(name));
   return series.times.map((_, index) => counters.some(([, values]) => values[index] !== null));
 }
@@ -75,19 +75,6 @@ export function latencySeries(series: SeriesView, q: number): (number | null)[] 
         q,
       ) ?? null,
   );
-}
-
-/** A quantile of the latency over the counters of a record, seconds. */
-export function latencyOf(columns: Readonly<Record<string, number>>, q: number): number | undefined {
-  return latencyQuantile(
-    BUCKETS.map((name) => columns[name] ?? 0),
-    q,
-  );
-}
-
-/** The last value that is known, if any. */
-export function lastOf(values: Values): number | undefined {
-  return values.findLast((value) => value !== null) ?? undefined;
 }
 
 /** Mean of the last steps that are known. */

@@ -20,12 +20,13 @@ export function useRange(): [Range, (range: Range) => void] {
 }
 
 /** The series of a range, of one worker or of all. Only new steps are asked for. */
-export function useSeries(range: Range, worker?: string) {
+export function useSeries(range: Range, worker?: string, enabled = true) {
   const client = useQueryClient();
   const { paused } = useLive();
   const queryKey = ["series", range, worker ?? ""];
   return useQuery<SeriesView, ErrorBody>({
     queryKey,
+    enabled,
     queryFn: async ({ signal }) => {
       const known = client.getQueryData<SeriesView>(queryKey);
       const query = new URLSearchParams({ range });

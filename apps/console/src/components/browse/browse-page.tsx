@@ -72,7 +72,7 @@ export function BrowsePageView({ path }: { path: string }) {
           flush
         >
           {query.error && !page ? (
-            <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+            <ErrorState inset error={query.error} onRetry={() => void query.refetch()} />
           ) : !page ? (
             <LoadingState what={path} rows={8} />
           ) : page.entries.length === 0 ? (
@@ -86,7 +86,7 @@ export function BrowsePageView({ path }: { path: string }) {
           ) : (
             <EntryTable entries={page.entries} file={file} onFile={(next) => setFile(next === file ? "" : next)} />
           )}
-          {refresh.error ? <ErrorState error={refresh.error} onRetry={() => refresh.mutate()} /> : null}
+          {refresh.error ? <ErrorState inset error={refresh.error} onRetry={() => refresh.mutate()} /> : null}
           {query.error && page ? (
             <p role="status" className="px-4 pt-2 text-xs font-medium text-warn">
               The last refresh failed: {query.error.message}

@@ -6,7 +6,7 @@ import type { FileDetail } from "../../wire.ts";
 const CELLS = 240;
 
 /** How much of each cell of the map each worker holds; the rows are workers, the values 0 to 1. */
-export function cellShares(
+function cellShares(
   runs: readonly { readonly first: number; readonly last: number }[],
   pageCount: number,
   cells: number,

@@ -65,7 +65,7 @@ export function MountsPage() {
               </>
             }
           >
-            {recheck.error ? <ErrorState error={recheck.error} onRetry={() => recheck.mutate()} /> : null}
+            {recheck.error ? <ErrorState inset error={recheck.error} onRetry={() => recheck.mutate()} /> : null}
             {mounts.length === 0 ? (
               <EmptyState title="Nothing is mounted yet" command="ringlight mount add /logs s3://bucket/logs">
                 A mount binds a name to a store; each is also an S3 bucket of the same name.

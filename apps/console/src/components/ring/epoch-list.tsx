@@ -9,7 +9,7 @@ export function EpochList({ epoch }: { epoch: number }) {
   return (
     <Panel title="Epochs" hint={query.data ? `newest first, from the ${query.data.source}` : "newest first"} flush>
       {query.error && !epochs ? (
-        <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+        <ErrorState inset error={query.error} onRetry={() => void query.refetch()} />
       ) : !epochs ? (
         <LoadingState what="the epochs" rows={3} />
       ) : epochs.length === 0 ? (

@@ -1,6 +1,7 @@
 "use client";
 import {
   CopyCommand,
+  EmptyState,
   ErrorState,
   formatAge,
   formatMoment,
@@ -31,29 +32,34 @@ import { ApiTable, OutcomeTable, UfsTable } from "./worker-tables.tsx";
 /** One worker: its state, its charts, its tiers, and its counters in full. */
 export function WorkerPage({ id }: { id: string }) {
   useTitle(id);
-  const { snapshot } = useCluster();
+  const { snapshot, error, retry } = useCluster();
+  const known = snapshot?.workers.some((candidate) => candidate.id === id) ?? false;
   const ring = useRing(snapshot);
   const { paused, skewMs } = useLive();
   const tick = useTick();
   const now = useNow(1000);
   const [range] = useRange();
-  const series = useSeries(range, id);
+  const series = useSeries(range, id, known);
   const query = useQuery<WorkerDetail, ErrorBody>({
     queryKey: ["worker", id],
+    enabled: known,
     queryFn: ({ signal }) => getJson(`/api/workers/${encodeURIComponent(id)}`, signal),
     refetchInterval: paused ? false : 2000,
     retry: 1,
   });
-  const worker = snapshot?.workers.find((candidate) => candidate.id === id) ?? query.data?.worker;
+  const worker = snapshot?.workers.find((candidate) => candidate.id === id);
   const numbers = tick?.workers[id] ?? query.data?.tick;
   const clock = now === undefined ? undefined : now + skewMs();
   if (!worker) {
     return (
       <>
         <PageHeader title={id} lead={<BackLink />} />
-        {query.error ? (
-          <ErrorState error={query.error} onRetry={() => void query.refetch()} />
-        ) : (
+        {error ? <ErrorState error={error} onRetry={retry} /> : null}
+        {snapshot ? (
+          <EmptyState title={`The ring has no member ${id}`} command="ringlight status">
+            It may have left: a member that stays away is taken out of the ring.
+          </EmptyState>
+        ) : error ? null : (
           <LoadingState what={`worker ${id}`} rows={8} />
         )}
       </>
