@@ -66,6 +66,8 @@ async function build(root, runtime, print) {
   const seconds = stop();
   if ([129, 130, 143].includes(code)) throw failure("The build was interrupted.", "Run the command again.");
   if (code !== 0) {
+    // Next's own cache remembers failures too, also those of packages that are put right meanwhile.
+    fs.rmSync(path.join(root, "apps/console/.next"), { recursive: true, force: true });
     throw failure(`The console's build failed (its words are above).`, "To repeat it alone: npx turbo run build");
   }
   fs.mkdirSync(path.dirname(path.join(root, STAMP)), { recursive: true });

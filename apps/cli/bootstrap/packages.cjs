@@ -67,17 +67,39 @@ function readJson(file) {
   }
 }
 
-/** True when npm itself recorded in node_modules that every package the lock file asks for is there. */
-function installedByHand(root) {
+/** The machine's C library as lock files name it. */
+function libc() {
+  const { header } = process.report.getReport();
+  return header.glibcVersionRuntime ? "glibc" : "musl";
+}
+
+/** True when a package of the lock is to be there on this machine: all but those for other platforms. */
+function isForHere(entry) {
+  const allows = (list, value) => !list || list.includes(value);
+  const platform = allows(entry.os, process.platform) && allows(entry.cpu, process.arch);
+  if (!platform || (entry.libc && !entry.libc.includes(libc()))) return false;
+  // Optional without os or cpu may stay away for reasons of its own.
+  return !(entry.optional || entry.devOptional || entry.peer) || Boolean(entry.os || entry.cpu);
+}
+
+/** Packages that the lock file wants here and npm's own record in node_modules does not have; undefined without a record. */
+function missingPackages(root) {
   const wanted = readJson(path.join(root, "package-lock.json"));
   const found = readJson(path.join(root, "node_modules/.package-lock.json"));
-  if (!wanted || !found) return false;
-  return Object.entries(wanted.packages).every(([name, entry]) => {
-    if (!name.includes("node_modules/")) return true;
-    const there = found.packages[name];
-    if (!there) return Boolean(entry.optional || entry.devOptional || entry.peer);
-    return Boolean(entry.link) || there.version === entry.version;
-  });
+  if (!wanted || !found) return undefined;
+  return Object.entries(wanted.packages)
+    .filter(([name, entry]) => {
+      if (!name.includes("node_modules/") || entry.link) return false;
+      const there = found.packages[name];
+      return there ? there.version !== entry.version : isForHere(entry);
+    })
+    .map(([name]) => name);
+}
+
+/** True when npm, called by hand, has installed everything. */
+function installedByHand(root) {
+  const missing = missingPackages(root);
+  return missing !== undefined && missing.length === 0;
 }
 
 /** The Node that the packages bring along, where they bring one for this platform. */
@@ -104,26 +126,36 @@ function current(root) {
   return true;
 }
 
-async function install(root) {
-  const npm = npmCommand();
-  const major = npmMajor(npm);
-  if (major < 9) throw failure(`npm ${major} is too old.`, "Install npm 9 or newer: npm install -g npm@11");
-  // npm 9 leaves packages of other platforms' alternatives half installed; a current npm does not.
-  const oldNpm = major < 10;
-  const exec = oldNpm ? [...npm, "exec", "--yes", "--", "npm@11"] : npm;
-  const shown = oldNpm ? "npx --yes npm@11 ci" : "npm ci";
+/** The versions that install on behalf of an old Node or npm. */
+const MODERN_NPM = "npm@11";
+
+/**
+ * How to run `npm ci`. npm leaves optional packages out that do not name the Node it runs on as one of theirs, and those
+ * are the native parts of the tools; npm 9 also installs some of them by halves. So an old Node or npm first gets a
+ * current pair of them, which then installs.
+ */
+function installCommand(root, npm, modern) {
+  if (!modern) return { command: npm, shown: "npm ci" };
+  const name = `node-${process.platform}-${process.arch}`;
+  const version = readJson(path.join(root, "package.json")).optionalDependencies[name];
+  const packages = version ? [`${name}@${version}`, MODERN_NPM] : [MODERN_NPM];
+  const flags = packages.map((one) => `--package=${one}`);
+  return {
+    command: [...npm, "exec", "--yes", ...flags, "--", "npm"],
+    shown: `npx --yes ${packages.map((one) => `-p ${one}`).join(" ")} npm ci`,
+  };
+}
+
+async function runInstall(root, npm, modern) {
+  const { command, shown } = installCommand(root, npm, modern);
   say(`Installing packages and Node 24 from npm (${shown}): about 1 GB on disk, usually 1 to 2 minutes.`);
   const stop = stopwatch("installing");
-  const args = [
-    ...exec.slice(1),
-    "ci",
-    "--include=dev",
-    "--include=optional",
-    "--loglevel=error",
-    "--no-audit",
-    "--no-fund",
-  ];
-  const code = await run(exec[0], args, { cwd: root, env: cleanEnvironment(), stdio: ["ignore", 2, 2] });
+  const flags = ["ci", "--include=dev", "--include=optional", "--loglevel=error", "--no-audit", "--no-fund"];
+  const code = await run(command[0], [...command.slice(1), ...flags], {
+    cwd: root,
+    env: cleanEnvironment(),
+    stdio: ["ignore", 2, 2],
+  });
   const seconds = stop();
   if ([129, 130, 143].includes(code)) throw failure("The installation was interrupted.", "Run the command again.");
   if (code !== 0) {
@@ -132,8 +164,24 @@ async function install(root) {
       `Put right what it names, then run: ${shown}`,
     );
   }
-  if (!nodeIsThere(root)) {
-    throw failure("npm installed the packages without Node 24.", "Run: rm -rf node_modules && npx --yes npm@11 ci");
+  return { seconds, shown };
+}
+
+async function install(root) {
+  const npm = npmCommand();
+  const npmVersion = npmMajor(npm);
+  if (npmVersion < 9) throw failure(`npm ${npmVersion} is too old.`, "Install npm 9 or newer: npm install -g npm@11");
+  let modern = npmVersion < 10 || Number(process.versions.node.split(".")[0]) < 20;
+  let { seconds, shown } = await runInstall(root, npm, modern);
+  if (!installedByHand(root) && !modern) {
+    modern = true;
+    say("This npm left packages out; installing again with a current one.");
+    ({ seconds, shown } = await runInstall(root, npm, modern));
+  }
+  const missing = missingPackages(root) || ["everything"];
+  if (missing.length > 0 || !nodeIsThere(root)) {
+    const names = missing.slice(0, 5).map((name) => name.replace(/^.*node_modules\//, ""));
+    throw failure(`npm left packages out: ${names.join(", ") || "Node 24"}.`, `Run: rm -rf node_modules && ${shown}`);
   }
   fs.writeFileSync(path.join(root, STAMP), lockStamp(root));
   say(`Packages are installed (${seconds} s).`);
