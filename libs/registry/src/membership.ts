@@ -4,7 +4,7 @@
  * grows, also beyond a loss of data: a new one is greater than what is stored and than what this participant ever saw.
  */
 import { type Clock, type MemberRecord, RinglightError } from "@ringlight/core";
-import type { ICompare, IRequestOp } from "etcd3";
+import type { ICompare } from "etcd3";
 import type { EtcdClient } from "./etcd-client.ts";
 import type { RegistryKeys } from "./keys.ts";
 import { parseMember, parseRingCurrent, type RingCurrent, tryParseRecord } from "./records.ts";
@@ -45,33 +45,33 @@ export class Membership {
   ): Promise<void> {
     const { client, keys, clock, deadlineMs, knownEpoch } = this.#options;
     const endMs = clock.monotonicMs() + deadlineMs;
+    const read = [getOp(keys.ringCurrent), getOp(keys.member(id))];
+    let found = (await client.txn({ success: read })).responses;
     for (let attempt = 1; ; attempt++) {
+      const [currentKey] = keysRead(found[0]);
+      const [memberKey] = keysRead(found[1]);
+      const current = tryParseRecord(currentKey?.value, parseRingCurrent);
+      const next = decide(tryParseRecord(memberKey?.value, parseMember));
+      if (next === undefined) return;
       const remainingMs = endMs - clock.monotonicMs();
       if (remainingMs <= 0) throw this.#outOfTime(id, attempt - 1);
-      const read = await client.txn({ success: [getOp(keys.ringCurrent), getOp(keys.member(id))] }, remainingMs);
-      const [currentKey] = keysRead(read.responses[0]);
-      const [memberKey] = keysRead(read.responses[1]);
-      const current = tryParseRecord(currentKey?.value, parseRingCurrent);
-      const member = tryParseRecord(memberKey?.value, parseMember);
-      const next = decide(member);
-      if (next === undefined) return;
-      if (current !== undefined) {
-        const ring: RingCurrent = {
-          epoch: Math.max(current.epoch, knownEpoch()) + 1,
-          incarnation: current.incarnation,
-        };
-        const compare: ICompare[] = [
-          isPresent(keys.identity),
-          isUnchanged(keys.ringCurrent, currentKey?.modRevision ?? 0),
-          isUnchanged(keys.member(id), memberKey?.modRevision ?? 0),
-        ];
-        const change: IRequestOp = next === null ? deleteOp(keys.member(id)) : putOp(keys.member(id), next);
-        const left = Math.max(1, endMs - clock.monotonicMs());
-        const written = await client.txn({ compare, success: [putOp(keys.ringCurrent, ring), change] }, left);
-        // A success that was reported as a failure shows in the next round: there is nothing left to change.
-        if (written.succeeded) return;
-      }
-      await clock.sleep(Math.random() * Math.min(20 * attempt, 200));
+      const compare: ICompare[] = [
+        isPresent(keys.identity),
+        isUnchanged(keys.ringCurrent, currentKey?.modRevision ?? 0),
+        isUnchanged(keys.member(id), memberKey?.modRevision ?? 0),
+      ];
+      const ring: RingCurrent = {
+        epoch: Math.max(current?.epoch ?? 0, knownEpoch()) + 1,
+        incarnation: current?.incarnation ?? 0,
+      };
+      const change = next === null ? deleteOp(keys.member(id)) : putOp(keys.member(id), next);
+      // Without ring/current the data is being restored: only read, and see.
+      const success = current === undefined ? read : [putOp(keys.ringCurrent, ring), change];
+      const answer = await client.txn({ compare, success, failure: read }, remainingMs);
+      if (answer.succeeded && current !== undefined) return;
+      // A success that was reported as a failure shows in the next round: there is nothing left to change.
+      found = answer.responses;
+      await clock.sleep(Math.random() * Math.min(10 * attempt, 100));
     }
   }
 

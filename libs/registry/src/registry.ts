@@ -26,6 +26,7 @@ import { RegistryRecords } from "./registry-records.ts";
 import { Restoration } from "./restoration.ts";
 import { hasText } from "./transaction-parts.ts";
 import { ViewFile } from "./view-file.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /** How to reach the registry, and as what. */
 export interface RegistryOptions {
@@ -260,7 +261,8 @@ class EtcdRegistry implements Registry {
   async #register(record: LeasedRecord, what: string, leave: () => void): Promise<void> {
     this.#refuseWhenClosing();
     this.#session.add(record);
-    const registered = await this.#until(
+    const registered = await waitUntil(
+      this.#clock,
       this.#deadlineMs,
       (listener) => this.#session.onChange(listener),
       () => this.#session.has(record),
@@ -286,7 +288,8 @@ class EtcdRegistry implements Registry {
       },
       close: async () => {
         leave();
-        await this.#until(
+        await waitUntil(
+          this.#clock,
           this.#deadlineMs,
           (listener) => session.onChange(listener),
           () => !session.isTakingAway,
@@ -359,7 +362,8 @@ class EtcdRegistry implements Registry {
 
   /** Waits for a change that was made to show in the own view: who writes reads it back. Not for long, and not if it cannot be. */
   async #mirrorShows(condition: () => boolean): Promise<void> {
-    await this.#until(
+    await waitUntil(
+      this.#clock,
       this.#deadlineMs / 2,
       (listener) => {
         this.#mirrorWaiters.add(listener);
@@ -367,29 +371,6 @@ class EtcdRegistry implements Registry {
       },
       condition,
     );
-  }
-
-  async #until(
-    ms: number,
-    subscribe: (listener: () => void) => () => void,
-    condition: () => boolean,
-  ): Promise<boolean> {
-    if (condition()) return true;
-    const cancel = new AbortController();
-    const met = Promise.withResolvers<boolean>();
-    const unsubscribe = subscribe(() => {
-      if (condition()) met.resolve(true);
-    });
-    const late = this.#clock.sleep(ms, cancel.signal).then(
-      () => condition(),
-      () => false,
-    );
-    try {
-      return await Promise.race([met.promise, late]);
-    } finally {
-      unsubscribe();
-      cancel.abort();
-    }
   }
 
   #refuseWhenClosing(): void {
