@@ -75,17 +75,15 @@ export async function browse(
   parsePath(folder);
   const { response: listing, atMs } = await list(observer, folder, after, fresh, signal);
   const objects = listing.objects.filter((object) => object.path !== folder);
-  const coverage =
-    objects.length === 0
-      ? { answers: [], asked: 0 }
-      : await askAll(observer, (client) =>
-          callUnary(
-            client,
-            "coverage",
-            { objects: objects.map(({ path: name, version, sizeBytes }) => ({ path: name, version, sizeBytes })) },
-            { deadlineMs: ASK_DEADLINE_MS, signal },
-          ),
-        );
+  // Asked for a folder without files too: how many answer is part of what the page says.
+  const coverage = await askAll(observer, (client) =>
+    callUnary(
+      client,
+      "coverage",
+      { objects: objects.map(({ path: name, version, sizeBytes }) => ({ path: name, version, sizeBytes })) },
+      { deadlineMs: ASK_DEADLINE_MS, signal },
+    ),
+  );
   const pageBytes = coverage.answers[0]?.value.pageBytes ?? 0;
   const files = objects.map((object, index): BrowseEntry => {
     const runs = uniteRuns(coverage.answers.map(({ value }) => value.objects[index]?.cached ?? []));
@@ -95,7 +93,7 @@ export async function browse(
       path: object.path,
       sizeBytes: object.sizeBytes,
       modifiedMs: object.modifiedUnixMs,
-      ...(coverage.answers.length > 0 ? { cachedBytes: runBytes(runs, object.sizeBytes, pageBytes) } : {}),
+      cachedBytes: runBytes(runs, object.sizeBytes, pageBytes),
     };
   });
   const folders = listing.commonPrefixes.map(
