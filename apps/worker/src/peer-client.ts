@@ -1,6 +1,13 @@
 /** Asks other workers for objects over kept-alive HTTP. */
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
-import { ERRORS, type ErrorCode, type ObjectMeta, RinglightError, type WorkerRecord } from "@ringlight/core";
+import {
+  type Clock,
+  ERRORS,
+  type ErrorCode,
+  type ObjectMeta,
+  RinglightError,
+  type WorkerRecord,
+} from "@ringlight/core";
 import {
   EPOCH_HEADER,
   PEER_ANSWER_HEADER,
@@ -34,6 +41,7 @@ export interface PeerClientOptions {
   /** Longest wait for an answer's head, and between two pieces of its body, milliseconds. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly clock: Clock;
 }
 
 /** What goes with a question. */
@@ -50,20 +58,43 @@ export interface PeerRead {
   readonly body: AsyncIterableIterator<Uint8Array>;
 }
 
+/** Longest silence of a worker without a lease, milliseconds, before its questions are broken off. */
+const SILENCE_MS = 2_000;
+
+/** One question on its way. */
+interface Flow {
+  /** Whether somebody waits for the peer's next byte: a slow reader of the body must not look like a silent peer. */
+  waiting: boolean;
+  /** Monotonic time of the peer's last byte, or of the question. */
+  heardMs: number;
+  /** Notes that a byte came. */
+  readonly heard: () => void;
+  readonly gone: AbortController;
+}
+
+interface Peer {
+  record: WorkerRecord;
+  readonly flows: Set<Flow>;
+  /** Monotonic time of the last byte of any answer. */
+  heardMs: number;
+  watch: NodeJS.Timeout | undefined;
+}
+
 interface Answered {
   readonly response: IncomingMessage;
-  /** `waiting` says whether somebody waits for the peer's next byte. */
-  readonly flow: { waiting: boolean };
+  readonly flow: Flow;
 }
 
 /** HTTP client for the workers' internal API. */
 export class PeerClient {
   readonly #options: PeerClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64, scheduling: "lifo" });
-  readonly #open = new Map<string, Set<AbortController>>();
+  readonly #clock: Clock;
+  readonly #peers = new Map<string, Peer>();
 
   constructor(options: PeerClientOptions) {
     this.#options = options;
+    this.#clock = options.clock;
   }
 
   /** Metadata of an object by way of the peer. @throws PeerFailure, or the RinglightError that the peer met */
@@ -80,13 +111,43 @@ export class PeerClient {
     return { answer, body: bodyOf(response, flow, peer.id, Number(response.headers["content-length"] ?? 0)) };
   }
 
-  /** Breaks off every question to a worker that is known to be gone. */
-  abandon(workerId: string): void {
-    const gone = new PeerFailure(workerId, "its lease has ended");
-    for (const controller of this.#open.get(workerId) ?? []) controller.abort(gone);
+  /**
+   * A worker that answered a moment ago, with its addresses as they were then. Its lease may have ended all the same: a busy
+   * machine can keep a worker from renewing it in time while it goes on serving, and what the data path sees counts for more.
+   */
+  recentlyHeard(workerId: string): WorkerRecord | undefined {
+    const peer = this.#peers.get(workerId);
+    return peer !== undefined && this.#clock.monotonicMs() - peer.heardMs < SILENCE_MS ? peer.record : undefined;
+  }
+
+  /** The worker's lease has ended: questions on which it is silent are broken off, those that it is answering go on. */
+  leaseEnded(workerId: string): void {
+    const peer = this.#peers.get(workerId);
+    if (peer === undefined || peer.watch !== undefined) return;
+    const look = () => {
+      const now = this.#clock.monotonicMs();
+      for (const flow of peer.flows) {
+        if (flow.waiting && now - flow.heardMs >= SILENCE_MS) {
+          flow.gone.abort(new PeerFailure(workerId, "its lease has ended, and it is silent"));
+        }
+      }
+      if (peer.flows.size === 0) this.leaseHeld(workerId);
+    };
+    peer.watch = setInterval(look, SILENCE_MS / 4);
+    peer.watch.unref();
+    look();
+  }
+
+  /** The worker has a lease again. */
+  leaseHeld(workerId: string): void {
+    const peer = this.#peers.get(workerId);
+    if (peer === undefined) return;
+    clearInterval(peer.watch);
+    peer.watch = undefined;
   }
 
   close(): void {
+    for (const id of this.#peers.keys()) this.leaseHeld(id);
     this.#agent.destroy();
   }
 
@@ -114,20 +175,36 @@ export class PeerClient {
       },
     };
     try {
-      return await this.#attempt(peer.id, options, call);
+      return await this.#attempt(peer, options, call);
     } catch (error) {
       if (!(error instanceof PeerFailure) || !error.staleConnection) throw error;
-      return this.#attempt(peer.id, options, call);
+      return this.#attempt(peer, options, call);
     }
   }
 
-  #attempt(workerId: string, options: RequestOptions, call: PeerCall): Promise<Answered> {
+  #attempt(worker: WorkerRecord, options: RequestOptions, call: PeerCall): Promise<Answered> {
     const { timeoutMs, connectTimeoutMs } = this.#options;
+    const workerId = worker.id;
     const gone = new AbortController();
-    const open = this.#open.get(workerId) ?? new Set();
-    this.#open.set(workerId, open.add(gone));
+    const peer = this.#peers.get(workerId) ?? {
+      record: worker,
+      flows: new Set(),
+      heardMs: Number.NEGATIVE_INFINITY,
+      watch: undefined,
+    };
+    const flow: Flow = {
+      waiting: true,
+      heardMs: this.#clock.monotonicMs(),
+      heard: () => {
+        flow.heardMs = this.#clock.monotonicMs();
+        peer.heardMs = flow.heardMs;
+      },
+      gone,
+    };
+    peer.record = worker;
+    peer.flows.add(flow);
+    this.#peers.set(workerId, peer);
     return new Promise((resolve, reject) => {
-      const flow = { waiting: true };
       const sent = request({ ...options, signal: AbortSignal.any([call.signal, gone.signal]) });
       const fail = (error: unknown) => {
         if (call.signal.aborted) reject(call.signal.reason);
@@ -138,7 +215,6 @@ export class PeerClient {
           reject(new PeerFailure(workerId, String(error), { cause: error }, stale));
         }
       };
-      // Counts only while somebody waits: a slow reader of the body must not look like a silent peer.
       sent.setTimeout(timeoutMs, () => {
         if (flow.waiting) sent.destroy(new PeerFailure(workerId, `no byte within ${timeoutMs} ms`));
         else sent.setTimeout(timeoutMs);
@@ -155,8 +231,9 @@ export class PeerClient {
         socket.once("connect", clear).once("close", clear);
       });
       sent.on("error", fail);
-      sent.on("close", () => open.delete(gone));
+      sent.on("close", () => peer.flows.delete(flow));
       sent.on("response", (response) => {
+        flow.heard();
         if (response.statusCode === 200) resolve({ response, flow });
         else readError(response, workerId).then(fail, fail);
       });
@@ -188,7 +265,7 @@ async function readError(response: IncomingMessage, workerId: string): Promise<E
 /** The body's bytes; a body that ends early, stalls or breaks is a PeerFailure. */
 async function* bodyOf(
   response: IncomingMessage,
-  flow: Answered["flow"],
+  flow: Flow,
   workerId: string,
   lengthBytes: number,
 ): AsyncGenerator<Uint8Array> {
@@ -196,6 +273,7 @@ async function* bodyOf(
   try {
     for await (const chunk of response) {
       received += (chunk as Buffer).length;
+      flow.heard();
       flow.waiting = false;
       yield chunk as Buffer;
       flow.waiting = true;

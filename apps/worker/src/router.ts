@@ -183,7 +183,7 @@ export class Router {
 
   /** Whom to ask for a segment, in order. Always ends with this worker itself. */
   #candidates(mount: string, key: string, segment: number): Candidate[] {
-    const { workerId, ring, clock, replicasOf } = this.#options;
+    const { workerId, ring, peers, clock, replicasOf } = this.#options;
     const replicas = replicasOf(mount);
     const place = segmentKey(mount, key, segment);
     const { workers } = ring.view;
@@ -204,7 +204,7 @@ export class Router {
         else rest.push(candidate);
         return;
       }
-      const peer = workers.get(id);
+      const peer = workers.get(id) ?? peers.recentlyHeard(id);
       if (peer === undefined || (this.#suspects.get(id) ?? 0) > now) return;
       const candidate = { peer, ...(coldReason && { coldReason }) };
       if (isReplica) preferred.push(candidate);

@@ -124,6 +124,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       token,
       timeoutMs: config.ufsTimeoutMs + PEER_SLACK_MS,
       connectTimeoutMs: PEER_CONNECT_MS,
+      clock,
     });
     opened.push(() => peers.close());
     const router = new Router({
@@ -143,7 +144,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     let alive = new Set<string>();
     opened.push(
       registry.onChange((view) => {
-        for (const known of alive) if (!view.workers.has(known)) peers.abandon(known);
+        for (const known of alive) if (!view.workers.has(known)) peers.leaseEnded(known);
+        for (const id of view.workers.keys()) if (!alive.has(id)) peers.leaseHeld(id);
         alive = new Set(view.workers.keys());
       }),
     );

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, test } from "node:test";
+import { systemClock, type WorkerRecord } from "@ringlight/core";
+import { PeerClient, PeerFailure } from "./peer-client.ts";
+import { PEER_ANSWER_HEADER, pack } from "./peer-wire.ts";
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+async function peerThat(answer: RequestListener): Promise<{ peer: WorkerRecord; server: Server; client: PeerClient }> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const rest = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const peer = { id: "worker-x", addresses: { rest, grpc: "", s3: "" } } as WorkerRecord;
+  const client = new PeerClient({ token: undefined, timeoutMs: 10_000, connectTimeoutMs: 1000, clock: systemClock });
+  closing.push(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { peer, server, client };
+}
+
+const head = { [PEER_ANSWER_HEADER]: pack({ outcome: "ok" }), "content-length": "10" };
+const call = () => ({ signal: new AbortController().signal, epoch: 1, traceparent: "" });
+const ask = { plan: { conditions: {} } };
+
+async function drain(body: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of body) bytes += chunk.length;
+  return bytes;
+}
+
+test("a worker whose lease has ended but that goes on answering is read to the end", async () => {
+  const { peer, client } = await peerThat((_request, response) => {
+    response.writeHead(200, head);
+    let sent = 0;
+    const timer = setInterval(() => {
+      response.write("x");
+      if (++sent === 10) {
+        clearInterval(timer);
+        response.end();
+      }
+    }, 400);
+  });
+  const { body } = await client.read(peer, "m", "k", ask, call());
+  client.leaseEnded(peer.id);
+  assert.equal(client.recentlyHeard(peer.id), peer);
+  assert.equal(await drain(body), 10);
+});
+
+test("a worker whose lease has ended and that is silent is given up long before the deadline", async () => {
+  const { peer, client } = await peerThat((_request, response) => {
+    response.writeHead(200, head);
+    response.write("x");
+  });
+  const startedMs = performance.now();
+  const { body } = await client.read(peer, "m", "k", ask, call());
+  client.leaseEnded(peer.id);
+  await assert.rejects(drain(body), PeerFailure);
+  assert.ok(performance.now() - startedMs < 9_000);
+  assert.equal(client.recentlyHeard(peer.id), undefined);
+});
+
+test("a body that ends early, an answer of another program and a refused connection are failures of the peer", async () => {
+  const short = await peerThat((_request, response) => {
+    response.writeHead(200, { ...head, "content-length": "10" });
+    response.write("xx");
+    setImmediate(() => response.destroy());
+  });
+  const { body } = await short.client.read(short.peer, "m", "k", ask, call());
+  await assert.rejects(drain(body), PeerFailure);
+
+  const other = await peerThat((_request, response) => response.end("hello"));
+  await assert.rejects(other.client.read(other.peer, "m", "k", ask, call()), PeerFailure);
+
+  other.server.closeAllConnections();
+  await new Promise((resolve) => other.server.close(resolve));
+  await assert.rejects(other.client.read(other.peer, "m", "k", ask, call()), PeerFailure);
+});
+
+test("an error that the peer met comes with its code, and is not a failure of the peer", async () => {
+  const { peer, client } = await peerThat((_request, response) => {
+    response.writeHead(404, { "content-type": "application/json" });
+    response.end(JSON.stringify({ code: "RL_NOT_FOUND", message: "no such object" }));
+  });
+  await assert.rejects(client.read(peer, "m", "k", ask, call()), { code: "RL_NOT_FOUND", message: "no such object" });
+});
