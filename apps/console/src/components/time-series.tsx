@@ -139,7 +139,10 @@ function Plot({
   const shape = series.map((line) => `${line.name}\t${line.colour}`).join("\n");
 
   const data = useMemo<uPlot.AlignedData>(() => {
-    const values = series.map((line) => [...line.values]);
+    // A line that is zero throughout would only cover the axis; the legend and the table say it.
+    const values = series.map((line) =>
+      !stacked && line.values.every((value) => !value) ? line.values.map(() => null) : [...line.values],
+    );
     return [[...times], ...(stacked ? stackValues(values) : values)];
   }, [times, series, stacked]);
   const dataRef = useRef(data);

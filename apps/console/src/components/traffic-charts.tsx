@@ -122,24 +122,15 @@ export function TrafficCharts({
     { name: "failed", colour: "var(--rl-bad)", values: valuesOf(series, column.UFS_ERRORS) },
   ];
 
-  const limits = tiers.map((tier) => series.columns[column.limit(tier)] ?? []);
-  const usage: PlotSeries[] = [
-    ...tiers.map((tier) => ({
-      name: tier,
-      colour: tierColour(tier),
-      values: series.columns[column.used(tier)] ?? times.map(() => null),
-    })),
-    {
-      name: "limit",
-      colour: "var(--rl-tier-other)",
-      values: times.map((_, index) =>
-        limits.reduce<number | null>((sum, values) => {
-          const value = values[index] ?? null;
-          return value === null ? sum : (sum ?? 0) + value;
-        }, null),
-      ),
-    },
-  ];
+  const usage: PlotSeries[] = tiers.map((tier) => ({
+    name: tier,
+    colour: tierColour(tier),
+    values: series.columns[column.used(tier)] ?? times.map(() => null),
+  }));
+  const limitBytes = tiers.reduce(
+    (sum, tier) => sum + (series.columns[column.limit(tier)]?.findLast((value) => value !== null) ?? 0),
+    0,
+  );
 
   return (
     <div className="grid gap-4 lg:grid-cols-2">
@@ -216,9 +207,10 @@ export function TrafficCharts({
       <TimeSeries
         id="usage"
         title="Cached bytes"
-        hint="by tier, with the limit of all"
+        hint={limitBytes > 0 ? `by tier, of ${formatSize(limitBytes)} in all` : "by tier"}
         times={times}
         series={usage}
+        stacked
         binary
         format={formatSize}
         empty={<p>Nothing is cached yet.</p>}
