@@ -90,8 +90,8 @@ async function nodeTests(name, files, concurrency) {
 async function browserTests(files) {
   console.log(`\nBrowser tests: ${files.length} files`);
   const report = path.join(work, "playwright.json");
-  const args = ["playwright", "test", "-c", "e2e/playwright.config.ts", "--reporter=list,json"];
-  const code = await run("npx", filters.length === 0 ? args : [...args, ...files], {
+  const args = ["test", "-c", "e2e/playwright.config.ts", "--reporter=list,json"];
+  const code = await run("playwright", filters.length === 0 ? args : [...args, ...files], {
     PLAYWRIGHT_JSON_OUTPUT_FILE: report,
     PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: "1",
   });

@@ -13,8 +13,13 @@ const COMMANDS = {
   start: {
     program: ["apps/cli/src/main.ts", "up"],
     console: (args) => !asksForHelp(args) && !args.includes("--no-console"),
+    watched: true,
   },
-  run: { program: ["apps/cli/src/main.ts"], console: (args) => args[0] === "up" || args[0] === "console" },
+  run: {
+    program: ["apps/cli/src/main.ts"],
+    console: (args) => args[0] === "up" || args[0] === "console",
+    watched: true,
+  },
   bench: { program: ["bench/src/main.ts"], console: () => false },
   test: { program: [".ci/test.mjs"], console: needsConsole },
   check: { program: [".ci/check.mjs"], console: () => false },
@@ -43,9 +48,9 @@ async function perform(argv) {
   if (command.console(args)) await ensureConsole(ROOT, runtime);
   if (command.program.length === 0) return 0;
   const [program, ...fixed] = command.program;
-  return await run(runtime.node, [path.join(ROOT, program), ...fixed, ...args], {
-    env: { ...runtime.env, RINGLIGHT_BOOTSTRAP_PID: String(process.pid) },
-  });
+  // `ringlight up` stops in order when the bootstrap that started it is gone, however it went.
+  const parent = command.watched ? { RINGLIGHT_BOOTSTRAP_PID: String(process.pid) } : {};
+  return await run(runtime.node, [path.join(ROOT, program), ...fixed, ...args], { env: { ...runtime.env, ...parent } });
 }
 
 /** Runs one command and resolves with the exit code of its program. Never rejects: what went wrong is said here. */

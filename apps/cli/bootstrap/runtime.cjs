@@ -64,7 +64,6 @@ function ensureRuntime(root) {
   env.TURBO_TELEMETRY_DISABLED = "1";
   env.NEXT_TELEMETRY_DISABLED = "1";
   env.DO_NOT_TRACK = "1";
-  env.npm_config_nodedir = path.resolve(path.dirname(node), "..");
   return { node, env };
 }
 

@@ -3,6 +3,13 @@ import { describe, it } from "node:test";
 import { StopRequest } from "./stop-request.ts";
 
 describe("StopRequest", () => {
+  it("does not take an inherited variable for its parent", async () => {
+    const request = new StopRequest(Date.now, "1");
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(request.requested, false);
+    request.close();
+  });
+
   it("counts a burst of signals as one request, and a later one as the second", () => {
     let now = 0;
     const request = new StopRequest(() => now, undefined);

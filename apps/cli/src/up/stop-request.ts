@@ -22,7 +22,8 @@ export class StopRequest {
     this.#ask = resolve;
     this.#now = now;
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
-    if (bootstrapPid !== undefined) {
+    // Inherited by way of a test runner or a shell, the variable names a process that is not our parent.
+    if (bootstrapPid === String(process.ppid)) {
       this.#parentPoll = setInterval(() => {
         if (process.ppid !== Number(bootstrapPid) && this.#firstMs === undefined) this.#request();
       }, PARENT_POLL_MS);
