@@ -3,13 +3,11 @@
  * the process; many tabs share it. It sends a snapshot at once when anything but numbers changes, and a tick each second.
  */
 import { type Clock, type ClusterView, type Registry, systemClock } from "@ringlight/core";
-import { type MountCheck, WorkerServiceClient } from "@ringlight/proto";
-import { ClientPool, callUnary } from "@ringlight/rpc";
+import { WorkerServiceClient } from "@ringlight/proto";
+import { ClientPool } from "@ringlight/rpc";
 import type {
   ClusterSnapshot,
   Columns,
-  MountCheckView,
-  MountView,
   SeriesView,
   Tick,
   WorkerDetail,
@@ -17,15 +15,12 @@ import type {
   WorkerTick,
   WorkerView,
 } from "../wire.ts";
+import { MountChecker } from "./mount-checker.ts";
 import { findProblems } from "./problems.ts";
 import { SeriesBuffer } from "./series-buffer.ts";
 import { WorkerHistory } from "./worker-history.ts";
 import { WorkerWatch } from "./worker-watch.ts";
 
-/** How often the stores behind the mounts are asked for, and how many workers ask. */
-const MOUNT_CHECK_MS = 60_000;
-const MOUNT_CHECK_WORKERS = 16;
-const MOUNT_CHECK_DEADLINE_MS = 8_000;
 const TICK_MS = 1000;
 /** Points of a chart, whatever the range. */
 const SERIES_POINTS = 300;
@@ -63,10 +58,7 @@ export class ClusterObserver {
   readonly #sum = new SeriesBuffer();
   readonly #listeners = new Set<(event: ObserverEvent) => void>();
   readonly #closing = new AbortController();
-  #mountChecks = new Map<string, { checks: MountCheckView[]; asked: number; atMs: number }>();
-  #checkedKey = "";
-  #checking: Promise<void> | undefined;
-  #lastCheckMs = 0;
+  readonly #mounts: MountChecker;
   #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
@@ -79,6 +71,12 @@ export class ClusterObserver {
     this.#clock = options.clock ?? systemClock;
     this.#sinceMs = this.#clock.now();
     this.#pool = new ClientPool(WorkerServiceClient, { token: options.token });
+    this.#mounts = new MountChecker({
+      view: () => options.registry.view(),
+      clients: () => this.clients(),
+      clock: this.#clock,
+      onChecked: () => this.#publish(),
+    });
     this.#snapshot = this.#compose(options.registry.view());
     this.#unsubscribe = options.registry.onChange((view) => this.#follow(view));
     this.#follow(options.registry.view());
@@ -180,11 +178,7 @@ export class ClusterObserver {
 
   /** Asks the workers now whether they reach the stores behind the mounts. */
   checkMounts(): Promise<void> {
-    this.#checking ??= this.#askMounts().finally(() => {
-      this.#checking = undefined;
-      this.#checkChanged(this.#registry.view());
-    });
-    return this.#checking;
+    return this.#mounts.check();
   }
 
   /** Stops watching and closes the connections, not the registry. Idempotent. */
@@ -192,6 +186,7 @@ export class ClusterObserver {
     clearInterval(this.#timer);
     this.#unsubscribe();
     this.#closing.abort();
+    this.#mounts.close();
     await Promise.all([...this.#tracked.values()].map((tracked) => tracked.watch?.close()));
     this.#pool.close();
     this.#listeners.clear();
@@ -232,14 +227,8 @@ export class ClusterObserver {
       this.#tracked.delete(id);
     }
     this.#pool.retain([...view.workers.values()].map((worker) => worker.addresses.grpc));
-    this.#checkChanged(view);
+    this.#mounts.follow();
     this.#publish();
-  }
-
-  /** Other mounts, or other workers: their state is wanted now, not at the next round. */
-  #checkChanged(view: ClusterView): void {
-    if (view.mounts.size === 0 || view.workers.size === 0 || this.#closing.signal.aborted) return;
-    if (checkedKey(view) !== this.#checkedKey) void this.checkMounts();
   }
 
   #watch(tracked: Tracked, address: string): WorkerWatch {
@@ -295,7 +284,7 @@ export class ClusterObserver {
     }
     this.#sum.gauge(this.#tickMs, nowMs, gauges);
     this.#tickMs = nowMs;
-    if (nowMs - this.#lastCheckMs >= MOUNT_CHECK_MS && this.#registry.view().mounts.size > 0) void this.checkMounts();
+    this.#mounts.follow();
     this.#publish();
     if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });
   }
@@ -343,15 +332,7 @@ export class ClusterObserver {
           : {}),
       };
     });
-    const mounts = [...view.mounts.values()].map((record): MountView => {
-      const known = this.#mountChecks.get(record.name);
-      return {
-        record,
-        checks: known?.checks ?? [],
-        asked: known?.asked ?? 0,
-        ...(known ? { checkedMs: known.atMs } : {}),
-      };
-    });
+    const mounts = [...view.mounts.values()].map((record) => this.#mounts.describe(record));
     const registry = { connected: view.connected, endpoints: this.#endpoints, asOfMs: view.asOfMs };
     const tiers = new Map([...this.#tracked].map(([id, tracked]) => [id, tracked.history.tiers()]));
     return {
@@ -376,43 +357,4 @@ export class ClusterObserver {
       atMs: nowMs,
     };
   }
-
-  async #askMounts(): Promise<void> {
-    this.#lastCheckMs = this.#clock.now();
-    this.#checkedKey = checkedKey(this.#registry.view());
-    const asked = this.clients().slice(0, MOUNT_CHECK_WORKERS);
-    const found = new Map<string, MountCheckView[]>();
-    await Promise.all(
-      asked.map(async ({ id, client }) => {
-        const control = { deadlineMs: MOUNT_CHECK_DEADLINE_MS, signal: this.#closing.signal };
-        const response = await callUnary(client, "checkMounts", { name: "" }, control).catch(() => undefined);
-        for (const check of response?.mounts ?? []) {
-          found.set(check.name, [...(found.get(check.name) ?? []), checkView(id, check)]);
-        }
-      }),
-    );
-    if (this.#closing.signal.aborted) return;
-    const atMs = this.#clock.now();
-    this.#mountChecks = new Map(
-      [...this.#registry.view().mounts.keys()].map((name) => [
-        name,
-        { checks: found.get(name) ?? [], asked: asked.length, atMs },
-      ]),
-    );
-    this.#publish();
-  }
-}
-
-/** What a round of checks was about. */
-function checkedKey(view: ClusterView): string {
-  return `${[...view.mounts.keys()].join()}|${[...view.workers.keys()].slice(0, MOUNT_CHECK_WORKERS).join()}`;
-}
-
-function checkView(workerId: string, check: MountCheck): MountCheckView {
-  return {
-    workerId,
-    ok: check.ok,
-    durationMs: check.durationMs,
-    ...(check.ok ? {} : { code: check.errorCode, message: check.message }),
-  };
 }
