@@ -6,6 +6,7 @@ import { renderCliDocs } from "../apps/cli/src/docs.ts";
 import { buildProgram } from "../apps/cli/src/program.ts";
 import { renderConfigurationDocs } from "../libs/config/src/docs.ts";
 import { renderErrorDocs, renderMissReasonDocs } from "../libs/core/src/docs.ts";
+import { renderObservabilityDocs } from "../libs/telemetry/src/docs.ts";
 
 const ROOT = path.resolve(fileURLToPath(import.meta.url), "../..");
 
@@ -14,6 +15,7 @@ const PAGES = {
   "docs/configuration.md": renderConfigurationDocs,
   "docs/errors.md": renderErrorDocs,
   "docs/miss-reasons.md": renderMissReasonDocs,
+  "docs/observability.md": renderObservabilityDocs,
 };
 
 function current(file) {

@@ -25,7 +25,9 @@ export function renderErrorDocs(): string {
 
 /** docs/miss-reasons.md. */
 export function renderMissReasonDocs(): string {
-  const rows = Object.entries(MISS_REASONS).map(([name, { sentence, remedy }]) => `| \`${name}\` | ${sentence} | ${remedy} |`);
+  const rows = Object.entries(MISS_REASONS).map(
+    ([name, { sentence, remedy }]) => `| \`${name}\` | ${sentence} | ${remedy} |`,
+  );
   return [
     "# Why a read missed",
     "",

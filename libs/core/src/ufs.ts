@@ -68,10 +68,10 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** One operation on a UFS as told to an observer. */
+/** One GET or HEAD request to a UFS, or one listing or check, as told to an observer. */
 export interface UfsObservation {
   readonly op: "head" | "get" | "list" | "check";
-  /** "ok", or an error code. */
+  /** "ok", an error code, or "retried" for a request that failed and was repeated. */
   readonly status: string;
   readonly durationMs: number;
   readonly bytes: number;

@@ -27,7 +27,7 @@ export interface PrometheusOptions {
 const UNIT_SUFFIX: Readonly<Record<string, string>> = { By: "bytes", s: "seconds", "1": "ratio" };
 
 /** Name of a metric's family: dots become underscores and the unit is the suffix; without `_total`. */
-function prometheusName(definition: MetricDefinition): string {
+export function prometheusName(definition: MetricDefinition): string {
   const base = definition.name.replace(/[^A-Za-z0-9_:]/g, "_");
   const suffix = UNIT_SUFFIX[definition.unit];
   return suffix === undefined || base.endsWith(`_${suffix}`) ? base : `${base}_${suffix}`;

@@ -53,11 +53,11 @@ export async function bounded<T>(
   }
 }
 
-/** Tells an observer of one operation, once. */
+/** Tells an observer of one operation: once at its end, and before that of each request of it that had to be repeated. */
 export class Observed {
   readonly #op: UfsObservation["op"];
   readonly #observe: ((observation: UfsObservation) => void) | undefined;
-  readonly #beganMs = performance.now();
+  #beganMs = performance.now();
   #told = false;
   bytes = 0;
 
@@ -72,6 +72,14 @@ export class Observed {
     this.#told = true;
     const status = error === undefined ? "ok" : isRinglightError(error) ? error.code : "RL_INTERNAL";
     this.#observe?.({ op: this.#op, status, durationMs: performance.now() - this.#beganMs, bytes: this.bytes });
+  }
+
+  /** The request under way failed and another one takes its place: it is told of on its own, so that observations count requests. */
+  repeat(): void {
+    if (this.#told) return;
+    const now = performance.now();
+    this.#observe?.({ op: this.#op, status: "retried", durationMs: now - this.#beganMs, bytes: 0 });
+    this.#beganMs = now;
   }
 
   /** Runs the whole operation. */

@@ -53,8 +53,8 @@ export function pause(ms: number, signal: AbortSignal | undefined): Promise<void
   });
 }
 
-/** Runs work until it succeeds, fails for good, or failed MAX_ATTEMPTS times. */
-export async function withRetries<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+/** Runs work until it succeeds, fails for good, or failed MAX_ATTEMPTS times; `repeating` is told before each further attempt. */
+export async function withRetries<T>(signal: AbortSignal, work: () => Promise<T>, repeating?: () => void): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
@@ -62,6 +62,7 @@ export async function withRetries<T>(signal: AbortSignal, work: () => Promise<T>
       if (!(error instanceof TransientError)) throw error;
       if (attempt >= MAX_ATTEMPTS) throw error.error;
       await pause(backoffMs(attempt, error.retryAfterMs), signal);
+      repeating?.();
     }
   }
 }

@@ -66,6 +66,19 @@ describe("an s3:// mount whose store misbehaves", () => {
     }
   });
 
+  it("tells of as many GETs and HEADs as the store has seen, repeated ones too", async () => {
+    origin.fail(GET, { status: 503, code: "SlowDown", times: 2 });
+    origin.truncate(GET, 1000, { times: 1 });
+    origin.fail({ op: "HeadObject" }, { status: 500, times: 1 });
+    assert.ok((await read()).equals(expected()));
+    await ufs.head("k");
+    const told = (op: string) => observations.filter((observation) => observation.op === op).length;
+    assert.ok(origin.count(GET) >= 3);
+    assert.equal(told("get"), origin.count(GET));
+    assert.equal(told("head"), origin.count({ op: "HeadObject" }));
+    assert.equal(told("head"), 2);
+  });
+
   it("gives up after a bounded number of attempts, with the store's own words", async () => {
     origin.fail({}, { status: 503, code: "SlowDown", message: "Please reduce your request rate." });
     await assert.rejects(read(), failure("RL_UFS_UNAVAILABLE", /SlowDown: Please reduce your request rate/));

@@ -59,7 +59,11 @@ export class S3Read implements AsyncIterable<Uint8Array> {
 
   /** Awaits the first response. */
   async open(signal: AbortSignal): Promise<void> {
-    const body = await withRetries(signal, () => this.#request(this.#options.range.start, signal));
+    const body = await withRetries(
+      signal,
+      () => this.#request(this.#options.range.start, signal),
+      () => this.#options.observed.repeat(),
+    );
     if (this.#finished) {
       body.destroy();
       throw this.#ending.signal.reason;
@@ -144,6 +148,7 @@ export class S3Read implements AsyncIterable<Uint8Array> {
       if (tries >= MAX_ATTEMPTS) throw last;
       try {
         await pause(backoffMs(tries), signal);
+        this.#options.observed.repeat();
         return await this.#request(position, signal);
       } catch (error) {
         if (error instanceof TransientError) last = error.error;

@@ -67,9 +67,14 @@ class S3Ufs implements Ufs {
 
   head(key: string, options: UfsCallOptions = {}): Promise<ObjectMeta> {
     const operation = `HEAD ${JSON.stringify(this.#location.prefix + key)}`;
-    return new Observed("head", this.#observe).run(() =>
+    const observed = new Observed("head", this.#observe);
+    return observed.run(() =>
       this.#call(operation, options.signal, async (signal) => {
-        const response = await withRetries(signal, () => this.#http.send("HEAD", key, {}, signal));
+        const response = await withRetries(
+          signal,
+          () => this.#http.send("HEAD", key, {}, signal),
+          () => observed.repeat(),
+        );
         response.resume();
         return metaOf(response.headers, describe(this.#location, operation));
       }),
