@@ -7,8 +7,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { connect, type RinglightClient } from "@ringlight/client";
 import { runProcess, type SpawnedProcess, spawnProcess } from "@ringlight/testing";
 
-/** The repository's root. */
-export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CLI = join(ROOT, "apps/cli/src/main.ts");
 const READY_MS = 90_000;
 

@@ -9,12 +9,13 @@ import { RinglightError } from "@ringlight/core";
 export const ROOT = path.resolve(fileURLToPath(import.meta.url), "../../../..");
 
 /** A process that the command line starts by path. */
-export type AppName = "registry" | "worker" | "scheduler";
+export type AppName = "registry" | "worker" | "scheduler" | "bench";
 
 const MAINS: Readonly<Record<AppName, string>> = {
   registry: "libs/registry/src/main.ts",
   worker: "apps/worker/src/main.ts",
   scheduler: "apps/scheduler/src/main.ts",
+  bench: "bench/src/main.ts",
 };
 
 /** The program of a process. */

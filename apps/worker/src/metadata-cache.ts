@@ -47,7 +47,7 @@ export class MetadataCache {
     if (entry !== undefined && this.#isFresh(entry, freshness)) {
       this.#entries.delete(id);
       this.#entries.set(id, entry);
-      return entry.meta === undefined ? Promise.reject(notFound(mount, key)) : Promise.resolve(entry.meta);
+      return entry.meta === undefined ? Promise.reject(notFound(key)) : Promise.resolve(entry.meta);
     }
     const pending = this.#pending.get(id);
     // A strict reader may not take the answer to a question that was asked before it came: the object may have changed since.
@@ -94,7 +94,7 @@ export class MetadataCache {
         this.#options.onReplaced(mount, key, before.meta, meta);
       }
     }
-    if (meta === undefined) throw notFound(mount, key);
+    if (meta === undefined) throw notFound(key);
     return meta;
   }
 
@@ -106,6 +106,6 @@ export class MetadataCache {
   }
 }
 
-function notFound(mount: string, key: string): RinglightError {
-  return new RinglightError("RL_NOT_FOUND", `the store behind the mount has no object /${mount}/${key}`);
+function notFound(key: string): RinglightError {
+  return new RinglightError("RL_NOT_FOUND", `the store behind the mount has no object "${key}"`);
 }

@@ -65,7 +65,7 @@ export interface ObjectReaderOptions {
 }
 
 /** What a mount's pages and metadata are filed under: a mount that is pointed elsewhere never meets its old pages. */
-export function mountIdentity(record: MountRecord): string {
+function mountIdentity(record: MountRecord): string {
   return [record.name, record.uri, record.options.endpoint ?? ""].join(" ");
 }
 

@@ -225,13 +225,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       token,
       services: [[workerServiceDefinition, workerService(service)]],
       log,
-      onCall: (call) =>
+      onCall: (call) => {
+        // A stream that lasts as long as its watcher has no latency to speak of.
+        if (call.method.endsWith("/WatchStats")) return;
         statistics.api({
           api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
           status: GRPC_CLASSES[call.code] ?? "5xx",
           bytesOut: call.bytesOut,
           firstByteMs: call.durationMs,
-        }),
+        });
+      },
     });
     opened.push(() => grpc.close(DRAIN_MS));
 

@@ -61,7 +61,7 @@ export function canonicalPath(rawPath: string): string {
 }
 
 /** Canonical form of a query parameter's name or value as it stands on the request line; "+" is a space there. */
-export function canonicalWord(rawWord: string): string {
+function canonicalWord(rawWord: string): string {
   return PLAIN_WORD.test(rawWord) ? rawWord : reencode(rawWord, false, true);
 }
 

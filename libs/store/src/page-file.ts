@@ -19,7 +19,7 @@ import { crc32 } from "node:zlib";
 import type { VersionId } from "@ringlight/core";
 
 /** Unit of the checksums. */
-export const BLOCK_BYTES = 65_536;
+const BLOCK_BYTES = 65_536;
 /** Unit of the file systems' allocation, and so of the accounting. */
 export const ALLOCATION_BYTES = 4096;
 /** Longest page that the format holds. */

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { type PageName, parsePageName, TEMPORARY_PREFIX } from "./page-file.ts";
 
 /** Pages lie in this many sub-directories, named 00 to ff. */
-export const SUBDIRECTORIES = 256;
+const SUBDIRECTORIES = 256;
 /** Directory of the sub-directories. */
-export const PAGES_DIRECTORY = "pages";
+const PAGES_DIRECTORY = "pages";
 /** Directories read at once; more would keep the thread pool from everybody else. */
 const CONCURRENCY = 4;
 

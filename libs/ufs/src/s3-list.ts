@@ -184,7 +184,7 @@ function lastOf(output: ListObjectsV2CommandOutput): string {
 }
 
 /** The common prefix in which a start lies, if it lies in one. */
-export function rolledUp(startAfter: string, prefix: string, delimiter: string): string | undefined {
+function rolledUp(startAfter: string, prefix: string, delimiter: string): string | undefined {
   if (delimiter === "" || !startAfter.startsWith(prefix)) return undefined;
   const at = startAfter.indexOf(delimiter, prefix.length);
   return at === -1 ? undefined : startAfter.slice(0, at + delimiter.length);
