@@ -26,7 +26,7 @@ function leaves(command: Command): Command[] {
 
 describe("the command tree", () => {
   it("has help with examples for every command of its own, and --json for those that talk to a cluster", () => {
-    const foreign = new Set(["worker", "scheduler", "registry", "console", "bench", "bench"]);
+    const foreign = new Set(["worker", "scheduler", "registry", "console", "bench"]);
     for (const command of leaves(program)) {
       if (foreign.has(command.name())) continue;
       let help = "";
