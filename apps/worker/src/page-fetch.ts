@@ -79,6 +79,8 @@ export class PageFetch {
  */
 export class FetchRun {
   readonly pages: readonly PageFetch[];
+  /** Index of its last page. */
+  readonly last: number;
   readonly #controller = new AbortController();
   readonly #start: number;
   readonly #end: number;
@@ -94,6 +96,7 @@ export class FetchRun {
       pages.push(new PageFetch(this, index, pageLength(range.sizeBytes, range.pageBytes, index), reasonOf(index)));
     }
     this.pages = pages;
+    this.last = range.last;
     this.#start = range.first * range.pageBytes;
     this.#end = Math.min(range.sizeBytes, (range.last + 1) * range.pageBytes) - 1;
   }

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { newReadStatus, type PageStore, type ReadStatus, RinglightError, systemClock, type Ufs } from "@ringlight/core";
 import { openPageStore, versionId } from "@ringlight/store";
 import { randomBytes, waitFor } from "@ringlight/testing";
@@ -259,4 +261,21 @@ test("a request to the UFS that has brought all its bytes is not broken off when
     ufs.reads.map(({ aborted }) => aborted),
     [false],
   );
+});
+
+test("a long cold read holds the bytes of a few runs and not all that it has read", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const ufs = new CountingUfs(randomBytes(78, 768 * PAGE));
+  const heldBytes = () => {
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = heldBytes();
+  const reader = open(ufs, 0, ufs.data.length - 1);
+  let read = 0;
+  while (read < 767 * PAGE) read += (await reader.next()).value?.length ?? 0;
+  const held = heldBytes() - before;
+  await reader.return(undefined);
+  assert.ok(held < ufs.data.length / 2, `${held} of ${read} bytes are held`);
 });

@@ -110,6 +110,7 @@ export class PageReader {
     const joined = new Set<FetchRun>();
     try {
       for (let index = Math.floor(range.start / pageBytes); index <= last; index++) {
+        this.#leaveBehind(joined, index);
         const from = Math.max(0, range.start - index * pageBytes);
         const to = Math.min(range.end + 1 - index * pageBytes, pageLength(meta.sizeBytes, pageBytes, index));
         yield* this.#page(request, index, from, to, last, joined);
@@ -279,6 +280,15 @@ export class PageReader {
     if (joined.has(run)) return;
     joined.add(run);
     run.join();
+  }
+
+  /** Lets go of the runs that end before a page: kept to the end of a long range, they would keep all its bytes in memory. */
+  #leaveBehind(joined: Set<FetchRun>, index: number): void {
+    for (const run of joined) {
+      if (run.last >= index) continue;
+      joined.delete(run);
+      run.leave();
+    }
   }
 
   /** After a range was read to its end: read ahead if the reader has been sequential. */
