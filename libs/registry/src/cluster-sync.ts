@@ -76,8 +76,8 @@ export class ClusterSync {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error("closing"));
-    clearTimeout(this.#keepTimer);
     await this.#running;
+    clearTimeout(this.#keepTimer);
   }
 
   async #run(): Promise<void> {

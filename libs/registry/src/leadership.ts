@@ -148,7 +148,7 @@ export class Leadership implements Campaign {
     log("info", "leading", { id });
     let failed = false;
     const work = Promise.resolve()
-      .then(() => lead(controller.signal))
+      .then(() => (controller.signal.aborted ? undefined : lead(controller.signal)))
       .catch((error: unknown) => {
         if (controller.signal.aborted) return;
         failed = true;

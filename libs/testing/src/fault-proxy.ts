@@ -90,7 +90,7 @@ class TcpProxy implements FaultProxy {
   }
 
   reset(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const pair of this.#pairs) for (const socket of pair) resetSocket(socket);
   }
 
   stall(): void {
@@ -147,7 +147,7 @@ class TcpProxy implements FaultProxy {
     };
     for (const socket of pair) {
       socket.on("error", () => {
-        for (const other of pair) other.resetAndDestroy();
+        for (const other of pair) resetSocket(other);
       });
       socket.on("close", drop);
     }
@@ -162,6 +162,15 @@ class TcpProxy implements FaultProxy {
       if (this.#mode === "pass") from.resume();
     });
   }
+}
+
+/**
+ * Resets a connection; one that is already ending is closed instead. Node 24 never closes a handle that is reset while its
+ * shutdown is pending, and the process then spins when it ends.
+ */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** One direction of a connection: delayed pieces leave in the order in which they came, also when the delay changes. */
