@@ -28,9 +28,9 @@ class DrainGate {
     };
     this.#timer = setTimeout(() => {
       if (!this.#wake) return;
-      res.destroy();
-      // A pipelined response whose turn has not come has no connection to close, and would tell nobody.
-      wake();
+      // A pipelined answer whose turn has not come: the client takes the ones before it, or their own gates cut it off.
+      if (res.socket === null) this.#timer.refresh();
+      else res.destroy();
     }, stallTimeoutMs).unref();
     res.on("drain", wake);
     const end = () => {

@@ -193,6 +193,51 @@ test("a client that reads nothing for too long is cut off", async (t) => {
   socket.destroy();
 });
 
+test("a pipelined answer whose turn has not come does not count as one that nobody takes", async (t) => {
+  const STALL_MS = 50;
+  const SIZE_BYTES = 4 * 1024 * 1024;
+  const first = Promise.withResolvers<void>();
+  let bodies = 0;
+  const server = await start(
+    t,
+    SIZE_BYTES,
+    async function* () {
+      if (bodies++ === 0) await first.promise;
+      for (let sent = 0; sent < SIZE_BYTES; sent += 65_536) yield Buffer.alloc(65_536);
+    },
+    STALL_MS,
+  );
+  const answers = server.raw(GET + GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  await waitFor(() => bodies === 2);
+  const since = performance.now();
+  await waitFor(() => performance.now() - since > 4 * STALL_MS);
+  first.resolve();
+  assert.ok((await answers).length > 2 * SIZE_BYTES);
+  assert.deepEqual(
+    server.done.map(({ aborted }) => aborted),
+    [false, false],
+  );
+});
+
+test("a pipelined answer that fails before its turn comes cuts the connection behind the ones before it", async (t) => {
+  const first = Promise.withResolvers<void>();
+  let bodies = 0;
+  const server = await start(t, 100, async function* () {
+    if (bodies++ === 0) {
+      await first.promise;
+      yield Buffer.alloc(100);
+      return;
+    }
+    yield Buffer.alloc(60);
+    await setImmediate();
+    first.resolve();
+    throw new RinglightError("RL_VERSION_CHANGED", "the object changed");
+  });
+  const [, whole = "", , broken = ""] = (await server.raw(GET + GET)).split(/(?:\r\n\r\n|HTTP\/1\.1 )/).slice(1);
+  assert.equal(whole.length, 100);
+  assert.ok(broken.length < 100);
+});
+
 test("one connection serves many requests in turn", async (t) => {
   const server = await start(t, 10, async function* () {
     yield Buffer.alloc(10, 0x78);

@@ -213,7 +213,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     run()
       .catch((error: unknown) => fail(exchange, error))
       // Failing to say what failed leaves nothing but to cut: no request may take the process down.
-      .catch(() => res.destroy());
+      .catch(() => exchange.cut());
   };
 }
 
