@@ -85,6 +85,8 @@ export class FetchRun {
   readonly #start: number;
   readonly #end: number;
   #readers = 0;
+  /** Some reader got what it came for. */
+  #wanted = false;
   #finished = false;
 
   constructor(
@@ -110,10 +112,14 @@ export class FetchRun {
     this.#readers++;
   }
 
-  /** The last one to leave a run that still waits for bytes stops it; one that has them all may end its request in order. */
-  leave(): void {
+  /**
+   * A reader that has what it came for (a few bytes of a page, perhaps) leaves the run to be finished, for the page is worth
+   * keeping. When all readers were given up before that, the last one to leave stops it.
+   */
+  leave(satisfied: boolean): void {
     this.#readers--;
-    if (this.#readers <= 0 && !this.#finished && this.pages.at(-1)?.complete !== true) {
+    this.#wanted ||= satisfied;
+    if (this.#readers <= 0 && !this.#wanted && !this.#finished) {
       this.#controller.abort(new RinglightError("RL_CANCELLED", "every reader of the fetch has left"));
     }
   }

@@ -279,3 +279,25 @@ test("a long cold read holds the bytes of a few runs and not all that it has rea
   await reader.return(undefined);
   assert.ok(held < ufs.data.length / 2, `${held} of ${read} bytes are held`);
 });
+
+test("a small read of a large page leaves the page to be completed: it is fetched once and is there for the next reader", async () => {
+  const ufs = new CountingUfs(randomBytes(78, 4 * PAGE));
+  ufs.freeBytes = 20_000;
+  let letGo: () => void = () => {};
+  ufs.gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  assert.deepEqual(await collect(open(ufs, 2 * PAGE, 2 * PAGE + 99)), ufs.data.subarray(2 * PAGE, 2 * PAGE + 100));
+  assert.equal(store.peek(VERSION, 2), undefined);
+  letGo();
+  await settled();
+  assert.equal(store.peek(VERSION, 2), "mem");
+  assert.deepEqual(
+    await collect(open(ufs, 2 * PAGE + 50_000, 2 * PAGE + 50_009)),
+    ufs.data.subarray(2 * PAGE + 50_000, 2 * PAGE + 50_010),
+  );
+  assert.deepEqual(
+    ufs.reads.map(({ start, end, aborted }) => [start, end, aborted]),
+    [[2 * PAGE, 3 * PAGE - 1, false]],
+  );
+});

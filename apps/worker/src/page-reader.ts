@@ -108,6 +108,7 @@ export class PageReader {
     const { range, version, meta } = request;
     const last = Math.floor(range.end / pageBytes);
     const joined = new Set<FetchRun>();
+    let satisfied = false;
     try {
       for (let index = Math.floor(range.start / pageBytes); index <= last; index++) {
         this.#leaveBehind(joined, index);
@@ -115,9 +116,10 @@ export class PageReader {
         const to = Math.min(range.end + 1 - index * pageBytes, pageLength(meta.sizeBytes, pageBytes, index));
         yield* this.#page(request, index, from, to, last, joined);
       }
+      satisfied = true;
       this.#followSequential(request, version, last);
     } finally {
-      for (const run of joined) run.leave();
+      for (const run of joined) run.leave(satisfied);
     }
   }
 
@@ -287,7 +289,7 @@ export class PageReader {
     for (const run of joined) {
       if (run.last >= index) continue;
       joined.delete(run);
-      run.leave();
+      run.leave(true);
     }
   }
 
