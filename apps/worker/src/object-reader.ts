@@ -25,7 +25,7 @@ import type { PageReader } from "./page-reader.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
-const MAX_RESTARTS = 3;
+const MAX_RESTARTS = 8;
 
 /** The answer to a read. */
 export type ObjectRead =

@@ -132,6 +132,13 @@ test("an object that changes while it is read is cut off, not mixed", async () =
   cluster.origin.clearFaults();
 });
 
+test("an object that is overwritten again and again before its first byte is read in the end", async () => {
+  cluster.origin.putObject("data", "restless", { sizeBytes: 200_000, seed: 11 });
+  cluster.origin.fail({ op: "GetObject", key: "restless" }, { status: 412, code: "PreconditionFailed", times: 6 });
+  const { bytes } = await get(0, "restless");
+  assert.equal(bytes.equals(cluster.origin.bytesOf("data", "restless")), true);
+});
+
 test("a strict mount sees a new version at once, and says that the old one had expired", async () => {
   await cluster.mount("strict", { freshness: { kind: "strict" } });
   cluster.origin.putObject("strict", "k", Buffer.from("first"));
