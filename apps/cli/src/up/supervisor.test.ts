@@ -20,10 +20,10 @@ function spec(name: string, script: string, stopMs = 5_000): ProcessSpec {
 const IDLE = "console.log('up'); process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000)";
 const STUBBORN = "process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)";
 
-function supervise(restartAfterMs: number | undefined) {
+function supervise(restartAfterMs: number | undefined, onChange = () => {}) {
   const lines: string[] = [];
   const logDir = mkdtempSync(path.join(scratch, "logs-"));
-  const supervisor = new Supervisor({ logDir, restartAfterMs, say: (line) => lines.push(line), onChange: () => {} });
+  const supervisor = new Supervisor({ logDir, restartAfterMs, say: (line) => lines.push(line), onChange });
   return { supervisor, lines, logDir };
 }
 
@@ -54,6 +54,18 @@ describe("Supervisor", () => {
     assert.match(lines[0]!, /^worker-1 \(process \d+\) ended: SIGKILL\. Starting it again in 50 ms\.$/);
     assert.match(lines[1]!, /^worker-1 is started again/);
     assert.notEqual(supervisor.pids()["worker-1"], child.pid);
+    await supervisor.stop([["worker-1"]]);
+  });
+
+  it("says once that a change cannot be recorded, and starts again what died all the same", async () => {
+    const { supervisor, lines } = supervise(20, () => {
+      throw new Error("ENOSPC: no space left on device, write");
+    });
+    const child = supervisor.start(spec("worker-1", IDLE));
+    supervisor.keep();
+    process.kill(child.pid!, "SIGKILL");
+    await until(() => lines.some((line) => line.startsWith("worker-1 is started again")), "the restart");
+    assert.equal(lines.filter((line) => /cannot be recorded: ENOSPC/.test(line)).length, 1);
     await supervisor.stop([["worker-1"]]);
   });
 

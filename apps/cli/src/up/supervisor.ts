@@ -10,14 +10,15 @@ export interface SupervisorOptions {
   readonly restartAfterMs: number | undefined;
   /** Told one line about every event. */
   readonly say: (line: string) => void;
-  /** Called when a process was started (again) or ended. */
+  /** Called when a process was started (again) or ended; again every 10 s as long as it throws, for example on a full disk. */
   readonly onChange: () => void;
 }
 
 const LONGEST_PAUSE_MS = 120_000;
 /** A process that ran this long had started well: the next pause is the shortest again. */
 const HEALTHY_MS = 60_000;
-const ROTATE_EVERY_MS = 10_000;
+/** How often logs are looked at, and a change that could not be told is told again. */
+const TICK_MS = 10_000;
 
 interface Slot {
   readonly spec: ProcessSpec;
@@ -34,10 +35,11 @@ export class Supervisor {
   readonly #rotation: NodeJS.Timeout;
   #stopping = false;
   #keeping = false;
+  #changeUntold = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#rotation = setInterval(() => this.#rotate(), ROTATE_EVERY_MS);
+    this.#rotation = setInterval(() => this.#tick(), TICK_MS);
     this.#rotation.unref();
   }
 
@@ -107,7 +109,7 @@ export class Supervisor {
 
   #lost(slot: Slot, ending: Ending): void {
     const { child, spec } = slot;
-    this.#options.onChange();
+    this.#changed();
     if (Date.now() - child.startedMs > HEALTHY_MS) slot.pauseMs = this.#options.restartAfterMs ?? 0;
     const words = ending.signal === "SIGKILL" ? "" : child.lastWords();
     const died = `${spec.name} (process ${child.pid}) ended: ${describeEnding(ending)}${words ? `, "${words}"` : ""}.`;
@@ -130,10 +132,22 @@ export class Supervisor {
     }
     this.#options.say(`${slot.spec.name} is started again (process ${slot.child.pid}).`);
     this.#watch(slot);
-    this.#options.onChange();
+    this.#changed();
   }
 
-  #rotate(): void {
+  /** A change that cannot be told must not end the supervisor, and with it the processes that are well. */
+  #changed(): void {
+    try {
+      this.#options.onChange();
+      this.#changeUntold = false;
+    } catch (error) {
+      if (!this.#changeUntold) this.#options.say(`What runs cannot be recorded: ${(error as Error).message}`);
+      this.#changeUntold = true;
+    }
+  }
+
+  #tick(): void {
+    if (this.#changeUntold) this.#changed();
     for (const { log } of this.#slots.values()) {
       try {
         log.rotate();
