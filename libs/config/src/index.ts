@@ -1,3 +1,4 @@
+export { isKernelDirectory } from "./kernel-directory.ts";
 export { type ConfigInput, type LoadedConfig, loadConfig, type Origin } from "./load.ts";
 export { packageVersion } from "./package-version.ts";
 export { type Running, runProcess } from "./run-process.ts";

@@ -1,8 +1,10 @@
 /** The settings of every process: one table and one zod schema each. docs/configuration.md is generated from here. */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { isKernelDirectory } from "./kernel-directory.ts";
 import {
   bytes,
+  directory,
   duration,
   host,
   hostPort,
@@ -28,7 +30,7 @@ const cluster = name({
   default: "default",
   about: "Name of the cluster: everything in the registry lives under /ringlight/<cluster>/.",
 });
-const dataDir = path({ required: true, about: "Directory that this process keeps its state in." });
+const dataDir = directory({ required: true, about: "Directory that this process keeps its state in." });
 const bind = host({ default: "127.0.0.1", about: "Address to listen on. Any but a loopback address needs tokenFile." });
 const advertise = host({
   about: "Address under which others reach this process; it goes into the registry.",
@@ -96,7 +98,7 @@ const workerSettings = {
     limits: "0 for no such tier",
     about: "Size of the mem tier.",
   }),
-  memDir: optional(path({ about: "Directory of the mem tier. Left out, it is /dev/shm/ringlight-<uid>-<id>." })),
+  memDir: optional(directory({ about: "Directory of the mem tier. Left out, it is /dev/shm/ringlight-<uid>-<id>." })),
   ssd: bytes("ssdBytes", {
     default: "2GiB",
     min: 0,
@@ -105,8 +107,8 @@ const workerSettings = {
   }),
   ssdDirs: list({
     about: "Directories of the ssd tier, one a disk.",
-    allowed: "a comma list of paths",
-    item: (item) => (item === "" ? undefined : resolve(item)),
+    allowed: "a comma list of paths outside of /proc and /sys",
+    item: (item) => (item === "" || isKernelDirectory(item) ? undefined : resolve(item)),
     derive: (raw) => {
       const directory = text(raw.dataDir);
       return directory === undefined ? undefined : [`${directory}/pages`];

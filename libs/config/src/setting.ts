@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { isRinglightError, parseBytes, parseDuration } from "@ringlight/core";
 import { z } from "zod";
+import { isKernelDirectory } from "./kernel-directory.ts";
 
 /** What was written for a setting: text, or a list where the setting takes one. */
 export type RawValue = string | readonly string[];
@@ -139,6 +140,13 @@ export function duration<As extends string>(
 /** A file or directory; relative paths are made absolute from the working directory. */
 export function path(words: Words): Setting<string, undefined> {
   return make(undefined, "a path", words, (text) => (text === "" ? undefined : resolve(text)));
+}
+
+/** A directory that the process makes if need be. */
+export function directory(words: Words): Setting<string, undefined> {
+  return make(undefined, "a path outside of /proc and /sys", words, (text) =>
+    text === "" || isKernelDirectory(text) ? undefined : resolve(text),
+  );
 }
 
 /** One word of a few. */

@@ -3,6 +3,7 @@ import { createWriteStream, mkdirSync, renameSync, rmSync, statSync } from "node
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { RinglightClient } from "@ringlight/client";
+import { isKernelDirectory } from "@ringlight/config";
 import { formatBytes, formatDuration, isRinglightError, RinglightError, toRinglightError } from "@ringlight/core";
 import { withClient } from "../connection.ts";
 import { PartialFailure } from "../exit-codes.ts";
@@ -131,6 +132,12 @@ async function plan(client: RinglightClient, source: string, target: string, rec
   return copies;
 }
 
+/** Refuses a target where no file can be. @throws RL_BAD_REQUEST */
+function checkTarget(target: string): void {
+  if (!isKernelDirectory(target)) return;
+  throw new RinglightError("RL_BAD_REQUEST", `${target} is the kernel's and holds no files; copy to another place`);
+}
+
 /** Runs the command. */
 export async function cp(source: string, target: string, options: CpOptions): Promise<void> {
   if (!source.startsWith("/") || isDirectory(source) || statSync(source, { throwIfNoEntry: false })) {
@@ -139,6 +146,7 @@ export async function cp(source: string, target: string, options: CpOptions): Pr
       `cp copies from a path of the cluster (/mount/key) to a local file, not from "${source}"; write to the store directly`,
     );
   }
+  checkTarget(target);
   const started = Date.now();
   await withClient(options, async (client) => {
     const copies = await plan(client, source, target, options.recursive === true);

@@ -10,6 +10,10 @@ const scratch = mkdtempSync(path.join(os.tmpdir(), "ringlight-data-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe("makeDataDir", () => {
+  it("refuses a place below /proc at once, where making directories would never end", () => {
+    assert.throws(() => makeDataDir("/proc/x/y"), { code: "RL_BAD_REQUEST", message: /\/proc\/x\/y/ });
+  });
+
   it("makes a directory for its owner alone, and says whether it is new", () => {
     const dir = path.join(scratch, "a/b");
     assert.equal(makeDataDir(dir), true);

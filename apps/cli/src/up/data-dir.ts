@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { isKernelDirectory } from "@ringlight/config";
 import { formatBytes, RinglightError } from "@ringlight/core";
 
 /** Names within the data directory. */
@@ -35,6 +36,12 @@ export function dataPaths(dataDir: string) {
 
 /** Makes the directory, for its owner alone; true when it was not there before. @throws RL_NO_PERMISSION, RL_DISK_FULL or RL_BAD_REQUEST naming it. */
 export function makeDataDir(dataDir: string): boolean {
+  if (isKernelDirectory(dataDir)) {
+    throw new RinglightError(
+      "RL_BAD_REQUEST",
+      `${dataDir} is the kernel's and holds no files; choose another directory with --data DIR`,
+    );
+  }
   try {
     const isNew = mkdirSync(dataDir, { recursive: true, mode: 0o700 }) !== undefined;
     if (isNew) chmodSync(dataDir, 0o700);
