@@ -1,4 +1,5 @@
 /** An embedded registry as a process of its own: `node main.ts --port 2379 --data-dir DIR [--bind 127.0.0.1]`. */
+import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isRinglightError } from "@ringlight/core";
 import { startEmbeddedRegistry } from "./embedded/server.ts";
@@ -19,7 +20,12 @@ try {
     port,
     ...(dataDir === undefined ? {} : { dataDir }),
     log: (level, message, fields) => {
-      if (level !== "debug") process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+      if (level === "debug") return;
+      try {
+        writeSync(2, `${JSON.stringify({ level, message, ...fields })}\n`);
+      } catch {
+        // A log that cannot be written, on a full disk for example, is no reason to end.
+      }
     },
   });
   const stop = () => {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { describe, it } from "node:test";
 import { RinglightError } from "@ringlight/core";
 import { createLogger, type LoggerOptions } from "./index.ts";
@@ -24,6 +26,23 @@ describe("createLogger", () => {
       trace_id: "abc",
       durationMs: 12,
     });
+  });
+
+  it("outlives a full disk", () => {
+    const script = `import { createLogger } from ${JSON.stringify(new URL("./index.ts", import.meta.url).href)};
+      const logger = createLogger({ service: "s", instance: "i" });
+      for (let line = 0; line < 10_000; line++) logger.info("a line that no disk takes", { line });
+      console.error("alive");`;
+    const full = openSync("/dev/full", "w");
+    try {
+      const { stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", full, "pipe"],
+        encoding: "utf8",
+      });
+      assert.deepEqual([stderr.trim(), status], ["alive", 0]);
+    } finally {
+      closeSync(full);
+    }
   });
 
   it("leaves out lines below its level", () => {

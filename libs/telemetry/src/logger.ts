@@ -33,7 +33,7 @@ export interface LoggerOptions {
 
 /** A logger of JSON lines {time, level, service, instance, msg, ...fields}, or of text. */
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = options.destination ?? pino.destination({ fd: 1, sync: true });
+  const destination = options.destination ?? standardOutput();
   const sink = options.format === "text" ? { write: (line: string) => destination.write(textLine(line)) } : destination;
   const logger = pino(
     {
@@ -45,6 +45,16 @@ export function createLogger(options: LoggerOptions): Logger {
     sink,
   );
   return wrap(logger);
+}
+
+/** Bytes of lines that are kept while they cannot be written; later ones are lost. */
+const UNWRITTEN_BYTES = 256 * 1024;
+
+/** A log that cannot be written, on a full disk for example, must not end the process: lines wait for the next try. */
+function standardOutput() {
+  const destination = pino.destination({ fd: 1, sync: true, maxLength: UNWRITTEN_BYTES });
+  destination.on("error", () => {});
+  return destination;
 }
 
 function wrap(logger: pino.Logger): Logger {
