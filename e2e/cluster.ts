@@ -10,6 +10,11 @@ import { runProcess, type SpawnedProcess, spawnProcess } from "@ringlight/testin
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CLI = join(ROOT, "apps/cli/src/main.ts");
 const READY_MS = 90_000;
+/**
+ * Steps to the offsets that are tried: none shares a port with a multiple of 20, and all stay below 2600, so that no
+ * port lies among those that the system hands out.
+ */
+const OFFSET_STEPS = [0, 405, 810, 1215];
 
 /** What cluster.json says. */
 export interface ClusterInfo {
@@ -32,6 +37,8 @@ export interface ClusterInfo {
 /** A running cluster. */
 export interface Cluster {
   readonly dataDir: string;
+  /** What was added to the default ports: the offset that was asked for, or the next one that was free. */
+  readonly portOffset: number;
   readonly up: SpawnedProcess;
   /** Read anew at each call: pids change when a process is started again. */
   info(): ClusterInfo;
@@ -50,7 +57,10 @@ export interface Cluster {
 
 /** How to start a cluster. */
 export interface ClusterOptions {
-  /** Ports are the defaults plus this; below 2600, so that none lies among the ports that the system hands out. */
+  /**
+   * Ports are the defaults plus this, a multiple of 20 from 1000 to 1080; where one of them is taken, by another run of
+   * the tests for one, higher offsets are tried.
+   */
   readonly portOffset: number;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -66,30 +76,33 @@ export function ringlight(
   return spawnProcess(process.execPath, [CLI, ...args], { cwd: ROOT, env });
 }
 
+/** Starts `up`, at the first offset whose ports are free. @throws Error with its output when it does not come up */
+async function startUp(options: ClusterOptions, dataDir: string): Promise<{ up: SpawnedProcess; portOffset: number }> {
+  for (const step of OFFSET_STEPS) {
+    const portOffset = options.portOffset + step;
+    const args = ["up", "--json", "--data", dataDir, "--port-offset", String(portOffset), ...(options.args ?? [])];
+    const up = await ringlight(args, options.env);
+    try {
+      await up.waitForLine(/^\{.*"s3Endpoint".*\}$/m, READY_MS);
+      return { up, portOffset };
+    } catch (error) {
+      await up.stop(20_000);
+      if (!/RL_PORT_IN_USE|EADDRINUSE/.test(up.output)) throw error;
+    }
+  }
+  throw new Error(`the ports at ${OFFSET_STEPS.map((step) => options.portOffset + step).join(", ")} are all in use`);
+}
+
 /** Starts a cluster and waits until it says that it is ready. @throws Error with its output when it does not come up */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "ringlight-e2e-"));
-  const args = [
-    "up",
-    "--json",
-    "--data",
-    dataDir,
-    "--port-offset",
-    String(options.portOffset),
-    ...(options.args ?? []),
-  ];
-  const up = await ringlight(args, options.env);
-  try {
-    await up.waitForLine(/^\{.*"s3Endpoint".*\}$/m, READY_MS);
-  } catch (error) {
-    await up.stop(20_000);
-    throw error;
-  }
+  const { up, portOffset } = await startUp(options, dataDir);
   const info = () => JSON.parse(readFileSync(join(dataDir, "cluster.json"), "utf8")) as ClusterInfo;
   const credentials = keyOf(info().credentialsFile);
   const stop = () => up.stop(30_000);
   return {
     dataDir,
+    portOffset,
     up,
     info,
     ...credentials,

@@ -8,7 +8,6 @@ import { after, before, test } from "node:test";
 import { runProcess } from "@ringlight/testing";
 import { type Cluster, ringlight, startCluster } from "./cluster.ts";
 
-const OFFSET = 1060;
 let cluster: Cluster;
 let work: string;
 
@@ -18,7 +17,7 @@ before(async () => {
   writeFileSync(join(work, "files", "hello.txt"), "hello, ring\n");
   writeFileSync(join(work, "files", "deep", "big.bin"), Buffer.alloc(3_000_000, 7));
   cluster = await startCluster({
-    portOffset: OFFSET,
+    portOffset: 1060,
     args: ["--mount", `/files=file://${join(work, "files")}`, "--no-console"],
   });
 });
@@ -94,7 +93,7 @@ test("errors name what was wrong, in one line, with an exit code", async () => {
 test("a second cluster on the same ports or the same data directory is refused, and leaves nothing behind", async () => {
   const other = mkdtempSync(join(tmpdir(), "ringlight-second-"));
   try {
-    const ports = await ringlight(["up", "--data", other, "--port-offset", String(OFFSET), "--no-console"]);
+    const ports = await ringlight(["up", "--data", other, "--port-offset", String(cluster.portOffset), "--no-console"]);
     assert.notEqual(await ports.waitForExit(30_000), 0);
     assert.match(ports.output, /in use/);
     const data = await ringlight([
@@ -102,7 +101,7 @@ test("a second cluster on the same ports or the same data directory is refused, 
       "--data",
       cluster.dataDir,
       "--port-offset",
-      String(OFFSET + 20),
+      String(cluster.portOffset + 10),
       "--no-console",
     ]);
     assert.notEqual(await data.waitForExit(30_000), 0);
@@ -121,7 +120,7 @@ test("a mount whose store does not answer stops the start with one clear line", 
       "--data",
       other,
       "--port-offset",
-      String(OFFSET + 20),
+      String(cluster.portOffset + 10),
       "--no-console",
       "--mount",
       "/gone=s3://bucket,endpoint=http://127.0.0.1:9,credentials=anonymous",

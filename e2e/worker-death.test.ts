@@ -13,7 +13,6 @@ import { type Cluster, startCluster } from "./cluster.ts";
 const BUCKET = "loop";
 const OBJECTS = 24;
 const MIB = 1024 * 1024;
-const OFFSET = 1020;
 
 let origin: S3Origin;
 let cluster: Cluster;
@@ -34,7 +33,7 @@ before(async () => {
     "--lease-ttl",
     "3s",
   );
-  cluster = await startCluster({ portOffset: OFFSET, args, env: originKey() });
+  cluster = await startCluster({ portOffset: 1020, args, env: originKey() });
 });
 
 after(async () => {
@@ -182,7 +181,8 @@ test("Ctrl-C ends everything, and the second start finds the cache warm", async 
   }
   await assert.rejects(fetch(s3Endpoint));
   origin.resetCounts();
-  cluster = await startCluster({ portOffset: OFFSET, args: args.slice(2), env: originKey(), dataDir: cluster.dataDir });
+  const { dataDir, portOffset } = cluster;
+  cluster = await startCluster({ portOffset, args: args.slice(2), env: originKey(), dataDir });
   await readAll();
   assert.equal(origin.count({ op: "GetObject" }), 0);
 });
