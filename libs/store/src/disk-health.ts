@@ -39,8 +39,12 @@ export class DiskHealth {
     return first;
   }
 
-  /** Notes a success; true if it is the first after a failure. */
+  /**
+   * Notes a success; true if it is the first after a failure. One that was on its way when another write failed says
+   * nothing: at the edge of a full file system small writes succeed between large ones that fail.
+   */
   succeed(): boolean {
+    if (!this.writable) return false;
     const recovered = this.#error !== undefined;
     this.#error = undefined;
     this.#backoffMs = 0;
