@@ -119,7 +119,7 @@ test("a mount that cannot be reached is refused with its reason, and a good one 
     await form.getByRole("button", { name: "Add mount" }).click();
     await expect(row).toContainText(directory);
     await expect(form).toBeHidden();
-    await expect(row).toContainText("can reach it", { timeout: 20_000 });
+    await expect(row).toContainText("3 of 3 workers can reach it", { timeout: 20_000 });
     await row.getByRole("button", { name: "Remove mount extra" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove mount" }).click();
     await expect(row).toHaveCount(0);

@@ -1,7 +1,7 @@
 /** What `ringlight up` is asked for, checked. */
 import path from "node:path";
 import { defaultDataDir } from "@ringlight/config";
-import { type MountRecord, parseBytes, parseDuration, RinglightError } from "@ringlight/core";
+import { type MountRecord, parseBytes, parseDuration, RinglightError, toRinglightError } from "@ringlight/core";
 import { parseMountSpec } from "../mount-spec.ts";
 import { type PortPlan, planPorts } from "./ports.ts";
 
@@ -57,6 +57,15 @@ function whole(option: string, text: string, min: number, max: number): number {
   throw new RinglightError("RL_BAD_REQUEST", `${option} ${text} is not a whole number from ${min} to ${max}`);
 }
 
+/** Reads a value, and names its option when it is none. @throws RL_BAD_REQUEST */
+function named(option: string, text: string, parse: (text: string) => number): number {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new RinglightError("RL_BAD_REQUEST", `${option}: ${toRinglightError(error).message}`, { cause: error });
+  }
+}
+
 function portOption(option: string, text: string | undefined): number | undefined {
   return text === undefined ? undefined : whole(option, text, 1, 65_535);
 }
@@ -76,15 +85,18 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
   const workers = whole("--workers", raw.workers ?? "3", 1, MAX_WORKERS);
   const leaseTtl = raw.leaseTtl ?? "5s";
   const absence = raw.absence ?? "2m";
-  const leaseTtlMs = parseDuration(leaseTtl);
-  parseDuration(absence);
-  const restartAfterMs = raw.restartAfter === undefined ? leaseTtlMs * RESTART_LEASES : parseDuration(raw.restartAfter);
+  const leaseTtlMs = named("--lease-ttl", leaseTtl, parseDuration);
+  named("--absence", absence, parseDuration);
+  const restartAfterMs =
+    raw.restartAfter === undefined
+      ? leaseTtlMs * RESTART_LEASES
+      : named("--restart-after", raw.restartAfter, parseDuration);
   const withConsole = raw.console !== false;
   return {
     mounts: parseMounts(raw.mount ?? [], Date.now()),
     workers,
-    memBytes: raw.mem === undefined ? undefined : parseBytes(raw.mem),
-    ssdBytes: raw.ssd === undefined ? undefined : parseBytes(raw.ssd),
+    memBytes: raw.mem === undefined ? undefined : named("--mem", raw.mem, parseBytes),
+    ssdBytes: raw.ssd === undefined ? undefined : named("--ssd", raw.ssd, parseBytes),
     dataDir: raw.data === undefined ? defaultDataDir() : path.resolve(raw.data),
     ports: planPorts({
       workers,

@@ -5,6 +5,8 @@ import { callUnary } from "@ringlight/rpc";
 import type { MountCheckView, MountView } from "../wire.ts";
 
 const EVERY_MS = 60_000;
+/** A worker that has not heard of a new mount yet is asked again after this long. */
+const INCOMPLETE_MS = 1_000;
 /** Workers that are asked in one round; more of them would say the same and load the store. */
 const WORKERS = 16;
 const DEADLINE_MS = 8_000;
@@ -21,6 +23,8 @@ export interface MountCheckerOptions {
 interface Round {
   readonly checks: ReadonlyMap<string, readonly MountCheckView[]>;
   readonly asked: number;
+  /** Some worker answered without having heard of every mount yet. */
+  readonly incomplete: boolean;
   readonly atMs: number;
 }
 
@@ -41,12 +45,13 @@ export class MountChecker {
     this.#options = options;
   }
 
-  /** Starts a round if one is due: the mounts or the workers changed, or a minute has passed. */
+  /** Starts a round if one is due: the mounts or the workers changed, or a minute has passed, a second after an incomplete round. */
   follow(): void {
     const { view, clock } = this.#options;
     const now = view();
     if (now.mounts.size === 0 || now.workers.size === 0 || this.#closing.signal.aborted) return;
-    if (subjectOf(now) !== this.#subject || clock.now() - this.#startedMs >= EVERY_MS) void this.check();
+    const everyMs = this.#round?.incomplete === true ? INCOMPLETE_MS : EVERY_MS;
+    if (subjectOf(now) !== this.#subject || clock.now() - this.#startedMs >= everyMs) void this.check();
   }
 
   /** Asks now. Callers during a round wait for that round. Never rejects. */
@@ -78,16 +83,19 @@ export class MountChecker {
     this.#startedMs = clock.now();
     this.#subject = subjectOf(view());
     const asked = clients().slice(0, WORKERS);
+    let answered = 0;
     const checks = new Map<string, MountCheckView[]>([...view().mounts.keys()].map((name) => [name, []]));
     await Promise.all(
       asked.map(async ({ id, client }) => {
         const control = { deadlineMs: DEADLINE_MS, signal };
         const response = await callUnary(client, "checkMounts", { name: "" }, control).catch(() => undefined);
+        if (response !== undefined) answered++;
         for (const check of response?.mounts ?? []) checks.get(check.name)?.push(checkView(id, check));
       }),
     );
     if (signal.aborted) return;
-    this.#round = { checks, asked: asked.length, atMs: clock.now() };
+    const incomplete = [...checks.values()].some((answers) => answers.length < answered);
+    this.#round = { checks, asked: asked.length, incomplete, atMs: clock.now() };
     onChecked();
   }
 }

@@ -16,9 +16,14 @@ export function MountStateBadge({ mount }: { mount: MountView }) {
   }
   return (
     <div>
-      <Badge tone={reached === checks.length ? "ok" : reached === 0 ? "bad" : "warn"}>
-        {reached} of {checks.length} {checks.length === 1 ? "worker" : "workers"} can reach it
+      <Badge tone={reached === asked ? "ok" : reached === 0 ? "bad" : "warn"}>
+        {reached} of {asked} {asked === 1 ? "worker" : "workers"} can reach it
       </Badge>
+      {checks.length < asked && (
+        <p className="mt-1 text-xs text-muted">
+          {checks.length} of {asked} answered
+        </p>
+      )}
       {[...failures].map(([words, ids]) => (
         <p key={words} className="mt-1 max-w-md text-xs break-words text-muted">
           <span className="font-mono">{ids.join(", ")}</span>: {words}

@@ -140,7 +140,11 @@ function MountTable({ mounts, onRemove }: { mounts: readonly MountView[]; onRemo
           title: "Credentials",
           cell: ({ record }) => <span className="font-mono text-xs">{credentialsWords(record.credentials)}</span>,
         },
-        { id: "access", title: "Access", cell: ({ record }) => (record.readOnly ? "read-only" : "read and write") },
+        {
+          id: "access",
+          title: "Access",
+          cell: ({ record }) => (record.readOnly ? "read-only" : "read-only in this version"),
+        },
         {
           id: "remove",
           title: <span className="sr-only">Remove</span>,
