@@ -210,7 +210,8 @@ describe("the token", () => {
     assert.equal((await callUnary(connect(server.port, { token: "s3cret" }), "stat", { path: "/a" })).path, "/a");
     for (const token of [undefined, "s3cre", "s3cret2", ""]) {
       const client = connect(server.port, { token });
-      await fails(callUnary(client, "stat", { path: "/a" }), "RL_UNAUTHENTICATED", "authorization: Bearer");
+      const words = token ? "is not the cluster's" : "authorization: Bearer";
+      await fails(callUnary(client, "stat", { path: "/a" }), "RL_UNAUTHENTICATED", words);
       await fails(drain(callStream(client, "watchStats", { intervalMs: 0 })), "RL_UNAUTHENTICATED");
     }
     assert.equal(

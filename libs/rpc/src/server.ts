@@ -185,7 +185,7 @@ function guardUnary(
       else done(0);
     };
     if (authorised(call.metadata)) handler(call, answer);
-    else answer(statusOf(unauthenticated(method)));
+    else answer(statusOf(unauthenticated(method, call.metadata)));
   };
 }
 
@@ -203,7 +203,7 @@ function guardStream(
     });
     call.once("finish", () => (failed ? done(failed.code ?? 2, failed.defect) : done(0)));
     if (!authorised(call.metadata)) {
-      call.emit("error", statusOf(unauthenticated(method)));
+      call.emit("error", statusOf(unauthenticated(method, call.metadata)));
       return;
     }
     if (options.onCall) {
@@ -239,11 +239,12 @@ function observe(
   return { count, done };
 }
 
-function unauthenticated(method: string): RinglightError {
-  return new RinglightError(
-    "RL_UNAUTHENTICATED",
-    `${method} needs the cluster token: send "authorization: Bearer <token>"`,
-  );
+function unauthenticated(method: string, metadata: Metadata): RinglightError {
+  const words =
+    metadata.get("authorization").length > 0
+      ? `the token sent to ${method} is not the cluster's`
+      : `${method} needs the cluster token: send "authorization: Bearer <token>"`;
+  return new RinglightError("RL_UNAUTHENTICATED", words);
 }
 
 /** Compares digests in constant time, so that neither bytes nor length of the token can be measured. */

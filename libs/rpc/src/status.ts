@@ -72,7 +72,9 @@ export function errorOfStatus(
   if (Object.hasOwn(ERRORS, sent)) return new RinglightError(sent as ErrorCode, status.details);
   const where = `${label.address} (${label.method})`;
   if (isTransportFailure(status)) {
-    return new RinglightError(label.unavailable, `${where} does not answer: ${status.details}`);
+    // grpc-js appends a note of its name resolution, which is empty where there was no name.
+    const details = status.details.replace(/\s*Resolution note:\s*\.?\s*$/, "").trim();
+    return new RinglightError(label.unavailable, `${where} does not answer: ${details}`);
   }
   if (status.code === Status.DEADLINE_EXCEEDED && label.deadlineMs !== undefined) {
     return new RinglightError("RL_DEADLINE", `${where} did not answer within ${formatDuration(label.deadlineMs)}`);

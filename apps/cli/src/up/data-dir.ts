@@ -62,6 +62,8 @@ export function fileError(error: unknown, dataDir: string): RinglightError {
     case "EACCES":
     case "EPERM":
     case "EROFS":
+    // What making a directory on a read-only file system says, when its parent is missing too.
+    case "ENOENT":
       return new RinglightError(
         "RL_NO_PERMISSION",
         `this user may not write to ${dataDir}; choose another directory with --data DIR`,
