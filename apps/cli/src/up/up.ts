@@ -1,7 +1,7 @@
 /** `ringlight up`: a whole cluster on one machine, started, watched over, and stopped in order. */
 import { rmSync } from "node:fs";
 import path from "node:path";
-import { isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
+import { formatBytes, isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
 import { nextCommand } from "../layout.ts";
 import { readyJson, readyText } from "./banner.ts";
 import type { Child } from "./child-process.ts";
@@ -76,6 +76,9 @@ export async function up(options: UpOptions): Promise<number> {
   }
 }
 
+/** Mem tier of a demo's worker when no size is given: all workers' together hold less than the demo's data. */
+const DEMO_MEM_BYTES = 64 * 1024 ** 2;
+
 /** Everything that can be known to be wrong before a process is started. What it made is gone again when it throws. */
 async function prepare(options: UpOptions, say: (line: string) => void): Promise<Prepared> {
   const { dataDir } = options;
@@ -90,8 +93,13 @@ async function prepare(options: UpOptions, say: (line: string) => void): Promise
     const earlier = readDemoState(dataDir);
     const mountDemo = noMounts && isFirstStart(dataDir);
     const makeDemo = mountDemo || (noMounts && earlier?.complete === false);
-    const tiers = planTiers(dataDir, options.workers, options, makeDemo ? DEMO_BYTES : 0);
+    let tiers = planTiers(dataDir, options.workers, options, makeDemo ? DEMO_BYTES : 0);
     if (tiers.note) say(tiers.note);
+    const isDemo = noMounts && (mountDemo || earlier !== undefined);
+    if (isDemo && options.memBytes === undefined && tiers.memBytes > DEMO_MEM_BYTES) {
+      tiers = { ...tiers, memBytes: DEMO_MEM_BYTES };
+      say(`Demo: mem tiers of ${formatBytes(DEMO_MEM_BYTES)} a worker, so that both tiers are seen at work (--mem).`);
+    }
     return { tiers, ...ensureSecrets(dataDir), makeDemo, mountDemo, unlock };
   } catch (error) {
     unlock();
