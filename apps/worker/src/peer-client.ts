@@ -126,8 +126,10 @@ export class PeerClient {
     if (peer === undefined || peer.watch !== undefined) return;
     const look = () => {
       const now = this.#clock.monotonicMs();
+      // One answer may wait for long behind others at a busy worker; a worker that is gone is silent on all of them.
+      const silent = now - peer.heardMs >= SILENCE_MS;
       for (const flow of peer.flows) {
-        if (flow.waiting && now - flow.heardMs >= SILENCE_MS) {
+        if (silent && flow.waiting && now - flow.heardMs >= SILENCE_MS) {
           flow.gone.abort(new PeerFailure(workerId, "its lease has ended, and it is silent"));
         }
       }
@@ -221,12 +223,15 @@ export class PeerClient {
       });
       sent.on("socket", (socket) => {
         if (!socket.connecting) return;
-        const late = () => {
-          if (socket.connecting) sent.destroy(new PeerFailure(workerId, `no connection within ${connectTimeoutMs} ms`));
-        };
         // When this process itself was busy for so long, the connection may be there already and only not be noticed yet:
-        // one more turn of the event loop tells.
-        const timer = setTimeout(() => setImmediate(late), connectTimeoutMs);
+        // one more turn of the event loop tells. A worker that answers others is busy, and worth waiting for.
+        const late = () => {
+          if (!socket.connecting) return;
+          if (this.recentlyHeard(workerId) !== undefined) timer = setTimeout(soon, connectTimeoutMs);
+          else sent.destroy(new PeerFailure(workerId, `no connection within ${connectTimeoutMs} ms`));
+        };
+        const soon = () => setImmediate(late);
+        let timer = setTimeout(soon, connectTimeoutMs);
         const clear = () => clearTimeout(timer);
         socket.once("connect", clear).once("close", clear);
       });

@@ -50,10 +50,13 @@ export function createRestServer(options: RestServerOptions): Server {
       sendJson(response, 200, { status: "ok" });
     } else if (path === "/readyz") {
       const reason = options.notReady();
+      // How much of the cluster this worker knows, so that whoever starts one can wait until all workers know the same.
+      const { epoch, members, workers, mounts } = options.ring.view;
+      const known = { epoch, members: members.length, workers: workers.size, mounts: mounts.size };
       sendJson(
         response,
         reason === undefined ? 200 : 503,
-        reason === undefined ? { status: "ready" } : { status: "not ready", reason },
+        reason === undefined ? { status: "ready", ...known } : { status: "not ready", reason },
       );
     } else if (path === "/metrics") {
       const { contentType, body } = options.metrics(request.headers.accept ?? "");

@@ -35,7 +35,7 @@ import {
 import { StopRequest } from "./stop-request.ts";
 import { Supervisor } from "./supervisor.ts";
 import { planTiers, type TierPlan } from "./tiers.ts";
-import { accepts, answers, waitUntil } from "./wait.ts";
+import { accepts, answers, knownTo, waitUntil } from "./wait.ts";
 
 const REGISTRY_READY_MS = 30_000;
 const READY_MS = 90_000;
@@ -220,6 +220,21 @@ async function start(
   for (const pending of waits) pending.catch(() => {});
   await Promise.all(waits);
   const mounts = await mounted;
+  // Each worker hears of the others and of the mounts in its own time. Before all have, two of them may take themselves
+  // for the owner of the same object.
+  await Promise.all(
+    workers.map((worker, index) =>
+      wait(worker, async () => {
+        const known = await knownTo(`http://${HOST}:${ports.workers[index]!.rest}/readyz`);
+        return (
+          known !== undefined &&
+          known.members >= workers.length &&
+          known.workers >= workers.length &&
+          known.mounts >= mounts.length
+        );
+      }),
+    ),
+  );
   const demoUri = demoMount(options.dataDir).uri;
   const isDemo = options.mounts.length === 0 && mounts.some(({ name, uri }) => name === DEMO_MOUNT && uri === demoUri);
   if (isDemo && options.demoTraffic) supervisor.start(trafficSpec(options));

@@ -33,6 +33,18 @@ export function answers(url: string): Promise<boolean> {
   });
 }
 
+/** What a worker's /readyz says that it knows of the cluster; undefined while it is not ready. */
+export async function knownTo(
+  readyz: string,
+): Promise<{ readonly members: number; readonly workers: number; readonly mounts: number } | undefined> {
+  try {
+    const response = await fetch(readyz, { signal: AbortSignal.timeout(TRY_MS) });
+    return response.ok ? ((await response.json()) as { members: number; workers: number; mounts: number }) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Polls until `ready` says so.
  * @throws RL_INTERNAL when the process ends first or the time runs out, with the last words of its log; the signal's reason.
