@@ -13,7 +13,7 @@ const ROOT = path.resolve(fileURLToPath(import.meta.url), "../..");
 
 const LAYERS = [
   ["core"],
-  ["ring", "config", "proto", "sigv4"],
+  ["ring", "config", "proto", "sigv4", "native", "checksum"],
   ["telemetry", "store", "ufs", "rpc", "registry"],
   ["client", "s3", "trace-store", "ui"],
 ];
@@ -25,12 +25,15 @@ const BROWSER = new Set(["core", "ring", "ui"]);
 const OWNERS = [
   [/^@opentelemetry\/(?!api$)/, ["libs/telemetry"], { tests: false }],
   [/^etcd3$/, ["libs/registry"], { tests: false }],
-  [/^@aws-sdk\//, ["libs/ufs"], { tests: true }],
+  [/^@aws-sdk\/(?!crc64-nvme$)/, ["libs/ufs"], { tests: true }],
   [/^@grpc\//, ["libs/rpc", "libs/registry", "libs/proto"], { tests: false }],
   [/^(react|react-dom|next)$/, ["libs/ui", "apps/console"], { tests: false }],
   [/^@tanstack\//, ["apps/console"], { tests: false }],
   [/^zod$/, ["libs/config"], { tests: false }],
   [/^pino$/, ["libs/telemetry"], { tests: false }],
+  [/^@node-rs\/crc32$/, ["libs/checksum"], { tests: false }],
+  [/^@aws-sdk\/crc64-nvme$/, ["libs/checksum"], { tests: false }],
+  [/^fast-xml-parser$/, ["libs/s3"], { tests: true }],
   [/^commander$/, ["apps/cli"], { tests: false }],
 ];
 

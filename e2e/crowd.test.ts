@@ -1,6 +1,8 @@
 /** Two hundred readers ask for one large object at once, and the store is asked for each of its bytes once. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { presignUrl } from "@ringlight/sigv4";
 import { type S3Origin, startS3Origin } from "@ringlight/testing";
@@ -60,5 +62,16 @@ test("two hundred concurrent cold readers of a 64 MiB object: the right bytes, a
   assert.equal(
     gets.reduce((sum, { bytes }) => sum + bytes, 0),
     SIZE_BYTES,
+    `the store was asked more than once; what the cluster said:\n${complaints()}`,
   );
 });
+
+/** Lines of the processes' logs that are no mere information. */
+function complaints(): string {
+  const directory = join(cluster.dataDir, "logs");
+  return readdirSync(directory)
+    .flatMap((file) => readFileSync(join(directory, file), "utf8").split("\n"))
+    .filter((line) => /"level":"(warn|error)"/i.test(line))
+    .slice(0, 40)
+    .join("\n");
+}
