@@ -90,3 +90,27 @@ test("an error that the peer met comes with its code, and is not a failure of th
   });
   await assert.rejects(client.read(peer, "m", "k", ask, call()), { code: "RL_NOT_FOUND", message: "no such object" });
 });
+
+test("a question that begins after the lease has ended is watched like one that was under way", async () => {
+  const { peer, client } = await peerThat(() => undefined);
+  client.leaseEnded(peer.id);
+  const startedMs = performance.now();
+  await assert.rejects(client.read(peer, "m", "k", ask, call()), /its lease has ended, and it is silent/);
+  assert.ok(performance.now() - startedMs < 9_000);
+});
+
+test("a pause of this process does not count as the peer's silence", async () => {
+  let answer: (() => void) | undefined;
+  const { peer, client } = await peerThat((_request, response) => {
+    response.writeHead(200, head);
+    response.write("x");
+    answer = () => response.end("x".repeat(9));
+  });
+  const { body } = await client.read(peer, "m", "k", ask, call());
+  client.leaseEnded(peer.id);
+  const rest = drain(body);
+  // The process stands still for longer than the silence that is borne; the answer comes right after.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_600);
+  setImmediate(() => answer?.());
+  assert.equal(await rest, 10);
+});

@@ -60,6 +60,11 @@ export interface PeerRead {
 
 /** Longest silence of a worker without a lease, milliseconds, before its questions are broken off. */
 const SILENCE_MS = 2_000;
+/**
+ * Looks at a silent worker before it is given up. Looks are counted and not the time alone, for when this process or the
+ * whole machine stood still, time has passed for the peer as well, and its bytes wait here unread.
+ */
+const SILENT_LOOKS = 4;
 
 /** One question on its way. */
 interface Flow {
@@ -67,6 +72,8 @@ interface Flow {
   waiting: boolean;
   /** Monotonic time of the peer's last byte, or of the question. */
   heardMs: number;
+  /** Looks since then at which the peer was silent on every question. */
+  silentLooks: number;
   /** Notes that a byte came. */
   readonly heard: () => void;
   readonly gone: AbortController;
@@ -91,6 +98,8 @@ export class PeerClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64, scheduling: "lifo" });
   readonly #clock: Clock;
   readonly #peers = new Map<string, Peer>();
+  /** Workers whose lease has ended and is not held again. */
+  readonly #leaseless = new Set<string>();
 
   constructor(options: PeerClientOptions) {
     this.#options = options;
@@ -122,26 +131,36 @@ export class PeerClient {
 
   /** The worker's lease has ended: questions on which it is silent are broken off, those that it is answering go on. */
   leaseEnded(workerId: string): void {
+    this.#leaseless.add(workerId);
+    this.#watchSilence(workerId);
+  }
+
+  /** The worker has a lease again. */
+  leaseHeld(workerId: string): void {
+    this.#leaseless.delete(workerId);
+    this.#unwatch(workerId);
+  }
+
+  #watchSilence(workerId: string): void {
     const peer = this.#peers.get(workerId);
-    if (peer === undefined || peer.watch !== undefined) return;
+    if (peer === undefined || peer.watch !== undefined || peer.flows.size === 0) return;
     const look = () => {
       const now = this.#clock.monotonicMs();
       // One answer may wait for long behind others at a busy worker; a worker that is gone is silent on all of them.
       const silent = now - peer.heardMs >= SILENCE_MS;
       for (const flow of peer.flows) {
-        if (silent && flow.waiting && now - flow.heardMs >= SILENCE_MS) {
+        flow.silentLooks = silent && flow.waiting && now - flow.heardMs >= SILENCE_MS ? flow.silentLooks + 1 : 0;
+        if (flow.silentLooks >= SILENT_LOOKS) {
           flow.gone.abort(new PeerFailure(workerId, "its lease has ended, and it is silent"));
         }
       }
-      if (peer.flows.size === 0) this.leaseHeld(workerId);
+      if (peer.flows.size === 0) this.#unwatch(workerId);
     };
-    peer.watch = setInterval(look, SILENCE_MS / 4);
+    peer.watch = setInterval(look, SILENCE_MS / SILENT_LOOKS);
     peer.watch.unref();
-    look();
   }
 
-  /** The worker has a lease again. */
-  leaseHeld(workerId: string): void {
+  #unwatch(workerId: string): void {
     const peer = this.#peers.get(workerId);
     if (peer === undefined) return;
     clearInterval(peer.watch);
@@ -149,7 +168,7 @@ export class PeerClient {
   }
 
   close(): void {
-    for (const id of this.#peers.keys()) this.leaseHeld(id);
+    for (const id of this.#peers.keys()) this.#unwatch(id);
     this.#agent.destroy();
   }
 
@@ -197,6 +216,7 @@ export class PeerClient {
     const flow: Flow = {
       waiting: true,
       heardMs: this.#clock.monotonicMs(),
+      silentLooks: 0,
       heard: () => {
         flow.heardMs = this.#clock.monotonicMs();
         peer.heardMs = flow.heardMs;
@@ -206,6 +226,7 @@ export class PeerClient {
     peer.record = worker;
     peer.flows.add(flow);
     this.#peers.set(workerId, peer);
+    if (this.#leaseless.has(workerId)) this.#watchSilence(workerId);
     return new Promise((resolve, reject) => {
       const sent = request({ ...options, signal: AbortSignal.any([call.signal, gone.signal]) });
       const fail = (error: unknown) => {

@@ -24,6 +24,8 @@ import type { RingKeeper } from "./ring-keeper.ts";
 const OWNERS_TRIED = 3;
 /** How long a worker that did not answer is passed over, milliseconds. */
 const SUSPECT_MS = 1_000;
+/** The same for a worker without a lease; a new lease ends it. */
+const SUSPECT_LEASELESS_MS = 30_000;
 /** Sources that may break off within one read. */
 const MAX_SOURCES = 16;
 
@@ -50,7 +52,8 @@ interface Candidate {
 /** Routes reads. */
 export class Router {
   readonly #options: RouterOptions;
-  readonly #suspects = new Map<string, number>();
+  /** Workers that are passed over, and whether they had a lease when they failed. */
+  readonly #suspects = new Map<string, { readonly untilMs: number; readonly hasLease: boolean }>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -186,7 +189,6 @@ export class Router {
     const { workerId, ring, peers, clock, replicasOf } = this.#options;
     const replicas = replicasOf(mount);
     const place = segmentKey(mount, key, segment);
-    const { workers } = ring.view;
     const owners = ring.ring.owners(place, Math.max(OWNERS_TRIED, replicas));
     const now = clock.monotonicMs();
     const preferred: Candidate[] = [];
@@ -204,8 +206,8 @@ export class Router {
         else rest.push(candidate);
         return;
       }
-      const peer = workers.get(id) ?? peers.recentlyHeard(id);
-      if (peer === undefined || (this.#suspects.get(id) ?? 0) > now) return;
+      const peer = ring.worker(id) ?? peers.recentlyHeard(id);
+      if (peer === undefined || this.#isSuspect(id, now)) return;
       const candidate = { peer, ...(coldReason && { coldReason }) };
       if (isReplica) preferred.push(candidate);
       else rest.push(candidate);
@@ -226,8 +228,18 @@ export class Router {
 
   #failed(failure: PeerFailure, context: ReadContext): void {
     context.status.fellBack = true;
-    this.#suspects.set(failure.workerId, this.#options.clock.monotonicMs() + SUSPECT_MS);
+    const hasLease = this.#options.ring.view.workers.has(failure.workerId);
+    const untilMs = this.#options.clock.monotonicMs() + (hasLease ? SUSPECT_MS : SUSPECT_LEASELESS_MS);
+    this.#suspects.set(failure.workerId, { untilMs, hasLease });
     this.#options.onFallback(failure);
+  }
+
+  #isSuspect(workerId: string, nowMs: number): boolean {
+    const suspect = this.#suspects.get(workerId);
+    if (suspect === undefined) return false;
+    const isOver = suspect.untilMs <= nowMs || (!suspect.hasLease && this.#options.ring.view.workers.has(workerId));
+    if (isOver) this.#suspects.delete(workerId);
+    return !isOver;
   }
 
   #call(context: ReadContext): PeerCall {
