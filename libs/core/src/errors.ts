@@ -89,6 +89,55 @@ export const ERRORS = {
     "The range starts behind the end of the object.",
     "Ask for a range within the object's size.",
   ),
+  RL_NO_SUCH_UPLOAD: info(
+    5,
+    404,
+    "NoSuchUpload",
+    "There is no such multipart upload.",
+    "It was completed or aborted, or never begun; begin a new one.",
+  ),
+  RL_INVALID_PART: info(
+    3,
+    400,
+    "InvalidPart",
+    "A part that completes an upload is not there, or has another ETag.",
+    "Upload the part again, and complete with the ETag that the answer names.",
+  ),
+  RL_INVALID_PART_ORDER: info(
+    3,
+    400,
+    "InvalidPartOrder",
+    "The parts that complete an upload are not in ascending order.",
+    "Name them in the order of their numbers.",
+  ),
+  RL_ENTITY_TOO_SMALL: info(
+    3,
+    400,
+    "EntityTooSmall",
+    "A part of an upload that is not its last is below the least size.",
+    "Upload parts of at least 5 MiB.",
+  ),
+  RL_ENTITY_TOO_LARGE: info(
+    3,
+    400,
+    "EntityTooLarge",
+    "An object or part is larger than the store takes.",
+    "Upload it in parts, of at most 5 GiB each.",
+  ),
+  RL_BAD_DIGEST: info(
+    3,
+    400,
+    "BadDigest",
+    "The bytes that came have another checksum than the one that was sent with them.",
+    "Send them again.",
+  ),
+  RL_NOT_EMPTY: info(
+    9,
+    409,
+    "BucketNotEmpty",
+    "The bucket or directory behind the mount holds objects.",
+    "Delete them first.",
+  ),
   RL_UFS_UNAVAILABLE: info(
     14,
     503,
@@ -175,14 +224,25 @@ export const ERRORS = {
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** A store's own refusal, in the words of the S3 protocol. */
+export interface StoreRefusal {
+  readonly code: string;
+  /** HTTP status, 4xx. */
+  readonly status: number;
+  readonly message: string;
+}
+
 /** The error that every package throws: a code of the table and a message that names what was wrong. */
 export class RinglightError extends Error {
   readonly code: ErrorCode;
+  /** The S3 error that a store answered a write with, where it says more than the table's: the S3 door passes it on. */
+  readonly s3: StoreRefusal | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; s3?: StoreRefusal }) {
     super(message, options);
     this.name = "RinglightError";
     this.code = code;
+    this.s3 = options?.s3;
   }
 
   /** The table's row for this error. */

@@ -8,4 +8,5 @@ export * from "./page-store.ts";
 export * from "./path.ts";
 export * from "./segment.ts";
 export * from "./ufs.ts";
+export * from "./ufs-write.ts";
 export * from "./units.ts";

@@ -1,4 +1,5 @@
 /** The under file system: the store behind a mount, beneath one interface. */
+import type { ObjectChecksums, UfsWrites } from "./ufs-write.ts";
 
 /** What a UFS says of one object version. */
 export interface ObjectMeta {
@@ -18,6 +19,14 @@ export interface ObjectMeta {
   readonly storageClass?: string;
   /** User metadata, names in lower case without the x-amz-meta- prefix. */
   readonly userMetadata?: Readonly<Record<string, string>>;
+  /** Checksums that the store keeps with the object. */
+  readonly checksums?: ObjectChecksums;
+  /** Parts that the object was uploaded in, where it was and the store tells. */
+  readonly partsCount?: number;
+  /** Number of the object's tags, where it has any and the store tells. */
+  readonly taggingCount?: number;
+  /** Further headers of the store for the client (x-amz-server-side-encryption*, x-amz-website-redirect-location...), lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One row of a listing. */
@@ -70,7 +79,7 @@ export interface ByteRange {
 
 /** One GET or HEAD request to a UFS, or one listing or check, as told to an observer. */
 export interface UfsObservation {
-  readonly op: "head" | "get" | "list" | "check";
+  readonly op: "head" | "get" | "list" | "check" | "put" | "copy" | "delete" | "multipart" | "tagging" | "bucket";
   /** "ok", an error code, or "retried" for a request that failed and was repeated. */
   readonly status: string;
   readonly durationMs: number;
@@ -96,4 +105,6 @@ export interface Ufs {
   /** Proves that the store answers and that the credentials may list it. @throws what is wrong, naming the remedy. */
   check(options?: UfsCallOptions): Promise<void>;
   close(): Promise<void>;
+  /** The store's writes; absent where this kind of store only reads. */
+  readonly writes?: UfsWrites;
 }
