@@ -19,6 +19,33 @@ export interface PageRef {
   release(): void;
 }
 
+/** Where a page lies, for a reader in another process of the same host. */
+export interface PageLocation {
+  readonly tier: string;
+  /** Absolute path of the file that holds the page. */
+  readonly path: string;
+  /** Offset of the page's first byte in the file. */
+  readonly position: number;
+  readonly lengthBytes: number;
+}
+
+/** How a page is opened. */
+export interface OpenOptions {
+  /** Check the bytes against their checksums even if that was done before: `verify=always` of a mount. */
+  readonly verify?: boolean;
+  /**
+   * The bytes of the page that will be read, [offset, offset + length): only the blocks that hold them are checked. Bytes
+   * outside of them are not checked, and must not be read. The whole page where it is left out.
+   */
+  readonly range?: { readonly offset: number; readonly length: number };
+}
+
+/** How a page is offered. */
+export interface PutOptions {
+  /** `freeze`: the page is admitted only where there is room, nothing is evicted for it. Where it is left out, the tier's policy decides. */
+  readonly admission?: "freeze";
+}
+
 /** What became of a page that was offered. */
 export type PutResult =
   | { readonly stored: true; readonly tier: string }
@@ -50,13 +77,19 @@ export interface PageStore {
    * Opens a page for reading and counts as a use of it. A page not yet verified since the start is verified first, which
    * is why the answer may be a promise; a page that fails is dropped and the answer is undefined.
    */
-  open(version: VersionId, index: number): PageRef | undefined | Promise<PageRef | undefined>;
+  open(version: VersionId, index: number, options?: OpenOptions): PageRef | undefined | Promise<PageRef | undefined>;
+  /**
+   * Where a page lies, for a reader of the same host that opens the file itself; counts as a use, and a page not yet
+   * verified since the start is verified first. The file is never changed, and leaves by unlink: what was opened stays
+   * valid; a path that is gone when it is opened is a miss.
+   */
+  locate(version: VersionId, index: number): PageLocation | undefined | Promise<PageLocation | undefined>;
   /** Tier that holds the page, without counting as a use. */
   peek(version: VersionId, index: number): string | undefined;
   /** Why a page that is not here is not here, as far as the store knows (cold, evicted, corrupt, invalidated, admission_refused). */
   missReason(version: VersionId, index: number): MissReason;
   /** Offers a complete page; `data` is copied before the call returns its promise's result. Never throws for a full or failing disk. */
-  put(version: VersionId, index: number, data: Uint8Array): Promise<PutResult>;
+  put(version: VersionId, index: number, data: Uint8Array, options?: PutOptions): Promise<PutResult>;
   /** Drops all pages of a version. */
   invalidate(version: VersionId): number;
   /** Runs of cached pages of a version, ascending. */

@@ -1,5 +1,6 @@
 /** What every page store must do, as tests. An implementation runs them by calling pageStoreContract from a test file. */
 import assert from "node:assert/strict";
+import { closeSync, openSync, readSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { PageRef, PageStore } from "@ringlight/core";
 import { versionId } from "./version-id.ts";
@@ -71,6 +72,17 @@ export function pageStoreContract(name: string, make: () => Promise<PageStoreFix
       assert.equal(ref.read(bytes, 0).length, 0);
       ref.release();
       ref.release();
+    });
+
+    test("a page opened with verify is checked, whole or for a range, and has the right bytes", async () => {
+      const v = version("verified");
+      const page = contractPage(v, 0, bytes);
+      await store.put(v, 0, page);
+      for (const options of [{ verify: true }, { verify: true, range: { offset: 100, length: 50 } }]) {
+        const ref = await store.open(v, 0, options);
+        assert.ok(ref?.read(100, 50).equals(page.subarray(100, 150)));
+        ref?.release();
+      }
     });
 
     test("a range outside of the page is refused", async () => {
@@ -165,6 +177,43 @@ export function pageStoreContract(name: string, make: () => Promise<PageStoreFix
       }
       assert.ok(gone.length > 0);
       assert.ok(gone.some((index) => store.missReason(v, index) === "evicted"));
+    });
+
+    test("a page is located as a file that another process can read, and what it opened outlives the page", async () => {
+      const v = version("located");
+      assert.equal(await store.locate(v, 0), undefined);
+      const page = contractPage(v, 0, bytes);
+      const put = await store.put(v, 0, page);
+      const location = await store.locate(v, 0);
+      assert.ok(put.stored && location);
+      assert.equal(location.tier, put.tier);
+      assert.equal(location.lengthBytes, bytes);
+      const fd = openSync(location.path, "r");
+      store.invalidate(v);
+      assert.equal(await store.locate(v, 0), undefined);
+      await fill(store, "located-filler", bytes);
+      const read = Buffer.alloc(bytes);
+      assert.equal(readSync(fd, read, 0, bytes, location.position), bytes);
+      closeSync(fd);
+      assert.ok(read.equals(page));
+    });
+
+    test("a frozen page is admitted while there is room, evicts nothing, and is refused by name when the store is full", async () => {
+      const v = version("frozen");
+      const evicted = () => store.stats().reduce((sum, tier) => sum + tier.evictedPages, 0);
+      await store.put(v, 0, contractPage(v, 0, bytes), { admission: "freeze" });
+      await fill(store, "frozen-filler", bytes);
+      for (let index = 100; index < 356; index++) {
+        const before = evicted();
+        const answer = await store.put(v, index, contractPage(v, index, bytes), { admission: "freeze" });
+        if (!answer.stored) {
+          assert.equal(store.missReason(v, index), "admission_refused");
+          assert.equal(await store.open(v, index), undefined);
+          return;
+        }
+        assert.equal(evicted(), before);
+      }
+      assert.fail("256 pages were admitted to a full store");
     });
 
     test("a page larger than every tier is not stored, and that is an answer and no error", async () => {

@@ -10,9 +10,12 @@
 import * as fs from "node:fs";
 import {
   type MissReason,
+  type OpenOptions,
+  type PageLocation,
   type PageRef,
   type PageRun,
   type PageStore,
+  type PutOptions,
   type PutResult,
   RinglightError,
   type TierStats,
@@ -84,7 +87,7 @@ export class LocalPageStore implements PageStore {
     this.#sampleBelow = Math.round(verifySampleRate * 2 ** 32);
   }
 
-  open(version: VersionId, index: number): PageRef | undefined | Promise<PageRef | undefined> {
+  open(version: VersionId, index: number, options?: OpenOptions): PageRef | undefined | Promise<PageRef | undefined> {
     const ref = this.#versions.find(version);
     if (ref < 0 || this.#closing) return undefined;
     for (const volume of this.#volumes) {
@@ -92,12 +95,18 @@ export class LocalPageStore implements PageStore {
       if (slot < 0) continue;
       const file = volume.acquire(slot);
       // The page, and with its last page the version, may be gone by now: look again from the start.
-      if (file === undefined) return volume.table.find(ref, index) === slot ? undefined : this.open(version, index);
-      if (!volume.table.has(slot, VERIFIED) || this.#isSampled())
-        return this.#openVerified(version, index, volume, file);
+      if (file === undefined)
+        return volume.table.find(ref, index) === slot ? undefined : this.open(version, index, options);
+      if (!volume.table.has(slot, VERIFIED) || options?.verify || this.#isSampled())
+        return this.#openVerified(version, index, options, volume, file);
       return this.#use(volume, slot, file);
     }
     return undefined;
+  }
+
+  locate(version: VersionId, index: number): PageLocation | undefined | Promise<PageLocation | undefined> {
+    const opened = this.open(version, index);
+    return opened instanceof Promise ? opened.then(locationOf) : locationOf(opened);
   }
 
   peek(version: VersionId, index: number): string | undefined {
@@ -110,13 +119,13 @@ export class LocalPageStore implements PageStore {
     return this.#memory.reasonOf(version, index);
   }
 
-  put(version: VersionId, index: number, data: Uint8Array): Promise<PutResult> {
+  put(version: VersionId, index: number, data: Uint8Array, options?: PutOptions): Promise<PutResult> {
     if (this.#closing) return Promise.resolve({ stored: false, reason: "the store is closed" });
     const name = `${version}-${index}`;
     const other = this.#puts.get(name);
     if (other && !other.page.cancelled) return other.result;
     const page: PageWrite = { version, index, lengthBytes: data.length, cancelled: false };
-    const result = this.#put(page, data).finally(() => {
+    const result = this.#put(page, data, options?.admission === "freeze").finally(() => {
       this.#writes.delete(page);
       if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
     });
@@ -213,14 +222,20 @@ export class LocalPageStore implements PageStore {
     if (this.peek(version, index) === undefined) this.#memory.remember(version, index, reason);
   }
 
-  async #openVerified(version: VersionId, index: number, volume: Volume, file: OpenFile): Promise<PageRef | undefined> {
+  async #openVerified(
+    version: VersionId,
+    index: number,
+    options: OpenOptions | undefined,
+    volume: Volume,
+    file: OpenFile,
+  ): Promise<PageRef | undefined> {
     const lengthBytes = volume.table.lengthOf(file.slot);
     this.#tiers[this.#tierOf.get(volume)!]!.verifiedPages++;
     const whole = await volume.verify(file);
     if (!whole || this.#closing) {
       volume.release(file);
       // A slower tier may hold a good copy.
-      return this.open(version, index);
+      return this.open(version, index, options);
     }
     return file.retired ? new FilePageRef(volume, file, lengthBytes) : this.#use(volume, file.slot, file);
   }
@@ -251,7 +266,7 @@ export class LocalPageStore implements PageStore {
     return undefined;
   }
 
-  async #put(page: PageWrite, data: Uint8Array): Promise<PutResult> {
+  async #put(page: PageWrite, data: Uint8Array, freeze: boolean): Promise<PutResult> {
     checkPage(page);
     this.#writes.add(page);
     const present = this.peek(page.version, page.index);
@@ -263,8 +278,10 @@ export class LocalPageStore implements PageStore {
     const write = (volume: Volume) => volume.write(page, true, (temporary) => createFile(temporary, [data, trailer]));
     let reason = "no tier has room";
     for (const volume of homes) {
-      if (!volume.tryReserve(page.lengthBytes) && !(volume === last && (await volume.reserve(page.lengthBytes))))
-        continue;
+      const reserved = freeze
+        ? volume.tryReserveFree(page.lengthBytes)
+        : volume.tryReserve(page.lengthBytes) || (volume === last && (await volume.reserve(page.lengthBytes)));
+      if (!reserved) continue;
       const outcome = await write(volume);
       if (outcome === "stored") return { stored: true, tier: volume.tier };
       if (outcome === "cancelled") return { stored: false, reason: "the version was invalidated meanwhile" };
@@ -355,6 +372,13 @@ export class LocalPageStore implements PageStore {
     await Promise.all([this.#demotions.close(), this.#promotions.close()]);
     await Promise.all(this.#volumes.map((volume) => volume.close()));
   }
+}
+
+function locationOf(ref: PageRef | undefined): PageLocation | undefined {
+  if (!(ref instanceof FilePageRef)) return undefined;
+  const { tier, path, position, lengthBytes } = ref;
+  ref.release();
+  return path === undefined ? undefined : { tier, path, position, lengthBytes };
 }
 
 function checkPage(page: PageWrite): void {

@@ -25,6 +25,11 @@ export class FilePageRef implements PageRef {
     this.#file = file;
   }
 
+  /** Path of the page's file; undefined once the page left the index. */
+  get path(): string | undefined {
+    return this.#file.retired ? undefined : this.#volume.pathOf(this.#file.slot);
+  }
+
   read(offset: number, length: number): Buffer {
     if (this.#released) throw new RinglightError("RL_INTERNAL", "the page was read after it had been released");
     if (!(offset >= 0 && length >= 0 && offset + length <= this.lengthBytes)) {

@@ -167,6 +167,12 @@ export class Volume {
     return granted;
   }
 
+  /** Reserves the bytes of a page only where nothing has to leave for it. Whoever gets them calls write(). */
+  tryReserveFree(lengthBytes: number): boolean {
+    const bytes = accountedBytes(lengthBytes);
+    return !this.#closed && this.budget.usedBytes + bytes <= this.budget.highBytes && this.budget.tryReserve(bytes);
+  }
+
   /** Reserves the bytes of a page as soon as eviction has freed them; false if it cannot. */
   reserve(lengthBytes: number): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
