@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { ByteRange, ListPage, ListRequest, ObjectMeta, ReadStatus } from "@ringlight/core";
 import { type Conditions, evaluateConditions, rangeApplies } from "./conditions.ts";
 import { type RequestedRange, resolveRange } from "./range.ts";
+import type { S3WriteBackend } from "./write-backend.ts";
 
 /** What every call of the backend is told of its request. */
 export interface RequestContext {
@@ -54,6 +55,8 @@ export interface BucketInfo {
  * an unknown key; any other code of the table becomes the S3 error that the table names.
  */
 export interface S3Backend {
+  /** Without it every write is refused as on a read-only mount. */
+  readonly writes?: S3WriteBackend;
   listBuckets(context: RequestContext): Promise<readonly BucketInfo[]>;
   bucketExists(bucket: string): boolean | Promise<boolean>;
   head(bucket: string, key: string, context: RequestContext): Promise<ObjectMeta>;

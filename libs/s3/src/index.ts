@@ -20,3 +20,4 @@ export {
 export type { AnswerHeaders, RequestDone } from "./exchange.ts";
 export { createS3Handler, type S3Handler, type S3HandlerOptions } from "./handler.ts";
 export { parseRange, type RequestedRange, resolveRange } from "./range.ts";
+export type { ObjectAttributes, PartLocation, PartTarget, S3WriteBackend } from "./write-backend.ts";
