@@ -59,6 +59,162 @@ export interface RemoveMemberRequest {
 export interface RemoveMemberResponse {
 }
 
+/** What to do. Two jobs of the same specification, priority left out, are the same job while one of them has not ended. */
+export interface JobSpec {
+  /** "load", "free", "sync" or "scrub". */
+  kind: string;
+  /** "/mount", "/mount/dir", "/mount/key", "/mount/prefix/" or a glob: * and ? within a path element, ** across, [a-z], {a,b}. */
+  paths: string[];
+  /** A file of paths in a mounted store, one a line. */
+  manifestPath: string;
+  /** Copies on so many workers; 0 means as many as the mount says. */
+  replicas: number;
+  /** Bound on the bytes that the whole cluster reads from stores for this job, a second; 0 means none. */
+  bytesPerSecond: number;
+  /** Objects that a worker handles at once; 0 means 16. */
+  concurrency: number;
+  /** Read back what was cached and compare it with the store's checksum, or with the store's bytes. */
+  verify: boolean;
+  /** Leave objects alone whose pages are all cached: neither their metadata is refreshed nor are they verified. */
+  skipCached: boolean;
+  metadataOnly: boolean;
+  /** Only say what would be done. */
+  dryRun: boolean;
+  /** End as failed, at the first object that cannot be done. */
+  failOnPartial: boolean;
+  /** 0 to 9; jobs of a higher one start first. */
+  priority: number;
+}
+
+export interface SubmitJobRequest {
+  spec:
+    | JobSpec
+    | undefined;
+  /** Paths in place of spec.paths: what a local manifest says. At most 8 MiB. */
+  manifest: Buffer;
+  /** Do again what this job could not do, with its specification; spec and manifest are then left out. */
+  retryOf: string;
+}
+
+export interface SubmitJobResponse {
+  job:
+    | Job
+    | undefined;
+  /** False when a job of the same specification was there already. */
+  created: boolean;
+}
+
+export interface GetJobRequest {
+  id: string;
+}
+
+export interface ListJobsRequest {
+  /** Empty means all: "queued", "running", "paused", "complete", "partial", "failed", "stopped". */
+  states: string[];
+  /** 0 means 100. */
+  limit: number;
+}
+
+export interface ListJobsResponse {
+  jobs: Job[];
+}
+
+export interface ControlJobRequest {
+  id: string;
+  /** "pause", "resume" or "stop". */
+  action: string;
+}
+
+/** A number of objects with their bytes. */
+export interface Amount {
+  objects: number;
+  bytes: number;
+}
+
+export interface Job {
+  id: string;
+  spec:
+    | JobSpec
+    | undefined;
+  /** "queued", "running", "paused", "complete", "partial", "failed" or "stopped". */
+  state: string;
+  submittedUnixMs: number;
+  /** 0 until it starts. */
+  startedUnixMs: number;
+  /** 0 until it ends. */
+  finishedUnixMs: number;
+  /** Time in which it ran, without queue and pauses. */
+  runningMs: number;
+  /** Why it ended as it did, or what it waits for. */
+  reasonCode: string;
+  reason: string;
+  /** "load", "repair" (the ring changed while it ran: what is now with other workers is looked through again) or "audit". */
+  phase: string;
+  pass: number;
+  /** Found so far, and all there is once listing_ended is true. Bytes are those of all copies. */
+  listed: Amount | undefined;
+  listingEnded: boolean;
+  /** Brought into the cache by this job; for free: dropped; for scrub and sync: looked through and found well. */
+  loaded:
+    | Amount
+    | undefined;
+  /** Cached before. */
+  cached:
+    | Amount
+    | undefined;
+  /** Not admitted by any tier, or evicted again before the job ended. The bytes are those that are not cached. */
+  refused:
+    | Amount
+    | undefined;
+  /** The bytes are those that are not cached. */
+  failed: Amount | undefined;
+  verifiedObjects: number;
+  /** Objects that changed in the store, and that the job noticed. */
+  changedObjects: number;
+  /** Bytes that workers read from stores for this job, in all its passes. */
+  readBytes: number;
+  /** Of the last seconds. */
+  objectsPerSecond: number;
+  bytesPerSecond: number;
+  /** -1 where it cannot be known. */
+  remainingMs: number;
+  /** Times that another scheduler took the job over. */
+  takeovers: number;
+  traceId: string;
+  /** Id of the scheduler that runs or ran it. */
+  scheduler: string;
+  retryOf: string;
+  /** Entries of the failed list that can be had from any scheduler. */
+  failedListed: number;
+  /** For a dry run: free bytes and limit of the slower tiers and the faster ones together. */
+  cacheLimitBytes: number;
+  cacheFreeBytes: number;
+}
+
+export interface ListFailedRequest {
+  id: string;
+  /** Number of entries to leave out. */
+  offset: number;
+  /** 0 means 1000, which is the most. */
+  limit: number;
+}
+
+export interface FailedObject {
+  path: string;
+  code: string;
+  message: string;
+  workerId: string;
+  atUnixMs: number;
+}
+
+export interface ListFailedResponse {
+  failed: FailedObject[];
+  /** Entries altogether, as far as this scheduler has them. */
+  total: number;
+  /** More failed than the list has room for. */
+  truncated: boolean;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -518,6 +674,1368 @@ export const RemoveMemberResponse: MessageFns<RemoveMemberResponse> = {
   },
 };
 
+function createBaseJobSpec(): JobSpec {
+  return {
+    kind: "",
+    paths: [],
+    manifestPath: "",
+    replicas: 0,
+    bytesPerSecond: 0,
+    concurrency: 0,
+    verify: false,
+    skipCached: false,
+    metadataOnly: false,
+    dryRun: false,
+    failOnPartial: false,
+    priority: 0,
+  };
+}
+
+export const JobSpec: MessageFns<JobSpec> = {
+  encode(message: JobSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    for (const v of message.paths) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.manifestPath !== "") {
+      writer.uint32(26).string(message.manifestPath);
+    }
+    if (message.replicas !== 0) {
+      writer.uint32(32).uint32(message.replicas);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(40).int64(message.bytesPerSecond);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(48).uint32(message.concurrency);
+    }
+    if (message.verify !== false) {
+      writer.uint32(56).bool(message.verify);
+    }
+    if (message.skipCached !== false) {
+      writer.uint32(64).bool(message.skipCached);
+    }
+    if (message.metadataOnly !== false) {
+      writer.uint32(72).bool(message.metadataOnly);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(80).bool(message.dryRun);
+    }
+    if (message.failOnPartial !== false) {
+      writer.uint32(88).bool(message.failOnPartial);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(96).uint32(message.priority);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.paths.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifestPath = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replicas = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bytesPerSecond = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.concurrency = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.verify = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.skipCached = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.metadataOnly = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.failOnPartial = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JobSpec>): JobSpec {
+    return JobSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobSpec>): JobSpec {
+    const message = createBaseJobSpec();
+    message.kind = object.kind ?? "";
+    message.paths = object.paths?.map((e) => e) || [];
+    message.manifestPath = object.manifestPath ?? "";
+    message.replicas = object.replicas ?? 0;
+    message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.concurrency = object.concurrency ?? 0;
+    message.verify = object.verify ?? false;
+    message.skipCached = object.skipCached ?? false;
+    message.metadataOnly = object.metadataOnly ?? false;
+    message.dryRun = object.dryRun ?? false;
+    message.failOnPartial = object.failOnPartial ?? false;
+    message.priority = object.priority ?? 0;
+    return message;
+  },
+};
+
+function createBaseSubmitJobRequest(): SubmitJobRequest {
+  return { spec: undefined, manifest: Buffer.alloc(0), retryOf: "" };
+}
+
+export const SubmitJobRequest: MessageFns<SubmitJobRequest> = {
+  encode(message: SubmitJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      JobSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    if (message.manifest.length !== 0) {
+      writer.uint32(18).bytes(message.manifest);
+    }
+    if (message.retryOf !== "") {
+      writer.uint32(26).string(message.retryOf);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = JobSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.manifest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.retryOf = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SubmitJobRequest>): SubmitJobRequest {
+    return SubmitJobRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubmitJobRequest>): SubmitJobRequest {
+    const message = createBaseSubmitJobRequest();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? JobSpec.fromPartial(object.spec) : undefined;
+    message.manifest = object.manifest ?? Buffer.alloc(0);
+    message.retryOf = object.retryOf ?? "";
+    return message;
+  },
+};
+
+function createBaseSubmitJobResponse(): SubmitJobResponse {
+  return { job: undefined, created: false };
+}
+
+export const SubmitJobResponse: MessageFns<SubmitJobResponse> = {
+  encode(message: SubmitJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.created !== false) {
+      writer.uint32(16).bool(message.created);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SubmitJobResponse>): SubmitJobResponse {
+    return SubmitJobResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubmitJobResponse>): SubmitJobResponse {
+    const message = createBaseSubmitJobResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.created = object.created ?? false;
+    return message;
+  },
+};
+
+function createBaseGetJobRequest(): GetJobRequest {
+  return { id: "" };
+}
+
+export const GetJobRequest: MessageFns<GetJobRequest> = {
+  encode(message: GetJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetJobRequest>): GetJobRequest {
+    return GetJobRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetJobRequest>): GetJobRequest {
+    const message = createBaseGetJobRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseListJobsRequest(): ListJobsRequest {
+  return { states: [], limit: 0 };
+}
+
+export const ListJobsRequest: MessageFns<ListJobsRequest> = {
+  encode(message: ListJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.states) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.states.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListJobsRequest>): ListJobsRequest {
+    return ListJobsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListJobsRequest>): ListJobsRequest {
+    const message = createBaseListJobsRequest();
+    message.states = object.states?.map((e) => e) || [];
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListJobsResponse(): ListJobsResponse {
+  return { jobs: [] };
+}
+
+export const ListJobsResponse: MessageFns<ListJobsResponse> = {
+  encode(message: ListJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobs) {
+      Job.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobs.push(Job.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListJobsResponse>): ListJobsResponse {
+    return ListJobsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListJobsResponse>): ListJobsResponse {
+    const message = createBaseListJobsResponse();
+    message.jobs = object.jobs?.map((e) => Job.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseControlJobRequest(): ControlJobRequest {
+  return { id: "", action: "" };
+}
+
+export const ControlJobRequest: MessageFns<ControlJobRequest> = {
+  encode(message: ControlJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.action !== "") {
+      writer.uint32(18).string(message.action);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ControlJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseControlJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ControlJobRequest>): ControlJobRequest {
+    return ControlJobRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ControlJobRequest>): ControlJobRequest {
+    const message = createBaseControlJobRequest();
+    message.id = object.id ?? "";
+    message.action = object.action ?? "";
+    return message;
+  },
+};
+
+function createBaseAmount(): Amount {
+  return { objects: 0, bytes: 0 };
+}
+
+export const Amount: MessageFns<Amount> = {
+  encode(message: Amount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.objects !== 0) {
+      writer.uint32(8).int64(message.objects);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Amount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAmount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.objects = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Amount>): Amount {
+    return Amount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Amount>): Amount {
+    const message = createBaseAmount();
+    message.objects = object.objects ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseJob(): Job {
+  return {
+    id: "",
+    spec: undefined,
+    state: "",
+    submittedUnixMs: 0,
+    startedUnixMs: 0,
+    finishedUnixMs: 0,
+    runningMs: 0,
+    reasonCode: "",
+    reason: "",
+    phase: "",
+    pass: 0,
+    listed: undefined,
+    listingEnded: false,
+    loaded: undefined,
+    cached: undefined,
+    refused: undefined,
+    failed: undefined,
+    verifiedObjects: 0,
+    changedObjects: 0,
+    readBytes: 0,
+    objectsPerSecond: 0,
+    bytesPerSecond: 0,
+    remainingMs: 0,
+    takeovers: 0,
+    traceId: "",
+    scheduler: "",
+    retryOf: "",
+    failedListed: 0,
+    cacheLimitBytes: 0,
+    cacheFreeBytes: 0,
+  };
+}
+
+export const Job: MessageFns<Job> = {
+  encode(message: Job, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.spec !== undefined) {
+      JobSpec.encode(message.spec, writer.uint32(18).fork()).join();
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.submittedUnixMs !== 0) {
+      writer.uint32(32).int64(message.submittedUnixMs);
+    }
+    if (message.startedUnixMs !== 0) {
+      writer.uint32(40).int64(message.startedUnixMs);
+    }
+    if (message.finishedUnixMs !== 0) {
+      writer.uint32(48).int64(message.finishedUnixMs);
+    }
+    if (message.runningMs !== 0) {
+      writer.uint32(56).int64(message.runningMs);
+    }
+    if (message.reasonCode !== "") {
+      writer.uint32(66).string(message.reasonCode);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
+    }
+    if (message.phase !== "") {
+      writer.uint32(82).string(message.phase);
+    }
+    if (message.pass !== 0) {
+      writer.uint32(88).uint32(message.pass);
+    }
+    if (message.listed !== undefined) {
+      Amount.encode(message.listed, writer.uint32(98).fork()).join();
+    }
+    if (message.listingEnded !== false) {
+      writer.uint32(104).bool(message.listingEnded);
+    }
+    if (message.loaded !== undefined) {
+      Amount.encode(message.loaded, writer.uint32(114).fork()).join();
+    }
+    if (message.cached !== undefined) {
+      Amount.encode(message.cached, writer.uint32(122).fork()).join();
+    }
+    if (message.refused !== undefined) {
+      Amount.encode(message.refused, writer.uint32(130).fork()).join();
+    }
+    if (message.failed !== undefined) {
+      Amount.encode(message.failed, writer.uint32(138).fork()).join();
+    }
+    if (message.verifiedObjects !== 0) {
+      writer.uint32(144).int64(message.verifiedObjects);
+    }
+    if (message.changedObjects !== 0) {
+      writer.uint32(152).int64(message.changedObjects);
+    }
+    if (message.readBytes !== 0) {
+      writer.uint32(160).int64(message.readBytes);
+    }
+    if (message.objectsPerSecond !== 0) {
+      writer.uint32(169).double(message.objectsPerSecond);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(177).double(message.bytesPerSecond);
+    }
+    if (message.remainingMs !== 0) {
+      writer.uint32(184).int64(message.remainingMs);
+    }
+    if (message.takeovers !== 0) {
+      writer.uint32(192).uint32(message.takeovers);
+    }
+    if (message.traceId !== "") {
+      writer.uint32(202).string(message.traceId);
+    }
+    if (message.scheduler !== "") {
+      writer.uint32(210).string(message.scheduler);
+    }
+    if (message.retryOf !== "") {
+      writer.uint32(218).string(message.retryOf);
+    }
+    if (message.failedListed !== 0) {
+      writer.uint32(224).uint32(message.failedListed);
+    }
+    if (message.cacheLimitBytes !== 0) {
+      writer.uint32(232).int64(message.cacheLimitBytes);
+    }
+    if (message.cacheFreeBytes !== 0) {
+      writer.uint32(240).int64(message.cacheFreeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Job {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJob();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spec = JobSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.submittedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.finishedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.runningMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reasonCode = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.pass = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.listed = Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.listingEnded = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.loaded = Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.cached = Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.refused = Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.failed = Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.verifiedObjects = longToNumber(reader.int64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.changedObjects = longToNumber(reader.int64());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.readBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 21: {
+            if (tag !== 169) {
+              break;
+            }
+
+            message.objectsPerSecond = reader.double();
+            continue;
+          }
+          case 22: {
+            if (tag !== 177) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.double();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.remainingMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.takeovers = reader.uint32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.scheduler = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.retryOf = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.failedListed = reader.uint32();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.cacheLimitBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.cacheFreeBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Job>): Job {
+    return Job.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Job>): Job {
+    const message = createBaseJob();
+    message.id = object.id ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? JobSpec.fromPartial(object.spec) : undefined;
+    message.state = object.state ?? "";
+    message.submittedUnixMs = object.submittedUnixMs ?? 0;
+    message.startedUnixMs = object.startedUnixMs ?? 0;
+    message.finishedUnixMs = object.finishedUnixMs ?? 0;
+    message.runningMs = object.runningMs ?? 0;
+    message.reasonCode = object.reasonCode ?? "";
+    message.reason = object.reason ?? "";
+    message.phase = object.phase ?? "";
+    message.pass = object.pass ?? 0;
+    message.listed = (object.listed !== undefined && object.listed !== null)
+      ? Amount.fromPartial(object.listed)
+      : undefined;
+    message.listingEnded = object.listingEnded ?? false;
+    message.loaded = (object.loaded !== undefined && object.loaded !== null)
+      ? Amount.fromPartial(object.loaded)
+      : undefined;
+    message.cached = (object.cached !== undefined && object.cached !== null)
+      ? Amount.fromPartial(object.cached)
+      : undefined;
+    message.refused = (object.refused !== undefined && object.refused !== null)
+      ? Amount.fromPartial(object.refused)
+      : undefined;
+    message.failed = (object.failed !== undefined && object.failed !== null)
+      ? Amount.fromPartial(object.failed)
+      : undefined;
+    message.verifiedObjects = object.verifiedObjects ?? 0;
+    message.changedObjects = object.changedObjects ?? 0;
+    message.readBytes = object.readBytes ?? 0;
+    message.objectsPerSecond = object.objectsPerSecond ?? 0;
+    message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.remainingMs = object.remainingMs ?? 0;
+    message.takeovers = object.takeovers ?? 0;
+    message.traceId = object.traceId ?? "";
+    message.scheduler = object.scheduler ?? "";
+    message.retryOf = object.retryOf ?? "";
+    message.failedListed = object.failedListed ?? 0;
+    message.cacheLimitBytes = object.cacheLimitBytes ?? 0;
+    message.cacheFreeBytes = object.cacheFreeBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseListFailedRequest(): ListFailedRequest {
+  return { id: "", offset: 0, limit: 0 };
+}
+
+export const ListFailedRequest: MessageFns<ListFailedRequest> = {
+  encode(message: ListFailedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(16).uint32(message.offset);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFailedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFailedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFailedRequest>): ListFailedRequest {
+    return ListFailedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFailedRequest>): ListFailedRequest {
+    const message = createBaseListFailedRequest();
+    message.id = object.id ?? "";
+    message.offset = object.offset ?? 0;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseFailedObject(): FailedObject {
+  return { path: "", code: "", message: "", workerId: "", atUnixMs: 0 };
+}
+
+export const FailedObject: MessageFns<FailedObject> = {
+  encode(message: FailedObject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.workerId !== "") {
+      writer.uint32(34).string(message.workerId);
+    }
+    if (message.atUnixMs !== 0) {
+      writer.uint32(40).int64(message.atUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailedObject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailedObject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.atUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailedObject>): FailedObject {
+    return FailedObject.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailedObject>): FailedObject {
+    const message = createBaseFailedObject();
+    message.path = object.path ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.workerId = object.workerId ?? "";
+    message.atUnixMs = object.atUnixMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseListFailedResponse(): ListFailedResponse {
+  return { failed: [], total: 0, truncated: false };
+}
+
+export const ListFailedResponse: MessageFns<ListFailedResponse> = {
+  encode(message: ListFailedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.failed) {
+      FailedObject.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(24).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFailedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFailedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.failed.push(FailedObject.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFailedResponse>): ListFailedResponse {
+    return ListFailedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFailedResponse>): ListFailedResponse {
+    const message = createBaseListFailedResponse();
+    message.failed = object.failed?.map((e) => FailedObject.fromPartial(e)) || [];
+    message.total = object.total ?? 0;
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
 /** What a scheduler serves over gRPC. Every call carries `authorization: Bearer <cluster token>`. */
 export type SchedulerServiceService = typeof SchedulerServiceService;
 export const SchedulerServiceService = {
@@ -617,6 +2135,157 @@ export const SchedulerServiceClient = makeGenericClientConstructor(
 ) as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): SchedulerServiceClient;
   service: typeof SchedulerServiceService;
+  serviceName: string;
+};
+
+/** Jobs. Any scheduler takes these calls, and hands them on to the one that leads. */
+export type JobServiceService = typeof JobServiceService;
+export const JobServiceService = {
+  /** Records a job, or finds the one of the same specification that has not ended yet. */
+  submitJob: {
+    path: "/ringlight.v1.JobService/SubmitJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SubmitJobRequest): Buffer => Buffer.from(SubmitJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SubmitJobRequest => SubmitJobRequest.decode(value),
+    responseSerialize: (value: SubmitJobResponse): Buffer => Buffer.from(SubmitJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubmitJobResponse => SubmitJobResponse.decode(value),
+  },
+  getJob: {
+    path: "/ringlight.v1.JobService/GetJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetJobRequest): Buffer => Buffer.from(GetJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetJobRequest => GetJobRequest.decode(value),
+    responseSerialize: (value: Job): Buffer => Buffer.from(Job.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Job => Job.decode(value),
+  },
+  /** Newest first. */
+  listJobs: {
+    path: "/ringlight.v1.JobService/ListJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListJobsRequest): Buffer => Buffer.from(ListJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListJobsRequest => ListJobsRequest.decode(value),
+    responseSerialize: (value: ListJobsResponse): Buffer => Buffer.from(ListJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListJobsResponse => ListJobsResponse.decode(value),
+  },
+  controlJob: {
+    path: "/ringlight.v1.JobService/ControlJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ControlJobRequest): Buffer => Buffer.from(ControlJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ControlJobRequest => ControlJobRequest.decode(value),
+    responseSerialize: (value: Job): Buffer => Buffer.from(Job.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Job => Job.decode(value),
+  },
+  /** What a job could not do, and why. */
+  listFailed: {
+    path: "/ringlight.v1.JobService/ListFailed" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFailedRequest): Buffer => Buffer.from(ListFailedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFailedRequest => ListFailedRequest.decode(value),
+    responseSerialize: (value: ListFailedResponse): Buffer => Buffer.from(ListFailedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFailedResponse => ListFailedResponse.decode(value),
+  },
+} as const;
+
+export interface JobServiceServer extends UntypedServiceImplementation {
+  /** Records a job, or finds the one of the same specification that has not ended yet. */
+  submitJob: handleUnaryCall<SubmitJobRequest, SubmitJobResponse>;
+  getJob: handleUnaryCall<GetJobRequest, Job>;
+  /** Newest first. */
+  listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
+  controlJob: handleUnaryCall<ControlJobRequest, Job>;
+  /** What a job could not do, and why. */
+  listFailed: handleUnaryCall<ListFailedRequest, ListFailedResponse>;
+}
+
+export interface JobServiceClient extends Client {
+  /** Records a job, or finds the one of the same specification that has not ended yet. */
+  submitJob(
+    request: SubmitJobRequest,
+    callback: (error: ServiceError | null, response: SubmitJobResponse) => void,
+  ): ClientUnaryCall;
+  submitJob(
+    request: SubmitJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubmitJobResponse) => void,
+  ): ClientUnaryCall;
+  submitJob(
+    request: SubmitJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubmitJobResponse) => void,
+  ): ClientUnaryCall;
+  getJob(request: GetJobRequest, callback: (error: ServiceError | null, response: Job) => void): ClientUnaryCall;
+  getJob(
+    request: GetJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Job) => void,
+  ): ClientUnaryCall;
+  getJob(
+    request: GetJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Job) => void,
+  ): ClientUnaryCall;
+  /** Newest first. */
+  listJobs(
+    request: ListJobsRequest,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
+  ): ClientUnaryCall;
+  listJobs(
+    request: ListJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
+  ): ClientUnaryCall;
+  listJobs(
+    request: ListJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListJobsResponse) => void,
+  ): ClientUnaryCall;
+  controlJob(
+    request: ControlJobRequest,
+    callback: (error: ServiceError | null, response: Job) => void,
+  ): ClientUnaryCall;
+  controlJob(
+    request: ControlJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Job) => void,
+  ): ClientUnaryCall;
+  controlJob(
+    request: ControlJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Job) => void,
+  ): ClientUnaryCall;
+  /** What a job could not do, and why. */
+  listFailed(
+    request: ListFailedRequest,
+    callback: (error: ServiceError | null, response: ListFailedResponse) => void,
+  ): ClientUnaryCall;
+  listFailed(
+    request: ListFailedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFailedResponse) => void,
+  ): ClientUnaryCall;
+  listFailed(
+    request: ListFailedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFailedResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const JobServiceClient = makeGenericClientConstructor(
+  JobServiceService,
+  "ringlight.v1.JobService",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): JobServiceClient;
+  service: typeof JobServiceService;
   serviceName: string;
 };
 

@@ -268,6 +268,69 @@ export interface CheckMountsResponse {
   mounts: MountCheck[];
 }
 
+/** Bounds on what one worker does for one job. */
+export interface TaskLimits {
+  jobId: string;
+  /** Bytes from stores; 0 means no bound, -1 none at all. */
+  bytesPerSecond: number;
+  /** Transfers at once; 0 leaves it as it is. */
+  concurrency: number;
+}
+
+export interface SetTaskLimitsResponse {
+  /** False when no task of the job runs here. */
+  known: boolean;
+}
+
+export interface TaskRequest {
+  taskId: string;
+  limits:
+    | TaskLimits
+    | undefined;
+  /** "load", "check", "free", "sync" or "scrub". */
+  op: string;
+  verify: boolean;
+  skipCached: boolean;
+  metadataOnly: boolean;
+  units: TaskUnit[];
+}
+
+/** One segment of an object, or all of an object that has no more. */
+export interface TaskUnit {
+  path: string;
+  version: string;
+  /** Of the whole object. */
+  sizeBytes: number;
+  segment: number;
+  /** All of the object in this one unit, whatever its segments: for free and sync. */
+  whole: boolean;
+}
+
+export interface UnitResult {
+  /** Index in the request's units. */
+  unit: number;
+  /** "loaded", "cached", "refused", "failed", "changed", "freed" or "clean". */
+  outcome: string;
+  /** Of the unit, what is cached now, and what of that was before. */
+  presentBytes: number;
+  cachedBeforeBytes: number;
+  /** Read from the store. */
+  readBytes: number;
+  verified: boolean;
+  code: string;
+  message: string;
+  /** For "changed": what the store has now; absent when it has nothing. */
+  object: ObjectInfo | undefined;
+}
+
+export interface TaskEvent {
+  results: UnitResult[];
+  /** Bytes read from stores by this task so far. */
+  readBytes: number;
+  /** Pages that this worker has evicted since it started. */
+  evictedPages: number;
+}
+
 function createBaseReadRequest(): ReadRequest {
   return { path: "", offset: 0, length: 0, version: "" };
 }
@@ -3083,6 +3146,614 @@ export const CheckMountsResponse: MessageFns<CheckMountsResponse> = {
   },
 };
 
+function createBaseTaskLimits(): TaskLimits {
+  return { jobId: "", bytesPerSecond: 0, concurrency: 0 };
+}
+
+export const TaskLimits: MessageFns<TaskLimits> = {
+  encode(message: TaskLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jobId !== "") {
+      writer.uint32(10).string(message.jobId);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(16).int64(message.bytesPerSecond);
+    }
+    if (message.concurrency !== 0) {
+      writer.uint32(24).uint32(message.concurrency);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesPerSecond = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.concurrency = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskLimits>): TaskLimits {
+    return TaskLimits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskLimits>): TaskLimits {
+    const message = createBaseTaskLimits();
+    message.jobId = object.jobId ?? "";
+    message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.concurrency = object.concurrency ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetTaskLimitsResponse(): SetTaskLimitsResponse {
+  return { known: false };
+}
+
+export const SetTaskLimitsResponse: MessageFns<SetTaskLimitsResponse> = {
+  encode(message: SetTaskLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.known !== false) {
+      writer.uint32(8).bool(message.known);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetTaskLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetTaskLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.known = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetTaskLimitsResponse>): SetTaskLimitsResponse {
+    return SetTaskLimitsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetTaskLimitsResponse>): SetTaskLimitsResponse {
+    const message = createBaseSetTaskLimitsResponse();
+    message.known = object.known ?? false;
+    return message;
+  },
+};
+
+function createBaseTaskRequest(): TaskRequest {
+  return { taskId: "", limits: undefined, op: "", verify: false, skipCached: false, metadataOnly: false, units: [] };
+}
+
+export const TaskRequest: MessageFns<TaskRequest> = {
+  encode(message: TaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.limits !== undefined) {
+      TaskLimits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    if (message.op !== "") {
+      writer.uint32(26).string(message.op);
+    }
+    if (message.verify !== false) {
+      writer.uint32(32).bool(message.verify);
+    }
+    if (message.skipCached !== false) {
+      writer.uint32(40).bool(message.skipCached);
+    }
+    if (message.metadataOnly !== false) {
+      writer.uint32(48).bool(message.metadataOnly);
+    }
+    for (const v of message.units) {
+      TaskUnit.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limits = TaskLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.op = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.verify = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.skipCached = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.metadataOnly = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.units.push(TaskUnit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskRequest>): TaskRequest {
+    return TaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskRequest>): TaskRequest {
+    const message = createBaseTaskRequest();
+    message.taskId = object.taskId ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? TaskLimits.fromPartial(object.limits)
+      : undefined;
+    message.op = object.op ?? "";
+    message.verify = object.verify ?? false;
+    message.skipCached = object.skipCached ?? false;
+    message.metadataOnly = object.metadataOnly ?? false;
+    message.units = object.units?.map((e) => TaskUnit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTaskUnit(): TaskUnit {
+  return { path: "", version: "", sizeBytes: 0, segment: 0, whole: false };
+}
+
+export const TaskUnit: MessageFns<TaskUnit> = {
+  encode(message: TaskUnit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(24).int64(message.sizeBytes);
+    }
+    if (message.segment !== 0) {
+      writer.uint32(32).uint32(message.segment);
+    }
+    if (message.whole !== false) {
+      writer.uint32(40).bool(message.whole);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskUnit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskUnit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.segment = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.whole = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskUnit>): TaskUnit {
+    return TaskUnit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskUnit>): TaskUnit {
+    const message = createBaseTaskUnit();
+    message.path = object.path ?? "";
+    message.version = object.version ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.segment = object.segment ?? 0;
+    message.whole = object.whole ?? false;
+    return message;
+  },
+};
+
+function createBaseUnitResult(): UnitResult {
+  return {
+    unit: 0,
+    outcome: "",
+    presentBytes: 0,
+    cachedBeforeBytes: 0,
+    readBytes: 0,
+    verified: false,
+    code: "",
+    message: "",
+    object: undefined,
+  };
+}
+
+export const UnitResult: MessageFns<UnitResult> = {
+  encode(message: UnitResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unit !== 0) {
+      writer.uint32(8).uint32(message.unit);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(18).string(message.outcome);
+    }
+    if (message.presentBytes !== 0) {
+      writer.uint32(24).int64(message.presentBytes);
+    }
+    if (message.cachedBeforeBytes !== 0) {
+      writer.uint32(32).int64(message.cachedBeforeBytes);
+    }
+    if (message.readBytes !== 0) {
+      writer.uint32(40).int64(message.readBytes);
+    }
+    if (message.verified !== false) {
+      writer.uint32(48).bool(message.verified);
+    }
+    if (message.code !== "") {
+      writer.uint32(58).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(66).string(message.message);
+    }
+    if (message.object !== undefined) {
+      ObjectInfo.encode(message.object, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnitResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnitResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.unit = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.presentBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cachedBeforeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.readBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.verified = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.object = ObjectInfo.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnitResult>): UnitResult {
+    return UnitResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnitResult>): UnitResult {
+    const message = createBaseUnitResult();
+    message.unit = object.unit ?? 0;
+    message.outcome = object.outcome ?? "";
+    message.presentBytes = object.presentBytes ?? 0;
+    message.cachedBeforeBytes = object.cachedBeforeBytes ?? 0;
+    message.readBytes = object.readBytes ?? 0;
+    message.verified = object.verified ?? false;
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.object = (object.object !== undefined && object.object !== null)
+      ? ObjectInfo.fromPartial(object.object)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskEvent(): TaskEvent {
+  return { results: [], readBytes: 0, evictedPages: 0 };
+}
+
+export const TaskEvent: MessageFns<TaskEvent> = {
+  encode(message: TaskEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      UnitResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.readBytes !== 0) {
+      writer.uint32(16).int64(message.readBytes);
+    }
+    if (message.evictedPages !== 0) {
+      writer.uint32(24).int64(message.evictedPages);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(UnitResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.readBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.evictedPages = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskEvent>): TaskEvent {
+    return TaskEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskEvent>): TaskEvent {
+    const message = createBaseTaskEvent();
+    message.results = object.results?.map((e) => UnitResult.fromPartial(e)) || [];
+    message.readBytes = object.readBytes ?? 0;
+    message.evictedPages = object.evictedPages ?? 0;
+    return message;
+  },
+};
+
 /** What a worker serves over gRPC. Every call carries `authorization: Bearer <cluster token>`. */
 export type WorkerServiceService = typeof WorkerServiceService;
 export const WorkerServiceService = {
@@ -3340,6 +4011,70 @@ export const WorkerServiceClient = makeGenericClientConstructor(
 ) as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): WorkerServiceClient;
   service: typeof WorkerServiceService;
+  serviceName: string;
+};
+
+/** What a scheduler asks of a worker for its jobs. Every call carries `authorization: Bearer <cluster token>`. */
+export type TaskServiceService = typeof TaskServiceService;
+export const TaskServiceService = {
+  /** Does one task of a job: results as they come, and a sign of life every second. */
+  runTask: {
+    path: "/ringlight.v1.TaskService/RunTask" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TaskRequest): Buffer => Buffer.from(TaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TaskRequest => TaskRequest.decode(value),
+    responseSerialize: (value: TaskEvent): Buffer => Buffer.from(TaskEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TaskEvent => TaskEvent.decode(value),
+  },
+  /** Changes the limits of a job's tasks that run on this worker. */
+  setTaskLimits: {
+    path: "/ringlight.v1.TaskService/SetTaskLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TaskLimits): Buffer => Buffer.from(TaskLimits.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TaskLimits => TaskLimits.decode(value),
+    responseSerialize: (value: SetTaskLimitsResponse): Buffer =>
+      Buffer.from(SetTaskLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetTaskLimitsResponse => SetTaskLimitsResponse.decode(value),
+  },
+} as const;
+
+export interface TaskServiceServer extends UntypedServiceImplementation {
+  /** Does one task of a job: results as they come, and a sign of life every second. */
+  runTask: handleServerStreamingCall<TaskRequest, TaskEvent>;
+  /** Changes the limits of a job's tasks that run on this worker. */
+  setTaskLimits: handleUnaryCall<TaskLimits, SetTaskLimitsResponse>;
+}
+
+export interface TaskServiceClient extends Client {
+  /** Does one task of a job: results as they come, and a sign of life every second. */
+  runTask(request: TaskRequest, options?: Partial<CallOptions>): ClientReadableStream<TaskEvent>;
+  runTask(request: TaskRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<TaskEvent>;
+  /** Changes the limits of a job's tasks that run on this worker. */
+  setTaskLimits(
+    request: TaskLimits,
+    callback: (error: ServiceError | null, response: SetTaskLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setTaskLimits(
+    request: TaskLimits,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetTaskLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setTaskLimits(
+    request: TaskLimits,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetTaskLimitsResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const TaskServiceClient = makeGenericClientConstructor(
+  TaskServiceService,
+  "ringlight.v1.TaskService",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): TaskServiceClient;
+  service: typeof TaskServiceService;
   serviceName: string;
 };
 
