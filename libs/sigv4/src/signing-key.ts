@@ -29,7 +29,7 @@ function hmac(key: string | Buffer, data: string): Buffer {
 }
 
 /** The signing key of a secret for a scope: four HMACs, made once and kept. */
-function signingKey(secret: string, scope: Scope): Buffer {
+export function signingKey(secret: string, scope: Scope): Buffer {
   const name = `${scope.day}/${scope.region}/${scope.service}/${secret}`;
   const kept = keptKeys.get(name);
   if (kept) return kept;
