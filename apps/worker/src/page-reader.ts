@@ -60,6 +60,8 @@ export interface PageReadRequest {
   readonly traceparent: string;
   /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */
   readonly coldReason?: MissReason;
+  /** A job and not a reader: not counted among page requests, never read ahead for, and its bytes were reserved before. */
+  readonly background?: boolean;
 }
 
 /** Reads pages; owns every fetch in flight. */
@@ -67,6 +69,8 @@ export class PageReader {
   readonly #options: PageReaderOptions;
   readonly #budget: FetchBudget;
   readonly #fetches = new Map<string, PageFetch>();
+  /** When each run in flight will have stored, or given up, all its pages. */
+  readonly #driven = new WeakMap<FetchRun, Promise<void>>();
   readonly #readAhead = new ReadAhead();
   /** Pages whose fetch broke off. */
   readonly #partial = new RecentSet(4096);
@@ -102,6 +106,23 @@ export class PageReader {
     return this.#successors.has(version) ? "expired" : coldReason;
   }
 
+  /**
+   * Waits, behind every reader, for bytes that a job may have in flight; the job gives them back with the returned function.
+   * It does so before it announces a page, so that no reader ever joins a fetch that waits.
+   */
+  async reserve(bytes: number): Promise<() => void> {
+    await this.#budget.takeInBackground(bytes);
+    return () => this.#budget.give(bytes);
+  }
+
+  /** Resolves when none of the pages is on its way into the store any more: then peek() tells which of them were taken. */
+  async settled(version: VersionId, first: number, last: number): Promise<void> {
+    for (let index = first; index <= last; index++) {
+      const run = this.#fetches.get(`${version}.${index}`)?.run;
+      if (run !== undefined) await this.#driven.get(run);
+    }
+  }
+
   /** Yields exactly the bytes of the range, in pieces of at most a page. @throws the UFS's errors */
   async *read(request: PageReadRequest): AsyncGenerator<Buffer> {
     const { pageBytes } = this.#options;
@@ -117,7 +138,7 @@ export class PageReader {
         yield* this.#page(request, index, from, to, last, joined);
       }
       satisfied = true;
-      this.#followSequential(request, version, last);
+      if (!request.background) this.#followSequential(request, version, last);
     } finally {
       for (const run of joined) run.leave(satisfied);
     }
@@ -151,7 +172,7 @@ export class PageReader {
         }
         if (attempt === 0) {
           status.hits++;
-          count(mount, "hit", page.tier, "", bytes.length);
+          if (!request.background) count(mount, "hit", page.tier, "", bytes.length);
         }
         note(status, page.tier, bytes.length);
         yield bytes;
@@ -168,7 +189,7 @@ export class PageReader {
         } else {
           status.joined++;
         }
-        count(mount, mine ? "miss" : "joined", "", mine ? fetch.reason : "", to - from);
+        if (!request.background) count(mount, mine ? "miss" : "joined", "", mine ? fetch.reason : "", to - from);
       }
       try {
         const waitedFrom = this.#options.clock.monotonicMs();
@@ -196,7 +217,7 @@ export class PageReader {
   #startRun(request: PageReadRequest, index: number, last: number, joined: Set<FetchRun>): PageFetch {
     const run = this.#newRun(request, index, last);
     this.#join(run, joined);
-    this.#drive(request, run, this.#budget.take(run.lengthBytes));
+    this.#drive(request, run, request.background ? Promise.resolve() : this.#budget.take(run.lengthBytes));
     const first = run.pages[0];
     if (first === undefined) throw new Error("a run has at least one page");
     return first;
@@ -204,6 +225,8 @@ export class PageReader {
 
   /** Fetches the next missing run of the range while the reader is still busy with this one, if the budget allows. */
   #startAhead(request: PageReadRequest, index: number, last: number, joined: Set<FetchRun>): void {
+    // A job says itself what it wants next, and pays for it out of its own bound first.
+    if (request.background) return;
     const { store, pageBytes } = this.#options;
     const reach = Math.min(last, index + Math.max(1, Math.floor(MAX_RUN_BYTES / pageBytes)));
     for (let next = index + 1; next <= reach; next++) {
@@ -244,7 +267,7 @@ export class PageReader {
     const startMs = clock.now();
     const startedMs = clock.monotonicMs();
     this.#runs++;
-    granted
+    const driven = granted
       .then(() =>
         run.fetch(
           {
@@ -262,20 +285,23 @@ export class PageReader {
         ),
       )
       .finally(() => {
-        recordSpan({
-          context: newTraceContext(request.traceparent),
-          name: "ringlight.ufs.get",
-          kind: "client",
-          startMs,
-          endMs: startMs + (clock.monotonicMs() - startedMs),
-          attributes: { "ringlight.mount": request.mount, "ringlight.bytes": run.lengthBytes },
-        });
+        // A job of a million objects has a span for each of its tasks, and not two for each object.
+        if (!request.background)
+          recordSpan({
+            context: newTraceContext(request.traceparent),
+            name: "ringlight.ufs.get",
+            kind: "client",
+            startMs,
+            endMs: startMs + (clock.monotonicMs() - startedMs),
+            attributes: { "ringlight.mount": request.mount, "ringlight.bytes": run.lengthBytes },
+          });
         this.#runs--;
-        this.#budget.give(run.lengthBytes);
+        if (!request.background) this.#budget.give(run.lengthBytes);
       })
       .catch(() => {
         // fetch() reports failures page by page to its readers and does not reject.
       });
+    this.#driven.set(run, driven);
   }
 
   #join(run: FetchRun, joined: Set<FetchRun>): void {
