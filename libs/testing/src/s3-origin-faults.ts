@@ -15,7 +15,19 @@ export type OriginOperation =
   | "GetObject"
   | "HeadObject"
   | "PutObject"
+  | "CopyObject"
   | "DeleteObject"
+  | "DeleteObjects"
+  | "CreateMultipartUpload"
+  | "UploadPart"
+  | "UploadPartCopy"
+  | "CompleteMultipartUpload"
+  | "AbortMultipartUpload"
+  | "ListParts"
+  | "ListMultipartUploads"
+  | "GetObjectTagging"
+  | "PutObjectTagging"
+  | "DeleteObjectTagging"
   | "Unsupported";
 
 /** A request as the origin understood it. */
@@ -75,6 +87,10 @@ export type OriginFault =
   | { readonly kind: "slow"; readonly bytesPerSecond: number }
   /** The connection ends early, in order or by RST. */
   | { readonly kind: "cut"; readonly afterBytes: number; readonly reset: boolean }
+  /** The connection ends after so many bytes of the request's body, and nothing is written. */
+  | { readonly kind: "cut-upload"; readonly afterBytes: number }
+  /** The request takes effect, and the connection ends before the answer. */
+  | { readonly kind: "lose-answer" }
   | { readonly kind: "change"; readonly afterBytes: number; readonly data: ObjectData; readonly cut: boolean };
 
 interface Rule {

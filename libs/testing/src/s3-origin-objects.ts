@@ -22,6 +22,13 @@ export interface ObjectSettings {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default now. HTTP keeps whole seconds only. */
   readonly modifiedMs?: number;
+  /** With quotes; default: the MD5 of the bytes. */
+  readonly etag?: string;
+  readonly tags?: ReadonlyMap<string, string>;
+  /** Checksum headers of the object, told to those who ask for them. */
+  readonly checksums?: Readonly<Record<string, string>>;
+  /** Sizes of the parts that the object was uploaded in. */
+  readonly partSizes?: readonly number[];
 }
 
 /** One immutable state of an object of the origin. */
@@ -32,6 +39,9 @@ export interface OriginObject {
   readonly modifiedMs: number;
   /** Response headers of the object, in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly tags: ReadonlyMap<string, string>;
+  readonly checksums: Readonly<Record<string, string>>;
+  readonly partSizes: readonly number[];
   /** Bytes from `offset`, at most `length`, fewer where that is cheaper. */
   slice(offset: number, length: number): Buffer;
   /** A copy of exactly `length` bytes from `offset`. */
@@ -48,13 +58,14 @@ export function makeObject(data: ObjectData, settings: ObjectSettings = {}): Ori
     headers[`x-amz-meta-${name.toLowerCase()}`] = value;
   }
   const modifiedMs = Math.floor((settings.modifiedMs ?? Date.now()) / 1000) * 1000;
+  const { tags = new Map(), checksums = {}, partSizes = [] } = settings;
+  const kept = { modifiedMs, headers, tags, checksums, partSizes };
   if (typeof data === "string" || data instanceof Uint8Array) {
     const bytes = Buffer.from(data);
     return {
       sizeBytes: bytes.length,
-      etag: `"${md5(bytes)}"`,
-      modifiedMs,
-      headers,
+      etag: settings.etag ?? `"${md5(bytes)}"`,
+      ...kept,
       slice: (offset, length) => bytes.subarray(offset, offset + length),
       copy: (offset, length) => Buffer.from(bytes.subarray(offset, offset + length)),
     };
@@ -62,9 +73,8 @@ export function makeObject(data: ObjectData, settings: ObjectSettings = {}): Ori
   const { sizeBytes, seed = 0 } = data;
   return {
     sizeBytes,
-    etag: `"${md5(`${seed}:${sizeBytes}`)}-1"`,
-    modifiedMs,
-    headers,
+    etag: settings.etag ?? `"${md5(`${seed}:${sizeBytes}`)}-1"`,
+    ...kept,
     slice: (offset, length) => generatedSlice(seed, offset, Math.min(length, sizeBytes - offset)),
     copy: (offset, length) => generatedBytes(seed, offset, Math.max(0, Math.min(length, sizeBytes - offset))),
   };

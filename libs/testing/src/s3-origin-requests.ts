@@ -9,8 +9,8 @@ export interface ParsedRequest extends OriginRequest {
 }
 
 /** Query parameters that name operations which the origin does not have. */
-const UNSUPPORTED = ["acl", "cors", "delete", "lifecycle", "partNumber", "policy", "tagging", "uploadId", "uploads"];
-const UNSUPPORTED_TOO = ["versionId", "versioning", "versions", "website", "notification", "object-lock", "encryption"];
+const UNSUPPORTED = ["acl", "cors", "lifecycle", "policy", "encryption", "notification", "object-lock"];
+const UNSUPPORTED_TOO = ["versionId", "versioning", "versions", "website"];
 
 /** Takes a request apart, path style and virtual-host style (`bucket.localhost`). Dot segments of keys stay as they are. */
 export function parseRequest(request: IncomingMessage): ParsedRequest {
@@ -25,10 +25,16 @@ export function parseRequest(request: IncomingMessage): ParsedRequest {
   const key = decodeURIComponent(virtual !== "" ? path : slash === -1 ? "" : path.slice(slash + 1));
   const method = request.method ?? "GET";
   const parsed = { method, bucket, key, range: request.headers.range ?? "", query };
-  return { ...parsed, op: operationOf(method, bucket, key, query) };
+  return { ...parsed, op: operationOf(method, bucket, key, query, "x-amz-copy-source" in request.headers) };
 }
 
-function operationOf(method: string, bucket: string, key: string, query: URLSearchParams): OriginOperation {
+function operationOf(
+  method: string,
+  bucket: string,
+  key: string,
+  query: URLSearchParams,
+  copies: boolean,
+): OriginOperation {
   if ([...UNSUPPORTED, ...UNSUPPORTED_TOO].some((name) => query.has(name))) return "Unsupported";
   if (bucket === "") return method === "GET" ? "ListBuckets" : "Unsupported";
   const onBucket: Record<string, OriginOperation> = {
@@ -36,12 +42,27 @@ function operationOf(method: string, bucket: string, key: string, query: URLSear
     HEAD: "HeadBucket",
     PUT: "CreateBucket",
     DELETE: "DeleteBucket",
+    ...(query.has("uploads") && { GET: "ListMultipartUploads", PUT: "Unsupported", DELETE: "Unsupported" }),
+    ...(query.has("tagging") && { GET: "Unsupported", PUT: "Unsupported", DELETE: "Unsupported" }),
+    ...(query.has("delete") && { POST: "DeleteObjects" }),
   };
   const onObject: Record<string, OriginOperation> = {
     GET: "GetObject",
     HEAD: "HeadObject",
-    PUT: "PutObject",
+    PUT: copies ? "CopyObject" : "PutObject",
     DELETE: "DeleteObject",
+    ...(query.has("uploads") && { POST: "CreateMultipartUpload" }),
+    ...(query.has("uploadId") && {
+      GET: "ListParts",
+      PUT: copies ? "UploadPartCopy" : "UploadPart",
+      POST: "CompleteMultipartUpload",
+      DELETE: "AbortMultipartUpload",
+    }),
+    ...(query.has("tagging") && {
+      GET: "GetObjectTagging",
+      PUT: "PutObjectTagging",
+      DELETE: "DeleteObjectTagging",
+    }),
   };
   return (key === "" ? onBucket : onObject)[method] ?? "Unsupported";
 }
@@ -82,6 +103,31 @@ export function checkConditions(request: IncomingMessage, object: OriginObject):
   return object.modifiedMs <= Date.parse(headers["if-modified-since"] ?? "") ? "not-modified" : "ok";
 }
 
+/** Text of an XML element's content with its references resolved. */
+export function unescapeXml(text: string): string {
+  const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(lt|gt|quot|apos|amp));/gi, (_, hex, decimal, name: string) =>
+    hex
+      ? String.fromCodePoint(Number.parseInt(hex, 16))
+      : decimal
+        ? String.fromCodePoint(Number(decimal))
+        : (named[name] ?? ""),
+  );
+}
+
+/** Contents of all elements of a name, in order. */
+export function elementsOf(xml: string, name: string): string[] {
+  return [...xml.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, "g"))].map(
+    (match) => match[1] ?? "",
+  );
+}
+
+/** Text of the first element of a name; undefined when there is none. */
+export function textOf(xml: string, name: string): string | undefined {
+  const [content] = elementsOf(xml, name);
+  return content === undefined ? undefined : unescapeXml(content);
+}
+
 /** Escapes text for XML; characters that XML forbids become references, as S3 writes them. */
 export function escapeXml(text: string): string {
   return text.replace(/[<>&"]|\p{Cc}/gu, (character) => `&#${character.charCodeAt(0)};`);
@@ -108,4 +154,16 @@ export function decodeAwsChunked(body: Buffer): Buffer {
     at = lineEnd + 2 + length + 2;
   }
   return Buffer.concat(parts);
+}
+
+/** The trailer headers of a body with `aws-chunked` framing, names in lower case. */
+export function trailersOf(body: Buffer): Record<string, string> {
+  const end = body.lastIndexOf("\r\n0\r\n");
+  const text = body.toString("latin1", end === -1 ? 0 : end + 5);
+  const trailers: Record<string, string> = {};
+  for (const line of text.split("\r\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) trailers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return trailers;
 }

@@ -4,12 +4,16 @@ import { listKeys } from "./s3-origin-listing.ts";
 import type { OriginBucket } from "./s3-origin-objects.ts";
 import { encodeKey, escapeXml, type ParsedRequest } from "./s3-origin-requests.ts";
 
-const XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/";
+/** Namespace of S3's documents. */
+export const XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-const element = (tag: string, value: string | number | boolean) => `<${tag}>${value}</${tag}>`;
-const isoTime = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString();
+/** One XML element; its content is XML already. */
+export const element = (tag: string, value: string | number | boolean) => `<${tag}>${value}</${tag}>`;
+/** A time as S3's XML has it. */
+export const isoTime = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString();
 
-function sendXml(response: ServerResponse, status: number, body: string): void {
+/** Answers with an XML document. */
+export function sendXml(response: ServerResponse, status: number, body: string): void {
   const bytes = Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${body}`);
   response.statusCode = status;
   response.setHeader("content-type", "application/xml");
@@ -96,4 +100,30 @@ export function sendListing(
   }
   const body = `${head.join("")}${rows.join("")}${prefixes.join("")}`;
   sendXml(response, 200, `<ListBucketResult xmlns="${XMLNS}">${body}</ListBucketResult>`);
+}
+
+/** A refusal, to be answered as S3 does. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Names of checksum headers in XML. */
+export const CHECKSUM_ELEMENTS: Readonly<Record<string, string>> = {
+  "x-amz-checksum-crc32": "ChecksumCRC32",
+  "x-amz-checksum-crc32c": "ChecksumCRC32C",
+  "x-amz-checksum-crc64nvme": "ChecksumCRC64NVME",
+  "x-amz-checksum-sha1": "ChecksumSHA1",
+  "x-amz-checksum-sha256": "ChecksumSHA256",
+};
+
+/** A key as XML, percent-encoded where the request asks for it. */
+export function keyText(key: string, encoding: string | null): string {
+  return encoding === "url" ? encodeKey(key) : escapeXml(key);
 }

@@ -24,12 +24,22 @@ import {
 } from "./s3-origin-objects.ts";
 import {
   checkConditions,
-  decodeAwsChunked,
   type ParsedRequest,
   parseRange,
   parseRequest,
+  type RangeAnswer,
 } from "./s3-origin-requests.ts";
 import { sendBucketList, sendEmpty, sendError, sendListing, sendLocation } from "./s3-origin-responses.ts";
+import { OriginWrites } from "./s3-origin-writes.ts";
+
+/** Where a part of an object lies. */
+function partRange(object: OriginObject, partNumber: number): RangeAnswer {
+  const sizes = object.partSizes.length > 0 ? object.partSizes : [object.sizeBytes];
+  const length = sizes[partNumber - 1];
+  if (length === undefined) return { kind: "unsatisfiable" };
+  const start = sizes.slice(0, partNumber - 1).reduce((sum, size) => sum + size, 0);
+  return length === 0 ? { kind: "all" } : { kind: "part", start, end: start + length - 1 };
+}
 
 /** The server behind S3Origin. */
 export class OriginServer implements S3Origin {
@@ -43,6 +53,7 @@ export class OriginServer implements S3Origin {
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #maxLogged: number;
   readonly #verifies: boolean;
+  readonly #writes: OriginWrites;
   #dropped = 0;
   #latencyMs = 0;
   #closing: Promise<void> | undefined;
@@ -51,7 +62,10 @@ export class OriginServer implements S3Origin {
     this.region = options.region ?? "us-east-1";
     this.#maxLogged = options.maxLoggedRequests ?? 1_000_000;
     this.#verifies = options.verifySignatures ?? false;
+    this.#writes = new OriginWrites(this.#buckets, options);
     this.#server.keepAliveTimeout = 60_000;
+    // Uploads may be slow on purpose.
+    this.#server.requestTimeout = 0;
   }
 
   get endpoint(): string {
@@ -92,6 +106,14 @@ export class OriginServer implements S3Origin {
     this.#buckets.set(bucket, new SynthesizedBucket(keys));
   }
 
+  object(bucket: string, key: string): OriginObject | undefined {
+    return this.#buckets.get(bucket)?.get(key);
+  }
+
+  get uploadCount(): number {
+    return this.#writes.uploadCount;
+  }
+
   bytesOf(bucket: string, key: string, start = 0, end?: number): Buffer {
     const object = this.#bucket(bucket).get(key);
     if (object === undefined) throw new Error(`the origin has no object "${key}" in "${bucket}"`);
@@ -126,6 +148,14 @@ export class OriginServer implements S3Origin {
 
   reset(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void {
     this.#faults.add(match, { kind: "cut", afterBytes, reset: true }, timing);
+  }
+
+  cutUpload(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void {
+    this.#faults.add(match, { kind: "cut-upload", afterBytes }, timing);
+  }
+
+  loseAnswer(match: RequestMatch, timing?: FaultTiming): void {
+    this.#faults.add(match, { kind: "lose-answer" }, timing);
   }
 
   changeDuring(match: RequestMatch, afterBytes: number, newData: ObjectData, options: ChangeFault = {}): void {
@@ -208,7 +238,7 @@ export class OriginServer implements S3Origin {
     faults: readonly OriginFault[],
     entry: LoggedRequest,
   ): Promise<void> {
-    const { op, bucket: name, key } = parsed;
+    const { op, bucket: name } = parsed;
     if (op === "Unsupported") return sendError(response, 501, "NotImplemented", "The origin does not support this.");
     if (op === "ListBuckets") return sendBucketList(response, this.#buckets);
     if (op === "CreateBucket") {
@@ -229,57 +259,16 @@ export class OriginServer implements S3Origin {
       case "ListObjects":
       case "ListObjectsV2":
         return sendListing(parsed, bucket, response);
-      case "PutObject":
-        return this.#putFromBody(parsed, bucket, request, response);
-      case "DeleteObject":
-        bucket.delete(key);
-        return sendEmpty(response, 204);
       case "GetObject":
       case "HeadObject":
         return this.#sendObject(parsed, bucket, request, response, faults, entry);
+      default:
+        return this.#writes.answer(parsed, bucket, request, response, faults);
     }
-  }
-
-  async #putFromBody(
-    { key }: ParsedRequest,
-    bucket: OriginBucket,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const before = bucket.get(key);
-    const { headers } = request;
-    const exists = headers["if-none-match"] === "*" && before !== undefined;
-    const differs = headers["if-match"] !== undefined && before?.etag !== headers["if-match"];
-    if (exists || differs) {
-      return sendError(
-        response,
-        412,
-        "PreconditionFailed",
-        "At least one of the pre-conditions you specified did not hold",
-      );
-    }
-    const encodings = (headers["content-encoding"] ?? "").split(",").map((encoding) => encoding.trim());
-    const framed = String(headers["x-amz-content-sha256"] ?? "").startsWith("STREAMING-");
-    const raw = Buffer.concat(chunks);
-    const kept: Record<string, string> = {};
-    for (const [name, value] of Object.entries(headers)) {
-      if (KEPT_HEADERS.has(name) || name.startsWith("x-amz-meta-")) kept[name] = String(value);
-    }
-    const encoding = encodings.filter((token) => token !== "aws-chunked" && token !== "").join(",");
-    if (encoding !== "") kept["content-encoding"] = encoding;
-    const object = makeObject(framed ? decodeAwsChunked(raw) : raw, {
-      headers: kept,
-      ...(headers["content-type"] !== undefined && { contentType: headers["content-type"] }),
-    });
-    bucket.put(key, object);
-    response.setHeader("etag", object.etag);
-    sendEmpty(response, 200);
   }
 
   async #sendObject(
-    { op, key, range: rangeHeader }: ParsedRequest,
+    { op, key, range: rangeHeader, query }: ParsedRequest,
     bucket: OriginBucket,
     request: IncomingMessage,
     response: ServerResponse,
@@ -302,7 +291,16 @@ export class OriginServer implements S3Origin {
     response.setHeader("accept-ranges", "bytes");
     if (condition === "not-modified") return sendEmpty(response, 304);
     for (const [header, value] of Object.entries(object.headers)) response.setHeader(header, value);
-    const range = parseRange(rangeHeader, object.sizeBytes);
+    if (request.headers["x-amz-checksum-mode"] === "ENABLED" && rangeHeader === "" && !query.has("partNumber")) {
+      for (const [header, value] of Object.entries(object.checksums)) response.setHeader(header, value);
+    }
+    if (object.tags.size > 0) response.setHeader("x-amz-tagging-count", object.tags.size);
+    const range = query.has("partNumber")
+      ? partRange(object, Number(query.get("partNumber")))
+      : parseRange(rangeHeader, object.sizeBytes);
+    if (query.has("partNumber") && object.partSizes.length > 0) {
+      response.setHeader("x-amz-mp-parts-count", object.partSizes.length);
+    }
     if (range.kind === "unsatisfiable") {
       response.setHeader("content-range", `bytes */${object.sizeBytes}`);
       return sendError(response, 416, "InvalidRange", "The requested range is not satisfiable");
@@ -322,11 +320,3 @@ export class OriginServer implements S3Origin {
     entry.bytes = await sendBody(response, object, start, length, faults, (data) => bucket.put(key, makeObject(data)));
   }
 }
-
-const KEPT_HEADERS = new Set([
-  "cache-control",
-  "content-disposition",
-  "content-language",
-  "expires",
-  "x-amz-storage-class",
-]);

@@ -2,8 +2,9 @@
  * An S3 server in this process, on a loopback port, for tests and benchmarks: objects in memory or generated as they
  * are read, a log of every request, and faults to order. It is the store *behind* Ringlight, not a part of the product.
  *
- * It speaks GET, HEAD, PUT and DELETE of objects (single ranges, conditions), both listings, ListBuckets,
- * GetBucketLocation, and buckets' own PUT, HEAD and DELETE. It has no multipart uploads, versions or ACLs (501).
+ * It speaks GET, HEAD, PUT, copy and DELETE of objects (single ranges, conditions, checksums), DeleteObjects, multipart
+ * uploads, tags, both listings, ListBuckets, GetBucketLocation, and buckets' own PUT, HEAD and DELETE. Every write takes
+ * effect at once and whole, or not at all. It has no versions or ACLs (501).
  */
 import type { FaultTiming, OriginOperation, RequestMatch } from "./s3-origin-faults.ts";
 import type { ObjectData, ObjectSettings, OriginObject, SynthesizedKeys } from "./s3-origin-objects.ts";
@@ -17,6 +18,10 @@ export interface S3OriginOptions {
   readonly verifySignatures?: boolean;
   /** Default "us-east-1". */
   readonly region?: string;
+  /** Keep sizes and ETags of what is uploaded, not the bytes: reading such an object gives made-up ones. */
+  readonly discardBodies?: boolean;
+  /** Least size of a part that is not the last, bytes. Default 5 MiB, as S3 has it. */
+  readonly minPartBytes?: number;
   /** Requests kept in the log; counting fails once more came in. Default 1,000,000. */
   readonly maxLoggedRequests?: number;
 }
@@ -68,6 +73,10 @@ export interface S3Origin {
   /** Stores an object, and its bucket if that is missing. */
   putObject(bucket: string, key: string, data: ObjectData, settings?: ObjectSettings): OriginObject;
   deleteObject(bucket: string, key: string): void;
+  /** An object's present state. */
+  object(bucket: string, key: string): OriginObject | undefined;
+  /** Multipart uploads that were begun and neither completed nor aborted. */
+  readonly uploadCount: number;
   /** Makes a bucket of computed keys: a million of them cost nothing. */
   synthesize(bucket: string, keys: SynthesizedKeys): void;
   /** Expected bytes of an object, from `start` to before `end`; all of it by default. */
@@ -83,6 +92,10 @@ export interface S3Origin {
   truncate(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void;
   /** Resets the connection (RST) after so many bytes of the body. */
   reset(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void;
+  /** Closes the connection after so many bytes of a request's body came; nothing is written. */
+  cutUpload(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void;
+  /** Lets a write take effect and closes the connection before the answer. */
+  loseAnswer(match: RequestMatch, timing?: FaultTiming): void;
   /** Replaces the object while its bytes are sent. A body that ends before `afterBytes` uses the fault up in vain. */
   changeDuring(match: RequestMatch, afterBytes: number, newData: ObjectData, options?: ChangeFault): void;
   /** Adds a delay to every response. */
