@@ -1,1 +1,103 @@
-export {};
+/** The addon of the hit path: sendfile(2) from page files to sockets, where it could be built. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+
+/** What the addon offers; see ringlight.c. */
+interface Addon {
+  sendFile(
+    socketFd: number,
+    head: Buffer,
+    headOffset: number,
+    headLength: number,
+    fileFd: number,
+    position: number,
+    length: number,
+  ): number;
+  watch(socketFd: number, callback: () => void): object;
+  arm(handle: object): void;
+  unwatch(handle: object): void;
+}
+
+/** -errno of a socket that takes no bytes now. */
+export const AGAIN = -constants.errno.EAGAIN;
+
+/** Tells when a socket takes bytes again. */
+export interface WriteWatcher {
+  /** The callback is called once, when the socket takes bytes or has failed. */
+  arm(): void;
+  /** Must be called before or when the socket closes: the connection stays open otherwise. Idempotent. */
+  close(): void;
+}
+
+/** Sending without copying. */
+export interface Native {
+  /**
+   * One non-blocking turn: a head, then bytes of a file, at most 4 MiB of them. Only for a socket whose own stream has nothing
+   * queued. Returns the bytes sent, those of the head included, or -errno when there were none ({@link AGAIN}: the socket is full).
+   *
+   * @param length bytes of the file from `position` on
+   */
+  readonly sendFile: Addon["sendFile"];
+  /** @throws RL_INTERNAL (an Error with that code) when descriptors are used up */
+  watchWritable(socketFd: number, onWritable: () => void): WriteWatcher;
+}
+
+/** The addon, or why there is none. */
+export type NativeLoad =
+  | { readonly native: Native }
+  | {
+      readonly native: undefined;
+      /** For people: "no C compiler was found". */
+      readonly reason: string;
+    };
+
+const { addonBase, buildNative } = createRequire(import.meta.url)("../build.cjs") as {
+  addonBase(abi: string): string;
+  buildNative(node: string, abi: string): string | undefined;
+};
+
+/** Builds the addon for this process's Node if it is not there yet; returns why that failed. For tests and benchmarks: else the bootstrap does it. */
+export function ensureNative(): string | undefined {
+  return buildNative(process.execPath, process.versions.modules);
+}
+
+/** Loads the addon that was built for this Node. Never throws. */
+export function loadNative(): NativeLoad {
+  let base = "";
+  try {
+    base = addonBase(process.versions.modules);
+    const addon = createRequire(import.meta.url)(`${base}.node`) as Addon;
+    return { native: { sendFile: addon.sendFile, watchWritable: (fd, callback) => watcher(addon, fd, callback) } };
+  } catch (error) {
+    return { native: undefined, reason: whyNotBuilt(base) ?? words(error) };
+  }
+}
+
+function watcher(addon: Addon, fd: number, callback: () => void): WriteWatcher {
+  const handle = addon.watch(fd, callback);
+  let open = true;
+  return {
+    arm: () => {
+      if (open) addon.arm(handle);
+    },
+    close: () => {
+      if (open) addon.unwatch(handle);
+      open = false;
+    },
+  };
+}
+
+/** What the build left behind. */
+function whyNotBuilt(base: string): string | undefined {
+  try {
+    return readFileSync(`${base}.why`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function words(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === "MODULE_NOT_FOUND" ? "the addon was not built" : message;
+}

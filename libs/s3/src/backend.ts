@@ -1,5 +1,5 @@
 /** What the S3 protocol needs of whatever is behind it. */
-import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import type { ByteRange, ListPage, ListRequest, ObjectMeta, ReadStatus } from "@ringlight/core";
 import { type Conditions, evaluateConditions, rangeApplies } from "./conditions.ts";
 import { type RequestedRange, resolveRange } from "./range.ts";
@@ -28,7 +28,7 @@ export interface ReadPlan {
  * The bytes of a read. A function writes exactly the range's bytes to the response, honouring back-pressure, and ends it;
  * it must not set a status or headers. If either kind fails, the connection is cut.
  */
-export type ReadBody = AsyncIterable<Uint8Array> | ((response: ServerResponse) => Promise<void>);
+export type ReadBody = AsyncIterable<Uint8Array> | ((response: Writable) => Promise<void>);
 
 /** The answer to a read. */
 export type S3Read =

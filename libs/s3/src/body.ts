@@ -1,9 +1,8 @@
 /** Sending the bytes of a read. */
-import type { ServerResponse } from "node:http";
 import { setImmediate } from "node:timers/promises";
 import { RinglightError } from "@ringlight/core";
 import type { ReadBody } from "./backend.ts";
-import type { AnswerHeaders, Exchange } from "./exchange.ts";
+import type { AnswerHeaders, Exchange, S3Response } from "./exchange.ts";
 
 /**
  * After so many bytes the event loop gets its turn. A source in memory and a client that keeps up never wait for anything but
@@ -16,11 +15,11 @@ const BYTES_A_TURN = 1024 * 1024;
  * that takes nothing for the whole time is cut off.
  */
 class DrainGate {
-  readonly #res: ServerResponse;
+  readonly #res: S3Response;
   readonly #timer: NodeJS.Timeout;
   #wake: (() => void) | undefined;
 
-  constructor(res: ServerResponse, signal: AbortSignal, stallTimeoutMs: number) {
+  constructor(res: S3Response, signal: AbortSignal, stallTimeoutMs: number) {
     this.#res = res;
     const wake = () => {
       this.#wake?.();

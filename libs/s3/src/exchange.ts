@@ -1,11 +1,36 @@
 /** One request and its answer: identity, times and counts, and the ways to answer. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { randomFillSync } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { RinglightError } from "@ringlight/core";
 import { errorDocument, type S3Error } from "./s3-error.ts";
 
 /** Headers of an answer, names as they are sent. */
 export type AnswerHeaders = Record<string, string | number>;
+
+/** A request as the handler takes it: node:http's, or one that the door parsed itself. */
+export interface S3Request extends Readable {
+  readonly method?: string | undefined;
+  /** Target as on the request line. */
+  readonly url?: string | undefined;
+  /** Names in lower case. */
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as received. */
+  readonly rawHeaders: string[];
+  /** True when the body, if there is one, has arrived. */
+  readonly complete: boolean;
+  readonly socket: Socket;
+}
+
+/** An answer as the handler gives it. */
+export interface S3Response extends Writable {
+  /** Null for a pipelined answer whose turn has not come. */
+  readonly socket: Socket | null;
+  readonly headersSent: boolean;
+  readonly statusCode: number;
+  writeHead(status: number, headers: AnswerHeaders): unknown;
+}
 
 /** A refused body up to this size is read to its end, so that the connection can go on being used. */
 const SMALL_BODY_BYTES = 1024 * 1024;
@@ -32,6 +57,20 @@ export interface RequestDone {
   readonly key?: string;
 }
 
+/** Random bytes are drawn in bulk: a system call for each id would cost more than the id. */
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
+/** An id of a request: 16 hex digits. */
+export function newRequestId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 8;
+  return pool.toString("hex", used - 8, used).toUpperCase();
+}
+
 const connections = new WeakMap<Socket, Set<Exchange>>();
 
 /** The unfinished exchanges of a connection; they end with it. */
@@ -48,8 +87,8 @@ function openExchanges(socket: Socket): Set<Exchange> {
 
 /** Owned by one request. */
 export class Exchange {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: S3Request;
+  readonly res: S3Response;
   readonly requestId: string;
   readonly hostId: string;
   readonly #abort = new AbortController();
@@ -64,8 +103,8 @@ export class Exchange {
   bytesOut = 0;
 
   constructor(
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: S3Request,
+    res: S3Response,
     options: { requestId: string; hostId: string; nowMs: () => number; onDone?: (done: RequestDone) => void },
   ) {
     this.req = req;

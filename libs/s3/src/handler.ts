@@ -1,11 +1,16 @@
 /** The S3 protocol as a request handler for node:http. */
-import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, newReadStatus, type ReadStatus, RinglightError, systemClock } from "@ringlight/core";
 import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
-import { type AnswerHeaders, Exchange, type RequestDone } from "./exchange.ts";
+import {
+  type AnswerHeaders,
+  Exchange,
+  newRequestId,
+  type RequestDone,
+  type S3Request,
+  type S3Response,
+} from "./exchange.ts";
 import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, OWNER, parseListQuery } from "./listing.ts";
 import { findOperation, type Level, type Operation } from "./operations.ts";
 import { getObjectAttributes, readObject } from "./read-object.ts";
@@ -44,14 +49,10 @@ export interface S3HandlerOptions {
  * Handles one request. Register it for "request" and for "checkContinue" of the server, so that a client that asks before it
  * sends a body is answered at once.
  */
-export type S3Handler = (req: IncomingMessage, res: ServerResponse) => void;
+export type S3Handler = (req: S3Request, res: S3Response) => void;
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
-
-function newRequestId(): string {
-  return randomBytes(8).toString("hex").toUpperCase();
-}
 
 /** One request on its way through the protocol. */
 interface Routed {
@@ -70,7 +71,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   const nowMs = () => clock.monotonicMs();
 
   /** The proved key, or undefined for an anonymous request that is let in. @throws S3Error */
-  function authorize(req: IncomingMessage, target: Target, access: Operation["access"]): string | undefined {
+  function authorize(req: S3Request, target: Target, access: Operation["access"]): string | undefined {
     const received = {
       method: req.method ?? "",
       rawUrl: target.rawUrl,

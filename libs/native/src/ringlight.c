@@ -1,0 +1,222 @@
+/*
+ * The addon of the hit path: page bytes go from page files to sockets by sendfile(2), without passing through JavaScript.
+ *
+ * sendFile   one non-blocking turn: a head, then bytes of a file, as far as the socket takes them now
+ * watch      a watcher of one socket that tells, once each time it is armed, that the socket takes bytes again
+ *
+ * The descriptors belong to libuv and to the page store. Nothing here closes them: a watcher polls a duplicate, because
+ * libuv allows one watcher a descriptor and the socket's own stream has it.
+ *
+ * The kernel goes on referring to a file's pages after sendfile has returned. Page files are immutable and leave the disk
+ * by unlink, so what is on its way to a client stays what it was.
+ */
+#define NAPI_VERSION 8
+#include <errno.h>
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Most bytes that one call sends: other connections wait meanwhile. */
+#define MAX_TURN_BYTES (4 << 20)
+/* A body up to this size goes out with its head in one send(2): cheaper than two system calls and a splice. */
+#define SMALL_BYTES (16 << 10)
+#define MAX_SMALL_HEAD 4096
+
+static napi_value number(napi_env env, int64_t value) {
+  napi_value result;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+static napi_value fail(napi_env env, const char *message) {
+  napi_throw_error(env, "RL_INTERNAL", message);
+  return NULL;
+}
+
+/* Sends, and says how many bytes went; -errno when none did. */
+static ssize_t send_some(int fd, const void *bytes, size_t length, int flags) {
+  for (;;) {
+    ssize_t sent = send(fd, bytes, length, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return sent;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+static ssize_t send_small(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
+  char joined[MAX_SMALL_HEAD + SMALL_BYTES];
+  size_t filled = 0;
+  while (filled < length) {
+    ssize_t got = pread(file_fd, joined + head_length + filled, length - filled, at + (off_t)filled);
+    if (got == 0) return -ENODATA;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    filled += (size_t)got;
+  }
+  memcpy(joined, head, head_length);
+  return send_some(socket_fd, joined, head_length + length, 0);
+}
+
+static ssize_t send_pages(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
+  size_t total = 0;
+  if (head_length > 0) {
+    ssize_t sent = send_some(socket_fd, head, head_length, length > 0 ? MSG_MORE : 0);
+    if (sent < 0 || (size_t)sent < head_length) return sent;
+    total = head_length;
+  }
+  size_t left = length < MAX_TURN_BYTES ? length : MAX_TURN_BYTES;
+  while (left > 0) {
+    ssize_t sent = sendfile(socket_fd, file_fd, &at, left);
+    if (sent > 0) {
+      left -= (size_t)sent;
+      total += (size_t)sent;
+      continue;
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (total > 0) break;
+    return sent == 0 ? -ENODATA : -errno;
+  }
+  return (ssize_t)total;
+}
+
+/*
+ * sendFile(socketFd, head, headOffset, headLength, fileFd, position, length) -> bytes sent, those of the head included;
+ * -errno when none were (-EAGAIN: the socket takes none now; -ENODATA: the file ends before).
+ */
+static napi_value send_file(napi_env env, napi_callback_info info) {
+  napi_value args[7];
+  size_t count = 7;
+  int32_t socket_fd = -1, file_fd = -1;
+  int64_t head_offset = 0, head_length = 0, position = 0, length = 0;
+  void *head = NULL;
+  size_t head_size = 0;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 7 ||
+      napi_get_value_int32(env, args[0], &socket_fd) != napi_ok ||
+      napi_get_value_int64(env, args[2], &head_offset) != napi_ok ||
+      napi_get_value_int64(env, args[3], &head_length) != napi_ok ||
+      napi_get_value_int32(env, args[4], &file_fd) != napi_ok ||
+      napi_get_value_int64(env, args[5], &position) != napi_ok || napi_get_value_int64(env, args[6], &length) != napi_ok) {
+    return fail(env, "sendFile takes (socketFd, head, headOffset, headLength, fileFd, position, length)");
+  }
+  if (head_length > 0 && napi_get_buffer_info(env, args[1], &head, &head_size) != napi_ok) {
+    return fail(env, "sendFile: the head must be a Buffer");
+  }
+  if (socket_fd < 0 || position < 0 || length < 0 || head_offset < 0 || head_length < 0 ||
+      (uint64_t)head_offset + (uint64_t)head_length > (head_length > 0 ? head_size : UINT64_MAX)) {
+    return fail(env, "sendFile: a number is out of its range");
+  }
+  const char *bytes = (const char *)head + (head_length > 0 ? head_offset : 0);
+  size_t heads = (size_t)head_length, wanted = (size_t)length;
+  if (heads > 0 && heads <= MAX_SMALL_HEAD && wanted > 0 && wanted <= SMALL_BYTES) {
+    return number(env, send_small(socket_fd, bytes, heads, file_fd, position, wanted));
+  }
+  return number(env, send_pages(socket_fd, bytes, heads, file_fd, position, wanted));
+}
+
+struct watcher {
+  uv_poll_t poll;
+  napi_env env;
+  napi_ref callback;
+  int fd;
+};
+
+static void on_writable(uv_poll_t *poll, int status, int events) {
+  struct watcher *watcher = poll->data;
+  napi_env env = watcher->env;
+  napi_handle_scope scope;
+  napi_value callback, receiver, error;
+  (void)status;
+  (void)events;
+  uv_poll_stop(poll);
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (napi_get_reference_value(env, watcher->callback, &callback) == napi_ok && callback != NULL &&
+      napi_get_global(env, &receiver) == napi_ok &&
+      napi_make_callback(env, NULL, receiver, callback, 0, NULL, NULL) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    napi_fatal_exception(env, error);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+/* watch(socketFd, callback) -> handle; nothing is told before arm(). */
+static napi_value watch(napi_env env, napi_callback_info info) {
+  napi_value args[2], handle;
+  size_t count = 2;
+  int32_t socket_fd = -1;
+  uv_loop_t *loop;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 2 ||
+      napi_get_value_int32(env, args[0], &socket_fd) != napi_ok || napi_get_uv_event_loop(env, &loop) != napi_ok) {
+    return fail(env, "watch takes (socketFd, callback)");
+  }
+  struct watcher *watcher = calloc(1, sizeof *watcher);
+  if (watcher == NULL) return fail(env, "watch: out of memory");
+  watcher->env = env;
+  watcher->fd = dup(socket_fd);
+  if (watcher->fd < 0) {
+    free(watcher);
+    return fail(env, "watch: the descriptor cannot be duplicated; raise the limit of open files");
+  }
+  if (napi_create_reference(env, args[1], 1, &watcher->callback) != napi_ok ||
+      uv_poll_init(loop, &watcher->poll, watcher->fd) != 0) {
+    if (watcher->callback != NULL) napi_delete_reference(env, watcher->callback);
+    close(watcher->fd);
+    free(watcher);
+    return fail(env, "watch: the descriptor cannot be polled");
+  }
+  watcher->poll.data = watcher;
+  napi_create_external(env, watcher, NULL, NULL, &handle);
+  return handle;
+}
+
+static struct watcher *watcher_of(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  size_t count = 1;
+  void *data = NULL;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 1 ||
+      napi_get_value_external(env, args[0], &data) != napi_ok || data == NULL) {
+    fail(env, "a handle made by watch() is needed");
+    return NULL;
+  }
+  return data;
+}
+
+/* arm(handle): the callback is called once, when the socket takes bytes or has failed. */
+static napi_value arm(napi_env env, napi_callback_info info) {
+  struct watcher *watcher = watcher_of(env, info);
+  if (watcher != NULL && uv_poll_start(&watcher->poll, UV_WRITABLE, on_writable) != 0) {
+    return fail(env, "arm: the descriptor cannot be polled");
+  }
+  return NULL;
+}
+
+static void on_closed(uv_handle_t *handle) {
+  struct watcher *watcher = handle->data;
+  close(watcher->fd);
+  free(watcher);
+}
+
+/* unwatch(handle): to be called exactly once; the duplicate would keep the connection open otherwise. */
+static napi_value unwatch(napi_env env, napi_callback_info info) {
+  struct watcher *watcher = watcher_of(env, info);
+  if (watcher == NULL) return NULL;
+  napi_delete_reference(env, watcher->callback);
+  uv_close((uv_handle_t *)&watcher->poll, on_closed);
+  return NULL;
+}
+
+static void export(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+NAPI_MODULE_INIT() {
+  export(env, exports, "sendFile", send_file);
+  export(env, exports, "watch", watch);
+  export(env, exports, "arm", arm);
+  export(env, exports, "unwatch", unwatch);
+  return exports;
+}

@@ -1,0 +1,197 @@
+/**
+ * A strict parser of HTTP/1.1 request heads, for the requests that are read a hundred thousand times a second: GET and HEAD
+ * without a body, written the way every client writes them. It has no opinion on anything else: what it does not fully
+ * understand is "foreign", and node:http, which then gets the untouched bytes, decides what it is.
+ *
+ * So the rule that keeps requests from being smuggled is one-sided: whatever is taken here, node:http takes too, with the
+ * same method, target and headers, and sees the same end of the head (RFC 9112 §2.2, §5; proved by request-head.test.ts).
+ */
+
+/** A request that was understood. */
+export interface RequestHead {
+  readonly method: "GET" | "HEAD";
+  /** Target as on the request line; begins with "/". */
+  readonly url: string;
+  /** Names in lower case; no name occurs twice. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Names and values in turn, as received. */
+  readonly rawHeaders: string[];
+  /** False when the client asked for the connection to be closed. */
+  readonly keepAlive: boolean;
+  /** Index of the first byte behind the head. */
+  readonly end: number;
+}
+
+/** "partial": more bytes are needed. "foreign": node:http must decide. */
+export type ParsedHead = RequestHead | "partial" | "foreign";
+
+/** A longer head is foreign. */
+export const MAX_HEAD_BYTES = 16 * 1024;
+const MAX_HEADERS = 64;
+
+const CR = 13;
+const LF = 10;
+const SPACE = 32;
+const COLON = 58;
+
+/** Classes of bytes: 1 in a target, 2 in a header's name, 4 in a header's value. */
+const CLASS = new Uint8Array(256);
+const TARGET = 1;
+const NAME = 2;
+const VALUE = 4;
+for (let byte = 0x20; byte <= 0x7e; byte++) CLASS[byte] = VALUE;
+for (const char of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") {
+  CLASS[char.charCodeAt(0)]! |= TARGET | NAME;
+}
+for (const char of "._~!$&'()*+,;=:@/?%") CLASS[char.charCodeAt(0)]! |= TARGET;
+
+/** Names that make a request more than a plain read, or that say where its body ends. */
+const FOREIGN_NAMES = new Set([
+  "content-length",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Names in lower case by how they are written: clients write few, and always the same way. */
+const lowered = new Map<string, string>();
+const MAX_LOWERED = 1024;
+
+function lower(name: string): string {
+  const known = lowered.get(name);
+  if (known !== undefined) return known;
+  const text = name.toLowerCase();
+  if (lowered.size < MAX_LOWERED) lowered.set(name, text);
+  return text;
+}
+
+const PREFIXES = ["GET /", "HEAD /"].map((text) => Buffer.from(text, "latin1"));
+
+/** Whether the bytes can still become a request line that is understood here. */
+function mayBegin(bytes: Buffer, start: number, end: number): boolean {
+  return PREFIXES.some((prefix) => {
+    const length = Math.min(prefix.length, end - start);
+    for (let at = 0; at < length; at++) if (bytes[start + at] !== prefix[at]) return false;
+    return true;
+  });
+}
+
+/** Takes apart the head that begins at `start`; bytes from `end` on are not looked at. */
+export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead {
+  if (end - start < 16) return mayBegin(bytes, start, end) ? "partial" : "foreign";
+  let method: RequestHead["method"];
+  let at = start;
+  if (bytes[at] === 71) {
+    if (bytes[at + 1] !== 69 || bytes[at + 2] !== 84 || bytes[at + 3] !== SPACE) return "foreign";
+    method = "GET";
+    at += 4;
+  } else {
+    if (!mayBegin(bytes, start, end)) return "foreign";
+    method = "HEAD";
+    at += 5;
+  }
+  if (bytes[at] !== 47) return "foreign";
+  const last = Math.min(end, start + MAX_HEAD_BYTES);
+  // Running out of bytes means "partial", unless the head is too long to be waited for.
+  const short = last < end || end - start >= MAX_HEAD_BYTES ? "foreign" : "partial";
+  const urlStart = at;
+  while (at < last && (CLASS[bytes[at]!]! & TARGET) !== 0) at++;
+  const urlEnd = at;
+  // " HTTP/1.1\r\n"
+  if (at + 11 > last) return mayEnd(bytes, at, last) ? short : "foreign";
+  if (
+    bytes[at] !== SPACE ||
+    bytes[at + 1] !== 72 ||
+    bytes[at + 2] !== 84 ||
+    bytes[at + 3] !== 84 ||
+    bytes[at + 4] !== 80 ||
+    bytes[at + 5] !== 47 ||
+    bytes[at + 6] !== 49 ||
+    bytes[at + 7] !== 46 ||
+    bytes[at + 8] !== 49 ||
+    bytes[at + 9] !== CR ||
+    bytes[at + 10] !== LF
+  ) {
+    return "foreign";
+  }
+  at += 11;
+  const fieldsStart = at;
+  // Where names and values begin and end, four numbers a field, relative to the first field.
+  let fields = 0;
+  for (;;) {
+    if (at >= last) return short;
+    if (bytes[at] === CR) {
+      if (at + 1 >= last) return short;
+      if (bytes[at + 1] !== LF) return "foreign";
+      break;
+    }
+    if (fields === MAX_HEADERS) return "foreign";
+    const nameStart = at;
+    while (at < last && (CLASS[bytes[at]!]! & NAME) !== 0) at++;
+    if (at >= last) return short;
+    if (bytes[at] !== COLON || at === nameStart) return "foreign";
+    const nameEnd = at;
+    at++;
+    while (at < last && bytes[at] === SPACE) at++;
+    const valueStart = at;
+    while (at < last && (CLASS[bytes[at]!]! & VALUE) !== 0) at++;
+    if (at + 1 >= last) return at >= last || bytes[at] === CR ? short : "foreign";
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return "foreign";
+    let valueEnd = at;
+    while (valueEnd > valueStart && bytes[valueEnd - 1] === SPACE) valueEnd--;
+    if (valueEnd === valueStart) return "foreign";
+    at += 2;
+    BOUNDS[fields * 4] = nameStart - urlStart;
+    BOUNDS[fields * 4 + 1] = nameEnd - urlStart;
+    BOUNDS[fields * 4 + 2] = valueStart - urlStart;
+    BOUNDS[fields * 4 + 3] = valueEnd - urlStart;
+    fields++;
+  }
+  if (at === fieldsStart) return "foreign";
+  const text = bytes.toString("latin1", urlStart, at);
+  return fieldsOf(method, text, urlEnd - urlStart, fields, at + 2);
+}
+
+const BOUNDS = new Uint32Array(MAX_HEADERS * 4);
+
+/** Whether what stands behind a target so far can become " HTTP/1.1\r\n". */
+function mayEnd(bytes: Buffer, from: number, to: number): boolean {
+  const wanted = " HTTP/1.1\r\n";
+  for (let at = from; at < to; at++) if (bytes[at] !== wanted.charCodeAt(at - from)) return false;
+  return true;
+}
+
+/** Makes the head of its text and of the bounds of its fields. */
+function fieldsOf(
+  method: RequestHead["method"],
+  text: string,
+  urlLength: number,
+  fields: number,
+  end: number,
+): RequestHead | "foreign" {
+  const headers: Record<string, string> = {};
+  const rawHeaders = new Array<string>(fields * 2);
+  let keepAlive = true;
+  for (let field = 0; field < fields; field++) {
+    const name = text.slice(BOUNDS[field * 4], BOUNDS[field * 4 + 1]);
+    const value = text.slice(BOUNDS[field * 4 + 2], BOUNDS[field * 4 + 3]);
+    const low = lower(name);
+    // Also refuses names that every object has, as "constructor".
+    if (headers[low] !== undefined || FOREIGN_NAMES.has(low)) return "foreign";
+    if (low === "connection") {
+      const option = value.toLowerCase();
+      if (option === "close") keepAlive = false;
+      else if (option !== "keep-alive") return "foreign";
+    }
+    headers[low] = value;
+    rawHeaders[field * 2] = name;
+    rawHeaders[field * 2 + 1] = value;
+  }
+  if (headers.host === undefined) return "foreign";
+  return { method, url: text.slice(0, urlLength), headers, rawHeaders, keepAlive, end };
+}
