@@ -77,6 +77,14 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** Memory that takes the bytes of a range, in order: a UFS that can puts them there itself, without a copy. */
+export interface ByteSink {
+  /** Free space for the bytes that come next; never empty before the range is complete. */
+  space(): Uint8Array;
+  /** So many more bytes lie at the start of what space() gave last. */
+  advance(length: number): void;
+}
+
 /** One GET or HEAD request to a UFS, or one listing or check, as told to an observer. */
 export interface UfsObservation {
   readonly op: "head" | "get" | "list" | "check" | "put" | "copy" | "delete" | "multipart" | "tagging" | "bucket";
@@ -101,6 +109,23 @@ export interface Ufs {
    * the object is RL_VERSION_CHANGED, before the first byte or later, and never other bytes.
    */
   read(key: string, version: string, range: ByteRange, options?: UfsCallOptions): Promise<UfsBody>;
+  /**
+   * The same as read(), with the bytes put into a sink that never makes the UFS wait. Resolves when the range is complete.
+   * A UFS without it is read by read().
+   */
+  readInto?(key: string, version: string, range: ByteRange, sink: ByteSink, options?: UfsCallOptions): Promise<void>;
+  /**
+   * head() and readInto() in one request, for an object of which nothing is known: `begin` is told of the current version
+   * and of the part of the range that the object has, and gives the sink. Bytes wait while it thinks.
+   * @throws RL_BAD_RANGE where the object has no byte of the range (an empty object has none at all); else as head() and
+   * readInto() do
+   */
+  readCurrent?(
+    key: string,
+    range: ByteRange,
+    begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
+    options?: UfsCallOptions,
+  ): Promise<void>;
   list(request: ListRequest, options?: UfsCallOptions): Promise<ListPage>;
   /** Proves that the store answers and that the credentials may list it. @throws what is wrong, naming the remedy. */
   check(options?: UfsCallOptions): Promise<void>;

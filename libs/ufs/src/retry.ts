@@ -7,10 +7,13 @@ export class TransientError extends Error {
   readonly error: RinglightError;
   /** Pause that the store asked for. */
   readonly retryAfterMs: number | undefined;
+  /** The first such failure calls for no pause: a kept-alive connection was dead, which says nothing about the store. */
+  readonly immediate: boolean;
 
-  constructor(error: RinglightError, retryAfterMs?: number) {
+  constructor(error: RinglightError, retryAfterMs?: number, immediate = false) {
     super(error.message);
     this.error = error;
+    this.immediate = immediate;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -61,7 +64,7 @@ export async function withRetries<T>(signal: AbortSignal, work: () => Promise<T>
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       if (attempt >= MAX_ATTEMPTS) throw error.error;
-      await pause(backoffMs(attempt, error.retryAfterMs), signal);
+      if (!error.immediate || attempt > 1) await pause(backoffMs(attempt, error.retryAfterMs), signal);
       repeating?.();
     }
   }

@@ -1,5 +1,7 @@
 /** What a store's refusals and a network's failures mean in Ringlight's table of errors. */
 import { RinglightError } from "@ringlight/core";
+import { StaleConnection } from "./http1-connection.ts";
+import { MalformedResponse } from "./http1-head.ts";
 import { parseRetryAfter, TransientError } from "./retry.ts";
 import type { S3Location } from "./s3-location.ts";
 
@@ -72,10 +74,15 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
 /** Turns a failure of the network into what to throw. */
 export function networkError(location: S3Location, operation: string, error: unknown): RinglightError | TransientError {
   const failure = error instanceof Error ? error : new Error(String(error));
+  const what = describe(location, operation);
+  if (failure instanceof MalformedResponse) return new RinglightError("RL_UFS_ERROR", `${failure.message}: ${what}`);
+  if (failure instanceof StaleConnection) {
+    return new TransientError(new RinglightError("RL_UFS_UNAVAILABLE", `${failure.message}: ${what}`), undefined, true);
+  }
   const code = (failure as NodeJS.ErrnoException).code ?? "";
   const words =
     NETWORK_WORDS[code] ?? `${failure.message}${LASTING.test(code) ? "; check the endpoint and its protocol" : ""}`;
-  const mapped = new RinglightError("RL_UFS_UNAVAILABLE", `${describe(location, operation)}: ${words}`);
+  const mapped = new RinglightError("RL_UFS_UNAVAILABLE", `${what}: ${words}`);
   return LASTING.test(code) ? mapped : new TransientError(mapped);
 }
 

@@ -1,13 +1,17 @@
 /**
- * The lean S3 client for GET and HEAD: node:http with kept-alive connections and a signature, nothing else. The AWS SDK
- * costs about ten times the CPU a request (docs/adr/0004-s3-under-store-client.md).
+ * The lean S3 client for GET and HEAD: signed requests on our own HTTP/1.1 connections. The AWS SDK, which costs about ten
+ * times the CPU a request, does what is not hot (docs/adr/0004-s3-under-store-client.md, docs/adr/0010-cold-path.md).
  */
 import { lookup as dnsLookup } from "node:dns";
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction } from "node:net";
+import { RinglightError } from "@ringlight/core";
 import { signRequest } from "@ringlight/sigv4";
 import type { CredentialsSource } from "./credentials.ts";
+import { HttpBody } from "./http-body.ts";
+import { type Http1Response, StaleConnection } from "./http1-connection.ts";
+import { Http1Pool, SilentStore } from "./http1-pool.ts";
 import { failureError, networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
 import { type S3Location, targetOf } from "./s3-location.ts";
 
@@ -19,13 +23,17 @@ const lookupLocal: LookupFunction = (hostname, options, callback) => {
 };
 
 const MAX_ERROR_BYTES = 64 * 1024;
+const ERROR_BODY_MS = 2000;
+/** What a header's value may be made of; a version token that came from elsewhere could hold anything. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Sends signed requests to one bucket. */
 export class S3Http {
   readonly location: S3Location;
   readonly credentials: CredentialsSource;
-  /** Shared with the SDK's client, so that the mount has one pool of connections. */
+  /** Connections of the SDK's client. */
   readonly agent: HttpAgent | HttpsAgent;
+  readonly #pool: Http1Pool;
   readonly #stallTimeoutMs: number;
 
   constructor(location: S3Location, credentials: CredentialsSource, stallTimeoutMs: number, maxConnections: number) {
@@ -40,10 +48,13 @@ export class S3Http {
       lookup: lookupLocal,
     };
     this.agent = location.secure ? new HttpsAgent(options) : new HttpAgent(options);
+    const { hostname, port, secure } = location;
+    this.#pool = new Http1Pool({ hostname, port, secure, lookup: lookupLocal, maxIdle: maxConnections });
   }
 
   close(): void {
     this.agent.destroy();
+    this.#pool.close();
   }
 
   /**
@@ -55,92 +66,68 @@ export class S3Http {
     key: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<IncomingMessage> {
+  ): Promise<Http1Response> {
     const operation = `${method} ${JSON.stringify(this.location.prefix + key)}`;
     const url = targetOf(this.location, key);
     const credentials = await this.credentials.get();
     const signed =
       credentials === undefined
-        ? { ...headers, host: url.host }
+        ? { host: url.host, ...headers }
         : signRequest({ method, url, headers }, { credentials, region: this.location.region });
     const response = await this.#exchange(method, url.rawUrl, signed, operation, signal);
-    const status = response.statusCode ?? 0;
+    const { status } = response;
     if (status >= 200 && status < 300) return response;
     const { code, message } = method === "HEAD" ? NO_XML : parseErrorXml(await this.#errorText(response));
-    response.resume();
     if (status === 401 || status === 403) this.credentials.forget();
     throw failureError(this.location, operation, this.credentials.description, {
       status,
       code,
       message,
       retryAfter: response.headers["retry-after"],
-      bucketRegion: single(response.headers["x-amz-bucket-region"]),
+      bucketRegion: response.headers["x-amz-bucket-region"],
     });
   }
 
-  #exchange(
+  async #exchange(
     method: string,
     path: string,
-    headers: Record<string, string>,
+    headers: Readonly<Record<string, string>>,
     operation: string,
     signal: AbortSignal,
-  ): Promise<IncomingMessage> {
-    const { hostname, port, secure } = this.location;
-    const send = secure ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      // The signal is looked at here and not before: whoever waited for credentials may have been left meanwhile.
-      if (signal.aborted) {
-        reject(signal.reason);
-        return;
+  ): Promise<Http1Response> {
+    let head = `${method} ${path} HTTP/1.1\r\n`;
+    for (const name in headers) {
+      const value = headers[name] ?? "";
+      if (!HEADER_VALUE.test(value)) {
+        throw new RinglightError("RL_BAD_REQUEST", `header ${name} of ${operation} would hold control characters`);
       }
-      const request = send({ agent: this.agent, hostname, port, method, path, headers, setHost: false });
-      const settled = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", abort);
-      };
-      const fail = (error: unknown) => {
-        settled();
-        reject(error);
-        request.destroy();
-      };
-      const abort = () => fail(signal.reason);
-      const timer = setTimeout(
-        () => fail(silenceError(this.location, operation, this.#stallTimeoutMs)),
-        this.#stallTimeoutMs,
-      );
-      signal.addEventListener("abort", abort, { once: true });
-      request.once("response", (response) => {
-        settled();
-        resolve(response);
-      });
-      // Stays after the response came: a reset is then told by the response, and an error nobody listens to would end the process.
-      request.on("error", (error) => fail(networkError(this.location, operation, error)));
-      request.end();
-    });
+      head += `${name}: ${value}\r\n`;
+    }
+    try {
+      return await this.#pool.exchange(`${head}\r\n`, method === "HEAD", this.#stallTimeoutMs, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof SilentStore) throw silenceError(this.location, operation, this.#stallTimeoutMs);
+      const mapped = networkError(this.location, operation, error);
+      if (error instanceof StaleConnection) this.#pool.dropIdle();
+      throw mapped;
+    }
   }
 
   /** Text of an error's body, as far as it comes soon. */
-  #errorText(response: IncomingMessage): Promise<string> {
-    return new Promise((resolve) => {
-      let text = "";
-      const timer = setTimeout(() => response.destroy(), Math.min(this.#stallTimeoutMs, 2000));
-      response.setEncoding("utf8");
-      response.on("data", (piece: string) => {
-        if (text.length < MAX_ERROR_BYTES) text += piece;
-        else response.destroy();
-      });
-      response.on("error", () => undefined);
-      response.once("close", () => {
-        clearTimeout(timer);
-        resolve(text);
-      });
-    });
+  async #errorText(response: Http1Response): Promise<string> {
+    const body = new HttpBody(response, Math.min(this.#stallTimeoutMs, ERROR_BODY_MS));
+    const pieces: Uint8Array[] = [];
+    let sizeBytes = 0;
+    while (sizeBytes < MAX_ERROR_BYTES) {
+      const piece = await body.next();
+      if (!(piece instanceof Uint8Array)) break;
+      pieces.push(piece);
+      sizeBytes += piece.length;
+    }
+    body.destroy();
+    return Buffer.concat(pieces).toString("utf8");
   }
 }
 
 const NO_XML = { code: "", message: "" };
-
-/** One value of a header that may be repeated. */
-export function single(header: string | string[] | undefined): string | undefined {
-  return typeof header === "string" ? header : header?.[0];
-}

@@ -1,7 +1,5 @@
 /** Metadata of an object out of a response's head. */
-import type { IncomingHttpHeaders } from "node:http";
 import { type ObjectMeta, RinglightError } from "@ringlight/core";
-import { single } from "./s3-http.ts";
 
 /**
  * An ETag in the one form that Ringlight keeps, compares and sends: strong and quoted. Stores differ between HEAD, GET and
@@ -15,27 +13,30 @@ export function etagOf(raw: string | undefined): string | undefined {
 
 const USER = "x-amz-meta-";
 
-/** Reads the metadata of a HEAD response. @throws RL_UFS_ERROR where size or version are missing. */
-export function metaOf(headers: IncomingHttpHeaders, what: string): ObjectMeta {
+/**
+ * Reads the metadata of an answer's head.
+ * @param sizeBytes size of the object, NaN where the head does not tell it
+ * @throws RL_UFS_ERROR where size or version are missing
+ */
+export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: number, what: string): ObjectMeta {
   const etag = etagOf(headers.etag);
   if (etag === undefined) {
     throw new RinglightError("RL_UFS_ERROR", `the store sent no ETag, so the version cannot be known: ${what}`);
   }
-  const sizeBytes = Number(headers["content-length"] ?? Number.NaN);
   if (!Number.isSafeInteger(sizeBytes))
     throw new RinglightError("RL_UFS_ERROR", `the store sent no Content-Length: ${what}`);
   const userMetadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(USER) && value !== undefined) userMetadata[name.slice(USER.length)] = single(value) ?? "";
+    if (name.startsWith(USER)) userMetadata[name.slice(USER.length)] = value;
   }
   const optional = {
     contentType: headers["content-type"],
     contentEncoding: headers["content-encoding"],
     contentDisposition: headers["content-disposition"],
-    contentLanguage: single(headers["content-language"]),
+    contentLanguage: headers["content-language"],
     cacheControl: headers["cache-control"],
     expires: headers.expires,
-    storageClass: single(headers["x-amz-storage-class"]),
+    storageClass: headers["x-amz-storage-class"],
   };
   const modifiedMs = Date.parse(headers["last-modified"] ?? "");
   const meta: ObjectMeta = { sizeBytes, version: etag, etag, modifiedMs: Number.isNaN(modifiedMs) ? 0 : modifiedMs };

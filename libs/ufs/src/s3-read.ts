@@ -3,15 +3,15 @@
  * missing object is told before the first byte; a body that ends early or falls silent is resumed where it stopped, with
  * If-Match, so that what follows is of the same version or nothing.
  */
-import type { IncomingMessage } from "node:http";
 import { type ByteRange, isRinglightError, RinglightError } from "@ringlight/core";
 import { abortError, type Observed } from "./call.ts";
 import { HttpBody } from "./http-body.ts";
+import { MalformedResponse } from "./http1-head.ts";
 import { UNREAD_MS } from "./options.ts";
-import { backoffMs, MAX_ATTEMPTS, pause, TransientError, withRetries } from "./retry.ts";
+import { MAX_ATTEMPTS, withRetries } from "./retry.ts";
 import { describe } from "./s3-errors.ts";
+import { FLOOR_BYTES_PER_MS, requestRange, resume } from "./s3-fill.ts";
 import type { S3Http } from "./s3-http.ts";
-import { etagOf } from "./s3-meta.ts";
 
 /** What a read is given out with. */
 export interface S3ReadOptions {
@@ -25,9 +25,6 @@ export interface S3ReadOptions {
   /** Gives the connection's place back. */
   readonly release: () => void;
 }
-
-/** A store that is slower than this over a whole body is as good as stalled. */
-const FLOOR_BYTES_PER_MS = 16;
 
 /** A read under way. */
 export class S3Read implements AsyncIterable<Uint8Array> {
@@ -59,11 +56,13 @@ export class S3Read implements AsyncIterable<Uint8Array> {
 
   /** Awaits the first response. */
   async open(signal: AbortSignal): Promise<void> {
-    const body = await withRetries(
+    const { response, sizeBytes } = await withRetries(
       signal,
-      () => this.#request(this.#options.range.start, signal),
+      () => requestRange({ ...this.#options, what: this.#what() }, this.#options.range.start, signal),
       () => this.#options.observed.repeat(),
     );
+    this.sizeBytes = sizeBytes;
+    const body = new HttpBody(response, this.#options.stallTimeoutMs);
     if (this.#finished) {
       body.destroy();
       throw this.#ending.signal.reason;
@@ -108,7 +107,10 @@ export class S3Read implements AsyncIterable<Uint8Array> {
           const why = piece === "stalled" ? "silence" : "the connection ended";
           const text = `${why} after ${position - range.start} of ${range.end - range.start + 1} bytes: ${this.#what()}`;
           const code = piece === "stalled" ? "RL_UFS_TIMEOUT" : "RL_UFS_ERROR";
-          this.#body = await this.#resume(position, attempt++, new RinglightError(code, text));
+          const { signal } = this.#ending;
+          const options = { ...this.#options, signal, what: this.#what() };
+          const response = await resume(options, position, attempt++, new RinglightError(code, text));
+          this.#body = new HttpBody(response, this.#options.stallTimeoutMs);
           continue;
         }
         if (piece.length > range.end - position + 1) {
@@ -123,7 +125,10 @@ export class S3Read implements AsyncIterable<Uint8Array> {
       }
       failure = undefined;
     } catch (error) {
-      failure = isRinglightError(error) ? error : new RinglightError("RL_INTERNAL", String(error));
+      if (isRinglightError(error)) failure = error;
+      else if (error instanceof MalformedResponse) {
+        failure = new RinglightError("RL_UFS_ERROR", `${error.message}: ${this.#what()}`);
+      } else failure = new RinglightError("RL_INTERNAL", String(error));
       throw failure;
     } finally {
       this.finish(failure);
@@ -139,63 +144,5 @@ export class S3Read implements AsyncIterable<Uint8Array> {
     // An abort destroys the body, which then looks like a closed connection; the signal's reason says what it was.
     if (this.#ending.signal.aborted) throw this.#ending.signal.reason;
     return piece;
-  }
-
-  /** Asks for the rest. Each resumption counts, so a store that always stops cannot keep a reader for ever. */
-  async #resume(position: number, attempt: number, cause: RinglightError): Promise<HttpBody> {
-    const { signal } = this.#ending;
-    for (let tries = attempt, last = cause; ; tries++) {
-      if (tries >= MAX_ATTEMPTS) throw last;
-      try {
-        await pause(backoffMs(tries), signal);
-        this.#options.observed.repeat();
-        return await this.#request(position, signal);
-      } catch (error) {
-        if (error instanceof TransientError) last = error.error;
-        else if (isRinglightError(error, "RL_NOT_FOUND")) {
-          throw new RinglightError("RL_VERSION_CHANGED", `the object was deleted while it was read: ${this.#what()}`);
-        } else throw error;
-      }
-    }
-  }
-
-  async #request(start: number, signal: AbortSignal): Promise<HttpBody> {
-    const { http, key, version, range } = this.#options;
-    const headers = { range: `bytes=${start}-${range.end}`, "if-match": version };
-    const message = await http.send("GET", key, headers, signal);
-    try {
-      this.#check(message, start);
-    } catch (error) {
-      message.on("error", () => undefined).destroy();
-      throw error;
-    }
-    return new HttpBody(message, this.#options.stallTimeoutMs);
-  }
-
-  /** A response is believed only if it says that it is what was asked for. */
-  #check(message: IncomingMessage, start: number): void {
-    const { version, range } = this.#options;
-    const wrong = (text: string) => new RinglightError("RL_UFS_ERROR", `${text}: ${this.#what()}`);
-    const etag = etagOf(message.headers.etag);
-    if (etag === undefined) throw wrong("the store sent no ETag, so the version cannot be known");
-    if (etag !== version) throw new RinglightError("RL_VERSION_CHANGED", `the object changed: ${this.#what()}`);
-    const { "content-length": lengthHeader, "content-range": rangeHeader } = message.headers;
-    const length = lengthHeader === undefined ? undefined : Number(lengthHeader);
-    if (message.statusCode === 200) {
-      // A store that ignores ranges is served only where all was asked for.
-      if (start !== 0 || length !== range.end + 1) throw wrong("the store ignored the range");
-      this.sizeBytes = length;
-      return;
-    }
-    const parts = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(rangeHeader ?? "");
-    if (parts === null) throw wrong(`the store sent no Content-Range that can be read ("${rangeHeader ?? ""}")`);
-    const [from, to, size] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
-    if (from === start && to < range.end && to === size - 1) {
-      throw new RinglightError("RL_BAD_RANGE", `the range ends behind the object's ${size} bytes: ${this.#what()}`);
-    }
-    if (from !== start || to !== range.end) throw wrong(`the store sent another range (${rangeHeader})`);
-    if (length !== undefined && length !== to - from + 1)
-      throw wrong(`Content-Length ${length} contradicts ${rangeHeader}`);
-    this.sizeBytes = size;
   }
 }

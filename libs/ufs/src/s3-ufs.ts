@@ -1,6 +1,7 @@
 /** The UFS of s3:// mounts: any store that speaks S3. */
 import {
   type ByteRange,
+  type ByteSink,
   isRinglightError,
   type ListPage,
   type ListRequest,
@@ -14,10 +15,13 @@ import {
 import { bounded, Observed } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { resolveCredentials } from "./credentials.ts";
+import type { Http1Response } from "./http1-connection.ts";
 import { limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
 import { checkRange } from "./range.ts";
 import { withRetries } from "./retry.ts";
+import { checkCurrent } from "./s3-answer.ts";
 import { describe } from "./s3-errors.ts";
+import { type FillOptions, fillRange, requestRange } from "./s3-fill.ts";
 import { S3Http } from "./s3-http.ts";
 import { S3Lister } from "./s3-list.ts";
 import { parseS3Location, type S3Location } from "./s3-location.ts";
@@ -75,8 +79,8 @@ class S3Ufs implements Ufs {
           () => this.#http.send("HEAD", key, {}, signal),
           () => observed.repeat(),
         );
-        response.resume();
-        return metaOf(response.headers, describe(this.#location, operation));
+        const sizeBytes = Number(response.headers["content-length"] ?? Number.NaN);
+        return metaOf(response.headers, sizeBytes, describe(this.#location, operation));
       }),
     );
   }
@@ -118,6 +122,49 @@ class S3Ufs implements Ufs {
     }
   }
 
+  readInto(
+    key: string,
+    version: string,
+    range: ByteRange,
+    sink: ByteSink,
+    options: UfsCallOptions = {},
+  ): Promise<void> {
+    return this.#fill(key, range, options.signal, async (open, what) => {
+      const request = { http: this.#http, key, version, range, what };
+      const { response } = await open((signal) => requestRange(request, range.start, signal));
+      return { response, version, range, sink };
+    });
+  }
+
+  readCurrent(
+    key: string,
+    range: ByteRange,
+    begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
+    options: UfsCallOptions = {},
+  ): Promise<void> {
+    return this.#fill(key, range, options.signal, async (open, what) => {
+      const headers = { range: `bytes=${range.start}-${range.end}` };
+      const { response, meta, held } = await open(async (signal) => {
+        const response = await this.#http.send("GET", key, headers, signal);
+        try {
+          const current = checkCurrent(response, range, what);
+          return { response, meta: current.meta, held: current.range };
+        } catch (error) {
+          response.destroy();
+          throw error;
+        }
+      });
+      try {
+        const sink = await begin(meta, held);
+        const bodyIsLonger = response.status === 200 && meta.sizeBytes > held.end + 1;
+        return { response, version: meta.version, range: held, sink, bodyIsLonger };
+      } catch (error) {
+        response.destroy();
+        throw error;
+      }
+    });
+  }
+
   list(request: ListRequest, options: UfsCallOptions = {}): Promise<ListPage> {
     const operation = `list ${JSON.stringify(this.#location.prefix + request.prefix)}`;
     return new Observed("list", this.#observe).run(() =>
@@ -140,6 +187,47 @@ class S3Ufs implements Ufs {
     for (const read of this.#reads) read.finish(closed);
     await this.#lister.close();
     this.#http.close();
+  }
+
+  /** Opens an answer in bounded time and receives it into a sink. */
+  #fill(
+    key: string,
+    range: ByteRange,
+    given: AbortSignal | undefined,
+    begin: (
+      open: <T extends { response: Http1Response }>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>,
+      what: string,
+    ) => Promise<Pick<FillOptions, "version" | "range" | "sink" | "bodyIsLonger"> & { response: Http1Response }>,
+  ): Promise<void> {
+    const observed = new Observed("get", this.#observe);
+    const what = describe(this.#location, `GET ${JSON.stringify(this.#location.prefix + key)}`);
+    const { timeoutMs, stallTimeoutMs } = this.#limits;
+    return observed.run(async () => {
+      checkRange(range, what);
+      const signal = this.#unite(given);
+      let release: (() => void) | undefined;
+      try {
+        const begun = await begin(
+          (request) =>
+            bounded(what, timeoutMs, signal, async (opening) => {
+              const place = await this.#connections.take(opening);
+              if (opening.aborted) place();
+              else release = place;
+              const opened = await withRetries(
+                opening,
+                () => request(opening),
+                () => observed.repeat(),
+              );
+              if (opening.aborted) opened.response.destroy();
+              return opened;
+            }),
+          what,
+        );
+        await fillRange({ ...begun, http: this.#http, key, stallTimeoutMs, signal, observed, what }, begun.response);
+      } finally {
+        release?.();
+      }
+    });
   }
 
   /** Runs one bounded call on one connection. */
