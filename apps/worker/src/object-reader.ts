@@ -97,6 +97,13 @@ export class ObjectReader {
     return this.#head(await this.#options.mounts.get(mount), key);
   }
 
+  /** Metadata of the version that the UFS has now, asked for whatever is remembered. @throws as head */
+  async refresh(mount: string, key: string): Promise<ObjectMeta> {
+    const open = await this.#options.mounts.get(mount);
+    this.#metadata.expire(mountIdentity(open.record), key);
+    return this.#head(open, key);
+  }
+
   /** What this worker remembers of the object's metadata. */
   peekMetadata(record: MountRecord, key: string): ReturnType<MetadataCache["peek"]> {
     return this.#metadata.peek(mountIdentity(record), key);

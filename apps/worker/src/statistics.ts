@@ -46,6 +46,8 @@ export class WorkerStatistics {
   readonly #ufsBytes = this.#registry.counter(METRICS.ufsIo);
   readonly #relayed = this.#registry.counter(METRICS.relayIo).with({});
   readonly #fallbacks = this.#registry.counter(METRICS.fallbacks).with({});
+  readonly #taskUnits = this.#registry.counter(METRICS.taskUnits);
+  readonly #taskIo = this.#registry.counter(METRICS.taskIo);
 
   constructor(workerId: string, startedMs: number, gauges: Gauges) {
     this.#workerId = workerId;
@@ -91,6 +93,12 @@ export class WorkerStatistics {
   ufs(mount: string, { op, status, bytes, durationMs }: UfsObservation): void {
     this.#ufs.with({ mount, op, status }).observe(durationMs / 1000);
     this.#ufsBytes.with({ mount, op, status }).add(bytes);
+  }
+
+  /** One unit of a job's task: an object, or a segment of a large one. */
+  task(op: string, outcome: string, readBytes: number): void {
+    this.#taskUnits.with({ op, outcome }).add(1);
+    this.#taskIo.with({ op }).add(readBytes);
   }
 
   relayed(bytes: number): void {

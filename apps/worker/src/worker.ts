@@ -24,6 +24,8 @@ import { Router } from "./router.ts";
 import { s3Backend } from "./s3-backend.ts";
 import { S3Credentials } from "./s3-credentials.ts";
 import { statusClass, WorkerStatistics } from "./statistics.ts";
+import { LimitTable } from "./task-limits.ts";
+import { taskService, taskServiceDefinition } from "./task-service.ts";
 
 /** Bound on bytes being fetched from UFSs at once, bytes. */
 const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
@@ -219,15 +221,24 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       now: () => clock.now(),
       sleep: (ms, signal) => clock.sleep(ms, signal),
     };
+    const tasks = {
+      ...service,
+      clock,
+      limits: new LimitTable(clock),
+      count: (op: string, outcome: string, bytes: number) => statistics.task(op, outcome, bytes),
+    };
     const grpc = await startGrpcServer({
       bind: config.bind,
       port: config.grpcPort,
       token,
-      services: [[workerServiceDefinition, workerService(service)]],
+      services: [
+        [workerServiceDefinition, workerService(service)],
+        [taskServiceDefinition, taskService(tasks)],
+      ],
       log,
       onCall: (call) => {
         // A stream that lasts as long as its watcher has no latency to speak of.
-        if (call.method.endsWith("/WatchStats")) return;
+        if (call.method.endsWith("/WatchStats") || call.method.endsWith("/RunTask")) return;
         statistics.api({
           api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
           status: GRPC_CLASSES[call.code] ?? "5xx",

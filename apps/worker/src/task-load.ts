@@ -1,0 +1,212 @@
+/**
+ * Loads one unit: the metadata where this worker is the object's home, and the pages that are not cached, by the same page
+ * reader that serves readers, so that no page is fetched twice. The outcome is what the page store holds afterwards, not
+ * what was offered to it.
+ */
+import {
+  formatPath,
+  isRinglightError,
+  newReadStatus,
+  type ObjectMeta,
+  pageLength,
+  RinglightError,
+  toRinglightError,
+} from "@ringlight/core";
+import type { TaskUnit } from "@ringlight/proto";
+import { objectToProto } from "@ringlight/rpc";
+import {
+  missingRuns,
+  outcomeOf,
+  presentBytes,
+  type TaskSettings,
+  type TaskSources,
+  type UnitOutcome,
+  type UnitPages,
+  unitPages,
+} from "./task-unit.ts";
+import { verifyUnit } from "./task-verify.ts";
+
+/** Transfers at once for one unit: as many streams as one store connection each needs to fill a link. */
+const UNIT_TRANSFERS = 4;
+/** Times that a unit is tried, and the pause before the second; each further pause is four times as long. */
+const ATTEMPTS = 3;
+const FIRST_PAUSE_MS = 250;
+
+/** Errors after which the same unit may succeed a moment later. */
+const PASSING = [
+  "RL_UFS_UNAVAILABLE",
+  "RL_UFS_TIMEOUT",
+  "RL_UFS_ERROR",
+  "RL_OVERLOADED",
+  "RL_VERSION_CHANGED",
+] as const;
+
+/** Loads a unit. Failures of the store are outcomes; only an abort is thrown. */
+export async function loadUnit(sources: TaskSources, unit: TaskUnit, settings: TaskSettings): Promise<UnitOutcome> {
+  let readBytes = 0;
+  const counted: TaskSettings = {
+    ...settings,
+    onRead: (bytes) => {
+      readBytes += bytes;
+      settings.onRead(bytes);
+    },
+  };
+  let pages: UnitPages | undefined;
+  let before: number | undefined;
+  let failure: RinglightError | undefined;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    try {
+      settings.signal.throwIfAborted();
+      pages ??= await unitPages(sources, unit);
+      before ??= presentBytes(sources, pages);
+      const outcome = await attemptLoad(sources, pages, unit, counted, before);
+      return { ...outcome, readBytes };
+    } catch (error) {
+      if (settings.signal.aborted) throw error;
+      failure = toRinglightError(error);
+      const passing = PASSING.some((code) => isRinglightError(error, code));
+      if (!passing || attempt === ATTEMPTS) break;
+      await sources.clock.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1), settings.signal);
+    }
+  }
+  const present = pages === undefined ? 0 : presentBytes(sources, pages);
+  return outcomeOf("failed", {
+    presentBytes: present,
+    cachedBeforeBytes: Math.min(before ?? 0, present),
+    readBytes,
+    code: failure?.code ?? "RL_INTERNAL",
+    message: failure?.message ?? "",
+  });
+}
+
+async function attemptLoad(
+  sources: TaskSources,
+  pages: UnitPages,
+  unit: TaskUnit,
+  settings: TaskSettings,
+  before: number,
+): Promise<UnitOutcome> {
+  const bytes = settings.metadataOnly ? 0 : pages.bytes;
+  if (settings.skipCached && !settings.metadataOnly && before === bytes) {
+    return outcomeOf("cached", { presentBytes: before, cachedBeforeBytes: before });
+  }
+  // The metadata and the pages of the version that was listed come at the same time; the pages are conditional on it.
+  const home = unit.segment === 0 ? currentMeta(sources, pages) : Promise.resolve(undefined);
+  home.catch(() => undefined);
+  const knownBefore = unit.segment === 0 && sources.objects.peekMetadata(pages.record, pages.key)?.meta !== undefined;
+  if (!settings.metadataOnly) {
+    try {
+      await fetchMissing(sources, pages, settings);
+    } catch (error) {
+      const changed = isRinglightError(error, "RL_VERSION_CHANGED") || isRinglightError(error, "RL_NOT_FOUND");
+      if (!changed) throw error;
+      return changedOutcome(sources, pages, error);
+    }
+  }
+  const meta = await home;
+  if (meta !== undefined && meta.version !== pages.meta.version) return changedTo(pages, meta);
+  if (settings.metadataOnly) return outcomeOf(knownBefore ? "cached" : "loaded");
+
+  let present = presentBytes(sources, pages);
+  let verified = false;
+  if (settings.verify && present === bytes) {
+    verified = await verifyUnit(sources, pages, meta, settings, () => fetchMissing(sources, pages, settings));
+    present = presentBytes(sources, pages);
+  }
+  const fields = { presentBytes: present, cachedBeforeBytes: Math.min(before, present), verified };
+  if (present < bytes) return refused(sources, pages, fields);
+  return outcomeOf(before === bytes ? "cached" : "loaded", fields);
+}
+
+/** The current metadata; asked for anew where what is remembered is of another version than was listed. */
+async function currentMeta({ objects }: TaskSources, pages: UnitPages): Promise<ObjectMeta> {
+  const meta = await objects.head(pages.mount, pages.key);
+  return meta.version === pages.meta.version ? meta : objects.refresh(pages.mount, pages.key);
+}
+
+/** The object is not what was listed: says what it is now. @throws RL_NOT_FOUND, or the passing error if it is the same after all */
+async function changedOutcome({ objects }: TaskSources, pages: UnitPages, cause: unknown): Promise<UnitOutcome> {
+  const meta = await objects.refresh(pages.mount, pages.key);
+  if (meta.version === pages.meta.version) throw cause;
+  return changedTo(pages, meta);
+}
+
+function changedTo({ mount, key }: UnitPages, meta: ObjectMeta): UnitOutcome {
+  return outcomeOf("changed", {
+    code: "RL_VERSION_CHANGED",
+    message: "the object changed in the store after it was listed",
+    object: objectToProto(formatPath({ mount, key }), meta),
+  });
+}
+
+function refused(
+  { store }: TaskSources,
+  pages: UnitPages,
+  fields: Pick<UnitOutcome, "presentBytes" | "cachedBeforeBytes" | "verified">,
+): UnitOutcome {
+  let index = pages.first;
+  while (index < pages.last && store.peek(pages.version, index) !== undefined) index++;
+  const reason = store.missReason(pages.version, index);
+  const why = reason === "evicted" ? "evicted again at once: the tiers are too small" : "no tier took them";
+  const missing = pages.bytes - fields.presentBytes;
+  return outcomeOf("refused", {
+    ...fields,
+    code: "RL_NOT_CACHED",
+    message: `${missing} of ${pages.bytes} bytes are not cached (${reason}): ${why}`,
+  });
+}
+
+/** Fetches what is missing, a few pieces at once, within the job's limits. */
+async function fetchMissing(sources: TaskSources, pages: UnitPages, settings: TaskSettings): Promise<void> {
+  const runs = missingRuns(sources, pages, settings.limits.pieceBytes);
+  let next = 0;
+  // The first piece that fails ends the others: the unit will be tried again as a whole.
+  const ending = new AbortController();
+  const signal = AbortSignal.any([settings.signal, ending.signal]);
+  const lane = async () => {
+    for (let run = runs[next++]; run !== undefined; run = runs[next++]) {
+      signal.throwIfAborted();
+      await fetchRun(sources, pages, run, { ...settings, signal });
+    }
+  };
+  const lanes = Array.from({ length: Math.min(UNIT_TRANSFERS, runs.length) }, () =>
+    lane().catch((error: unknown) => {
+      ending.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(lanes);
+  settings.signal.throwIfAborted();
+  if (ending.signal.aborted) throw ending.signal.reason;
+  const failed = settled.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function fetchRun(
+  { pages: reader, pageBytes }: TaskSources,
+  pages: UnitPages,
+  run: { readonly first: number; readonly last: number },
+  { limits, signal, traceparent, onRead }: TaskSettings,
+): Promise<void> {
+  const { meta, version, mount, key, ufs } = pages;
+  const start = run.first * pageBytes;
+  const end = (run.last - run.first) * pageBytes + start + pageLength(meta.sizeBytes, pageBytes, run.last) - 1;
+  const bytes = end - start + 1;
+  await limits.rate.take(bytes, signal);
+  await limits.transfers.run(async () => {
+    signal.throwIfAborted();
+    const giveBack = await reader.reserve(bytes);
+    const status = newReadStatus();
+    const range = { start, end };
+    try {
+      let arrived = 0;
+      const request = { mount, key, version, meta, ufs, range, status, signal, traceparent, background: true };
+      for await (const piece of reader.read(request)) arrived += piece.length;
+      if (arrived !== bytes) throw new RinglightError("RL_INTERNAL", `${arrived} of ${bytes} bytes arrived`);
+      await reader.settled(version, run.first, run.last);
+    } finally {
+      onRead(status.bytesBySource.get("ufs") ?? 0);
+      giveBack();
+    }
+  });
+}

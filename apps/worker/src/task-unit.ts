@@ -1,0 +1,119 @@
+/** What the units of a task have in common: where a unit's pages are, and what of them is cached. */
+import {
+  type Clock,
+  type MountRecord,
+  type PageStore,
+  pageLength,
+  parsePath,
+  type Ufs,
+  type VersionId,
+} from "@ringlight/core";
+import type { TaskUnit, UnitResult } from "@ringlight/proto";
+import type { MountTable } from "./mount-table.ts";
+import { type ObjectReader, pageVersion } from "./object-reader.ts";
+import type { PageReader } from "./page-reader.ts";
+import type { JobLimits } from "./task-limits.ts";
+
+/** What tasks need of the worker. */
+export interface TaskSources {
+  readonly mounts: MountTable;
+  readonly objects: ObjectReader;
+  readonly pages: PageReader;
+  readonly store: PageStore;
+  readonly pageBytes: number;
+  readonly segmentBytes: number;
+  readonly clock: Clock;
+}
+
+/** How a task does its units. */
+export interface TaskSettings {
+  readonly op: string;
+  readonly verify: boolean;
+  readonly skipCached: boolean;
+  readonly metadataOnly: boolean;
+  readonly limits: JobLimits;
+  readonly signal: AbortSignal;
+  /** W3C trace context of the task. */
+  readonly traceparent: string;
+  /** Told of bytes read from a store. */
+  readonly onRead: (bytes: number) => void;
+}
+
+/** A unit's place: its object version, and the pages of it that are meant. */
+export interface UnitPages {
+  readonly mount: string;
+  readonly key: string;
+  readonly record: MountRecord;
+  readonly ufs: Ufs;
+  readonly version: VersionId;
+  /** Version token of the UFS, and size of the whole object. */
+  readonly meta: { readonly version: string; readonly sizeBytes: number };
+  /** First and last page; none when `last` is less than `first`. */
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+}
+
+/** What became of a unit, without its number. */
+export type UnitOutcome = Omit<UnitResult, "unit">;
+
+/** An outcome with nothing to say but what is given. */
+export function outcomeOf(outcome: string, fields: Partial<UnitOutcome> = {}): UnitOutcome {
+  return {
+    outcome,
+    presentBytes: 0,
+    cachedBeforeBytes: 0,
+    readBytes: 0,
+    verified: false,
+    code: "",
+    message: "",
+    object: undefined,
+    ...fields,
+  };
+}
+
+/** Finds a unit's pages. @throws RL_NO_SUCH_MOUNT, RL_BAD_REQUEST, or why the store cannot be opened */
+export async function unitPages(sources: TaskSources, unit: TaskUnit): Promise<UnitPages> {
+  const { mount, key } = parsePath(unit.path);
+  const { record, ufs } = await sources.mounts.get(mount);
+  const { pageBytes, segmentBytes } = sources;
+  const start = unit.whole ? 0 : unit.segment * segmentBytes;
+  const end = unit.whole ? unit.sizeBytes : Math.min(unit.sizeBytes, start + segmentBytes);
+  return {
+    mount,
+    key,
+    record,
+    ufs,
+    version: pageVersion(record, key, unit.version),
+    meta: { version: unit.version, sizeBytes: unit.sizeBytes },
+    first: Math.floor(start / pageBytes),
+    last: Math.ceil(end / pageBytes) - 1,
+    bytes: Math.max(0, end - start),
+  };
+}
+
+/** Bytes of the unit that the store holds now. */
+export function presentBytes({ store, pageBytes }: TaskSources, pages: UnitPages): number {
+  let bytes = 0;
+  for (let index = pages.first; index <= pages.last; index++) {
+    if (store.peek(pages.version, index) !== undefined) bytes += pageLength(pages.meta.sizeBytes, pageBytes, index);
+  }
+  return bytes;
+}
+
+/** Runs of the unit's pages that the store does not hold, each of at most so many bytes but at least one page. */
+export function missingRuns(
+  { store, pageBytes }: TaskSources,
+  pages: UnitPages,
+  mostBytes: number,
+): { readonly first: number; readonly last: number }[] {
+  const most = Math.max(1, Math.floor(mostBytes / pageBytes));
+  const runs: { first: number; last: number }[] = [];
+  for (let index = pages.first; index <= pages.last; index++) {
+    if (store.peek(pages.version, index) !== undefined) continue;
+    const run = runs.at(-1);
+    if (run !== undefined && run.last === index - 1 && index - run.first < most) run.last = index;
+    else runs.push({ first: index, last: index });
+  }
+  return runs;
+}
