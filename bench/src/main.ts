@@ -1,6 +1,10 @@
 /** The benchmarks' command line: `npm run bench -- <name>`, or `ringlight bench <name>`. */
+import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { dataplane } from "./dataplane/dataplane.ts";
+import { verdict } from "./dataplane/row.ts";
+import { summary, tableText } from "./dataplane/table.ts";
 import { reportText } from "./report.ts";
 import { benchRing } from "./ring.ts";
 import { smoke } from "./smoke.ts";
@@ -11,6 +15,14 @@ const HELP = `usage: ringlight bench <name> [options]
   smoke     cold and warm GETs of 4 KiB and 1 MiB: through a worker against straight from the store
               --rounds N   measured rounds (default 5)
               --json       the figures as JSON
+  dataplane the data plane against nginx, Varnish, direct clients and its own bars
+              --case TEXT  only cases whose name contains the text
+              --rounds N   measured rounds (default 5)
+              --seconds S  seconds of a measured round (default 1.5)
+              --quick      3 rounds of half a second
+              --json       the rows as JSON
+              --out FILE   the rows as JSON in a file, too
+              --gate       exit code 1 when a figure is short of its bar
   ring      build, look-up, balance and movement of the ring
   store     recovery of a page store
               --pages N    pages to recover (default 200000)
@@ -23,6 +35,11 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     pages: { type: "string", default: "200000" },
+    case: { type: "string", default: "" },
+    seconds: { type: "string", default: "1.5" },
+    quick: { type: "boolean", default: false },
+    gate: { type: "boolean", default: false },
+    out: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -32,6 +49,13 @@ function positive(name: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   process.stderr.write(`ringlight bench: --${name} is "${text}"; a whole number above 0 is needed\n`);
+  process.exit(2);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 60) return value;
+  process.stderr.write(`ringlight bench: --seconds is "${text}"; a number above 0 and up to 60 is needed\n`);
   process.exit(2);
 }
 
@@ -49,6 +73,25 @@ switch (name) {
         `${JSON.stringify({ bench: "smoke", node: process.version, cpus: cpus().length, results }, null, 2)}\n`,
       );
     else process.stdout.write(`${reportText(results)}\n`);
+    break;
+  }
+  case "dataplane": {
+    const { quick } = values;
+    const rows = await dataplane({
+      rounds: quick ? 3 : positive("rounds", values.rounds),
+      seconds: quick ? 0.5 : seconds(values.seconds),
+      quick,
+      only: values.case,
+      progress: (line) => process.stderr.write(`${line}\n`),
+    }).catch((error: unknown) => {
+      process.stderr.write(`ringlight bench: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exit(1);
+    });
+    const report = { bench: "dataplane", node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, rows };
+    if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
+    if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else process.stdout.write(`${tableText(rows)}\n\n${summary(rows)}\n`);
+    if (values.gate && rows.some((row) => verdict(row) === "short")) process.exitCode = 1;
     break;
   }
   case "ring":

@@ -1,0 +1,58 @@
+/** `bench dataplane`: every case of the data plane's table, in the order of the table. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Generator } from "./generator.ts";
+import { missingPackages } from "./references.ts";
+import type { Row } from "./row.ts";
+import { type Effort, GENERATOR_CORE, Stage } from "./stage.ts";
+import { warmCases } from "./warm-cases.ts";
+
+/** What to run. */
+export interface DataplaneOptions extends Effort {
+  /** Only cases whose name contains this. */
+  readonly only?: string;
+  readonly progress: (line: string) => void;
+}
+
+/** A family of cases: its rows whose names are wanted. */
+type Family = (stage: Stage, wanted: (name: string) => boolean) => Promise<Row[]>;
+
+const FAMILIES: readonly (readonly [string, Family])[] = [["warm", warmCases]];
+
+/** Runs the cases. A family that fails says why in a row of its own, and the others go on. @throws Error naming missing packages */
+export async function dataplane({ only = "", progress, ...effort }: DataplaneOptions): Promise<Row[]> {
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    throw new Error(
+      `the data plane's benchmark needs: apt-get install -y --no-install-recommends ${missing.join(" ")}`,
+    );
+  }
+  const rows: Row[] = [];
+  const words = only.toLowerCase();
+  const wanted = (name: string) => name.toLowerCase().includes(words);
+  for (const [family, cases] of FAMILIES) {
+    const stage = new Stage(effort, progress);
+    const interrupted = () => void stage.close().finally(() => process.exit(130));
+    process.once("SIGINT", interrupted);
+    try {
+      const build = join(stage.directory, "generator");
+      mkdirSync(build);
+      stage.generator = await Generator.build(build, GENERATOR_CORE);
+      rows.push(...(await cases(stage, wanted)));
+    } catch (error) {
+      progress(`${family}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      rows.push({
+        case: family,
+        reference: "",
+        value: undefined,
+        unit: "",
+        bar: { kind: "at least", value: 1 },
+        note: `failed: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    } finally {
+      process.removeListener("SIGINT", interrupted);
+      await stage.close();
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,128 @@
+/** The stage of a run: scratch directories, the objects that every server serves, and the servers, stopped in reverse. */
+import { closeSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { randomBytes } from "@ringlight/testing";
+import type { Generator } from "./generator.ts";
+import { type ServerOptions, ServerProcess } from "./server-process.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Bucket at the store, mount at Ringlight, first path element at the references. */
+export const BUCKET = "bench";
+
+/** The objects, by the names under which every server has them. */
+export const OBJECTS = {
+  /** 64 objects of 1 MiB: m1/0 to m1/63. */
+  small: { prefix: "m1/", count: 64, bytes: MIB },
+  /** 4 objects of 64 MiB: m64/0 to m64/3. */
+  large: { prefix: "m64/", count: 4, bytes: 64 * MIB },
+  /** Files that have any number of names: cold/<file>/<number>. */
+  cold: { c4k: 4 * KIB, c100k: 100 * KIB, c1m: MIB, c64m: 64 * MIB, c1g: 1024 * MIB },
+} as const;
+
+/** Core of the servers, and of the generator. */
+export const SERVER_CORE = "0";
+/** Core of the generator. */
+export const GENERATOR_CORE = "1";
+
+/** How thorough a run is. */
+export interface Effort {
+  readonly rounds: number;
+  /** Seconds of a measured round. */
+  readonly seconds: number;
+  readonly quick: boolean;
+}
+
+/** Holds what a run made, until close(). */
+export class Stage {
+  /** On tmpfs where there is one: neither side is to wait for a disk. */
+  readonly directory: string;
+  /** What the references serve. */
+  readonly root: string;
+  readonly effort: Effort;
+  readonly progress: (line: string) => void;
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  #generator: Generator | undefined;
+  #cold = 0;
+
+  constructor(effort: Effort, progress: (line: string) => void) {
+    this.effort = effort;
+    this.progress = progress;
+    this.directory = mkdtempSync(join(shared(), "ringlight-bench-"));
+    this.root = join(this.directory, "root");
+    // Closes first what was opened last, so the directory goes at the very end.
+    this.onClose(() => rmSync(this.directory, { recursive: true, force: true }));
+    makeObjects(this.root);
+  }
+
+  get generator(): Generator {
+    if (this.#generator === undefined) throw new Error("the generator is not built");
+    return this.#generator;
+  }
+
+  set generator(built: Generator) {
+    this.#generator = built;
+  }
+
+  /** A run of numbers that no cold read has used yet; the first of them. */
+  freshNumbers(count: number): number {
+    const first = this.#cold;
+    this.#cold += count;
+    return first;
+  }
+
+  scratch(name: string): string {
+    return mkdtempSync(join(this.directory, `${name}-`));
+  }
+
+  start(options: ServerOptions): ServerProcess {
+    const server = new ServerProcess(options);
+    this.onClose(() => server.stop());
+    return server;
+  }
+
+  onClose(close: () => Promise<void> | void): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.progress(`ending a part failed: ${String(error)}`);
+      }
+    }
+  }
+}
+
+function shared(): string {
+  try {
+    rmSync(mkdtempSync("/dev/shm/ringlight-probe-"), { recursive: true });
+    return "/dev/shm";
+  } catch {
+    return tmpdir();
+  }
+}
+
+function makeObjects(root: string): void {
+  const bucket = join(root, BUCKET);
+  for (const { prefix, count, bytes } of [OBJECTS.small, OBJECTS.large]) {
+    mkdirSync(join(bucket, prefix), { recursive: true });
+    const data = Buffer.from(randomBytes(bytes, bytes));
+    for (let index = 0; index < count; index++) {
+      // Each object is another one, or a cache that mixed them up would not be found out.
+      data.writeUInt32LE(index, 0);
+      writeFileSync(join(bucket, `${prefix}${index}`), data);
+    }
+  }
+  for (const name of ["c4k", "c100k", "c1m"] as const) {
+    writeFileSync(join(bucket, name), randomBytes(OBJECTS.cold[name], OBJECTS.cold[name]));
+  }
+  linkSync(join(bucket, "m64/0"), join(bucket, "c64m"));
+  const sparse = openSync(join(bucket, "c1g"), "w");
+  ftruncateSync(sparse, OBJECTS.cold.c1g);
+  closeSync(sparse);
+}
