@@ -12,8 +12,8 @@ import {
 /** Largest message either side takes. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** HTTP/2 window of a connection: the default of 64 KiB starves streams of pages. */
-const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
+/** HTTP/2 window of a connection and of each stream: the default of 64 KiB starves streams of pages. */
+export const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,

@@ -1,8 +1,6 @@
-/** Adapters from async functions to grpc-js handlers. */
-
-import type { handleServerStreamingCall, handleUnaryCall, Metadata, ServerWritableStream } from "@grpc/grpc-js";
+/** Handlers from async functions: what a service implements, and what startGrpcServer serves. */
+import type { handleServerStreamingCall, handleUnaryCall, Metadata } from "@grpc/grpc-js";
 import { RinglightError } from "@ringlight/core";
-import { statusOf } from "./status.ts";
 
 /** What a handler knows of the call that it serves. */
 export interface CallContext {
@@ -15,83 +13,40 @@ export interface CallContext {
   readonly deadlineMs: number | undefined;
 }
 
-/** Messages of one stream that are on their way to the socket; more wait for the reader. */
-const MAX_MESSAGES_IN_FLIGHT = 4;
+/**
+ * A message that is encoded already, in parts that go out one behind the other without being copied. A handler of a stream
+ * may yield one in place of a message; what it holds must be a protobuf encoding of the method's response.
+ */
+export class EncodedMessage {
+  readonly parts: readonly Uint8Array[];
+  readonly lengthBytes: number;
+  /** Called once, when the parts are on their way to the peer or will never be: their memory may be used again. */
+  readonly onSent: (() => void) | undefined;
 
-interface CancellableCall {
-  readonly metadata: Metadata;
-  getDeadline(): Date | number;
-  once(event: "cancelled", listener: () => void): unknown;
-}
-
-/** The context of one call. The signal is made only if the handler asks for it. */
-class Context implements CallContext {
-  readonly metadata: Metadata;
-  #controller: AbortController | undefined;
-  #ended: RinglightError | "served" | undefined;
-  readonly #deadline: number;
-
-  constructor(call: CancellableCall) {
-    this.metadata = call.metadata;
-    this.#deadline = Number(call.getDeadline());
-    // grpc-js tells of the end of every call by this event, of a call that was served in full too.
-    call.once("cancelled", () => this.#cancel());
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#ended instanceof RinglightError) this.#controller.abort(this.#ended);
-    }
-    return this.#controller.signal;
-  }
-
-  get traceparent(): string | undefined {
-    const value = this.metadata.get("traceparent")[0];
-    return typeof value === "string" ? value : undefined;
-  }
-
-  get deadlineMs(): number | undefined {
-    return Number.isFinite(this.#deadline) ? this.#deadline : undefined;
-  }
-
-  get cancelled(): boolean {
-    return this.#ended instanceof RinglightError;
-  }
-
-  /** The call was answered: what happens to its stream from now on is no cancellation. */
-  served(): void {
-    this.#ended ??= "served";
-  }
-
-  #cancel(): void {
-    if (this.#ended !== undefined) return;
-    this.#ended =
-      Date.now() >= this.#deadline
-        ? new RinglightError("RL_DEADLINE", "the caller's deadline passed")
-        : new RinglightError("RL_CANCELLED", "the caller went away");
-    this.#controller?.abort(this.#ended);
+  constructor(parts: readonly Uint8Array[], onSent?: () => void) {
+    this.parts = parts;
+    this.lengthBytes = parts.reduce((total, part) => total + part.length, 0);
+    this.onSent = onSent;
   }
 }
+
+/** What is behind a handler. */
+export type Served =
+  | { readonly kind: "unary"; serve(request: unknown, context: CallContext): Promise<unknown> }
+  | {
+      readonly kind: "stream";
+      serve(request: unknown, context: CallContext): AsyncIterable<unknown> | Promise<AsyncIterable<unknown>>;
+    };
+
+const servedBy = new WeakMap<object, Served>();
 
 /** A unary handler from an async function. Errors become statuses with the code in the trailer `rl-code`. */
 export function unary<Req, Res>(
   serve: (request: Req, context: CallContext) => Promise<Res>,
 ): handleUnaryCall<Req, Res> {
-  return (call, callback) => {
-    const context = new Context(call);
-    const run = async () => serve(call.request, context);
-    run().then(
-      (response) => {
-        context.served();
-        callback(null, response);
-      },
-      (error: unknown) => {
-        context.served();
-        callback(statusOf(error));
-      },
-    );
-  };
+  const handler: handleUnaryCall<Req, Res> = () => notCallable();
+  servedBy.set(handler, { kind: "unary", serve: async (request, context) => serve(request as Req, context) });
+  return handler;
 }
 
 /**
@@ -99,46 +54,21 @@ export function unary<Req, Res>(
  * slow reader; when the caller leaves, the generator is returned from at its next yield, and its signal aborts at once.
  */
 export function serverStream<Req, Res>(
-  serve: (request: Req, context: CallContext) => AsyncIterable<Res> | Promise<AsyncIterable<Res>>,
+  serve: (
+    request: Req,
+    context: CallContext,
+  ) => AsyncIterable<Res | EncodedMessage> | Promise<AsyncIterable<Res | EncodedMessage>>,
 ): handleServerStreamingCall<Req, Res> {
-  return (call) => {
-    const context = new Context(call);
-    pump(call, context, async () => serve(call.request, context)).then(
-      () => {
-        context.served();
-        call.end();
-      },
-      (error: unknown) => {
-        if (context.cancelled) return;
-        context.served();
-        call.emit("error", statusOf(error));
-      },
-    );
-  };
+  const handler: handleServerStreamingCall<Req, Res> = () => notCallable();
+  servedBy.set(handler, { kind: "stream", serve: (request, context) => serve(request as Req, context) });
+  return handler;
 }
 
-async function pump<Req, Res>(
-  call: ServerWritableStream<Req, Res>,
-  context: Context,
-  start: () => Promise<AsyncIterable<Res>>,
-): Promise<void> {
-  let inFlight = 0;
-  let wake: (() => void) | undefined;
-  const written = () => {
-    inFlight--;
-    wake?.();
-  };
-  // A message that is written after the end of the call is never called back for.
-  call.once("cancelled", () => wake?.());
-  for await (const message of await start()) {
-    if (context.cancelled) return;
-    inFlight++;
-    call.write(message, written);
-    while (inFlight >= MAX_MESSAGES_IN_FLIGHT && !context.cancelled) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      wake = undefined;
-    }
-  }
+/** What unary() or serverStream() made the handler of; undefined for any other. */
+export function servedOf(handler: unknown): Served | undefined {
+  return typeof handler === "function" ? servedBy.get(handler) : undefined;
+}
+
+function notCallable(): never {
+  throw new RinglightError("RL_INTERNAL", "a handler made by unary() or serverStream() is served by startGrpcServer");
 }

@@ -12,6 +12,6 @@ export {
 } from "./call.ts";
 export { addressOf, type ClientConstructor, type ConnectOptions, connectGrpc } from "./channel.ts";
 export { ClientPool } from "./client-pool.ts";
-export { type CallContext, serverStream, unary } from "./handlers.ts";
+export { type CallContext, EncodedMessage, serverStream, unary } from "./handlers.ts";
 export { clusterToProto, mountFromProto, mountToProto, objectToProto } from "./records.ts";
 export { type GrpcServer, type GrpcServerOptions, type RpcLog, type ServedCall, startGrpcServer } from "./server.ts";
