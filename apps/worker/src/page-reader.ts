@@ -62,6 +62,8 @@ export interface PageReadRequest {
   readonly coldReason?: MissReason;
   /** A job and not a reader: not counted among page requests, never read ahead for, and its bytes were reserved before. */
   readonly background?: boolean;
+  /** Told of the bytes that came from the UFS for fetches that this read began. */
+  readonly onFetched?: (bytes: number) => void;
 }
 
 /** Reads pages; owns every fetch in flight. */
@@ -296,6 +298,7 @@ export class PageReader {
             attributes: { "ringlight.mount": request.mount, "ringlight.bytes": run.lengthBytes },
           });
         this.#runs--;
+        request.onFetched?.(run.pages.reduce((sum, page) => sum + page.filled, 0));
         if (!request.background) this.#budget.give(run.lengthBytes);
       })
       .catch(() => {

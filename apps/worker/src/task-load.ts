@@ -14,6 +14,7 @@ import {
 } from "@ringlight/core";
 import type { TaskUnit } from "@ringlight/proto";
 import { objectToProto } from "@ringlight/rpc";
+import type { PageReadRequest } from "./page-reader.ts";
 import {
   missingRuns,
   outcomeOf,
@@ -196,16 +197,19 @@ async function fetchRun(
   await limits.transfers.run(async () => {
     signal.throwIfAborted();
     const giveBack = await reader.reserve(bytes);
-    const status = newReadStatus();
     const range = { start, end };
     try {
       let arrived = 0;
-      const request = { mount, key, version, meta, ufs, range, status, signal, traceparent, background: true };
+      const request: PageReadRequest = {
+        ...{ mount, key, version, meta, ufs, range, signal, traceparent },
+        status: newReadStatus(),
+        background: true,
+        onFetched: onRead,
+      };
       for await (const piece of reader.read(request)) arrived += piece.length;
       if (arrived !== bytes) throw new RinglightError("RL_INTERNAL", `${arrived} of ${bytes} bytes arrived`);
       await reader.settled(version, run.first, run.last);
     } finally {
-      onRead(status.bytesBySource.get("ufs") ?? 0);
       giveBack();
     }
   });
