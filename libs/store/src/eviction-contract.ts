@@ -1,50 +1,24 @@
-/** What every eviction policy must do, as tests, and an exact simulation of a cache that compares policies on traces. */
+/** What every eviction policy must do, as tests. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { EvictionPolicy } from "./eviction-policy.ts";
+import type { EvictablePages, EvictionPolicy } from "./eviction-policy.ts";
+import { simulateHitRatio } from "./policy-simulation.ts";
 import { mix32 } from "./version-table.ts";
 
-/** Share of hits of a policy with `capacity` pages of one byte over a trace of page numbers. */
-export function simulateHitRatio(policy: EvictionPolicy, capacity: number, trace: Iterable<number>): number {
-  const slotOf = new Map<number, number>();
-  const pageOf: number[] = [];
-  const free = Array.from({ length: capacity }, (_, slot) => capacity - 1 - slot);
-  const victims: number[] = [];
-  let hits = 0;
-  let requests = 0;
-  for (const page of trace) {
-    requests++;
-    const slot = slotOf.get(page);
-    if (slot !== undefined) {
-      hits++;
-      policy.onHit(slot);
-      continue;
-    }
-    if (free.length === 0) {
-      policy.victims(1, 1, victims);
-      for (const victim of victims.splice(0)) {
-        slotOf.delete(pageOf[victim]!);
-        free.push(victim);
-      }
-    }
-    const taken = free.pop()!;
-    pageOf[taken] = page;
-    slotOf.set(page, taken);
-    policy.onInsert(taken, mix32(page), 1);
-  }
-  return hits / requests;
-}
-
 /** Runs the contract on the policies that `make` makes. */
-export function evictionPolicyContract(name: string, make: () => EvictionPolicy): void {
+export function evictionPolicyContract(name: string, make: (pages: EvictablePages) => EvictionPolicy): void {
   describe(`${name} keeps the contract of an eviction policy`, () => {
     test("it never names a page that it does not hold, and never one twice, under random operations", () => {
       const operation = fc.record({ kind: fc.nat(3), pick: fc.nat(), bytes: fc.integer({ min: 1, max: 9 }) });
       fc.assert(
         fc.property(fc.array(operation, { maxLength: 300 }), (operations) => {
-          const policy = make();
           const held = new Map<number, number>();
+          const hashes = new Map<number, number>();
+          const policy = make({
+            hashOf: (slot) => hashes.get(slot) ?? assert.fail("the policy asked about a page that it does not hold"),
+            bytesOf: (slot) => held.get(slot) ?? assert.fail("the policy asked about a page that it does not hold"),
+          });
           const free = Array.from({ length: 300 }, (_, slot) => 299 - slot);
           for (const { kind, pick, bytes } of operations) {
             const slots = [...held.keys()];
@@ -52,7 +26,9 @@ export function evictionPolicyContract(name: string, make: () => EvictionPolicy)
             if (kind === 0 || slot === undefined) {
               const taken = free.pop()!;
               held.set(taken, bytes);
-              policy.onInsert(taken, mix32(pick % 50), bytes);
+              hashes.set(taken, mix32(pick % 50));
+              policy.onInsert(taken);
+              policy.onMiss(mix32(pick % 50));
             } else if (kind === 1) {
               policy.onHit(slot);
             } else if (kind === 2) {
@@ -77,11 +53,11 @@ export function evictionPolicyContract(name: string, make: () => EvictionPolicy)
     });
 
     test("it chooses no more pages than asked for, and none when it is empty", () => {
-      const policy = make();
+      const policy = make({ hashOf: mix32, bytesOf: () => 10 });
       const victims: number[] = [];
       policy.victims(1, 10, victims);
       assert.deepEqual(victims, []);
-      for (let slot = 0; slot < 100; slot++) policy.onInsert(slot, mix32(slot), 10);
+      for (let slot = 0; slot < 100; slot++) policy.onInsert(slot);
       policy.victims(1000, 7, victims);
       assert.equal(victims.length, 7);
       policy.victims(25, 100, victims);
@@ -89,8 +65,8 @@ export function evictionPolicyContract(name: string, make: () => EvictionPolicy)
     });
 
     test("a cache of all pages misses each page once", () => {
-      const trace = Array.from({ length: 1000 }, (_, at) => at % 100);
-      assert.equal(simulateHitRatio(make(), 100, trace), 0.9);
+      const requests = Uint32Array.from({ length: 1000 }, (_, at) => at % 100);
+      assert.equal(simulateHitRatio(make, 100, { name: "loop", requests, pages: 100 }), 0.9);
     });
   });
 }

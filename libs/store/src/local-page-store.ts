@@ -3,7 +3,9 @@
  * decides which of them a page goes to, comes from and moves to.
  *
  * - A new page goes to the first tier with room at this moment, and waits for room on the last one only.
- * - A page evicted from a tier is copied to the next one in the background, unless it is there already.
+ * - A page evicted from a tier is copied to the next one in the background, unless it is there already. Once the next one
+ *   is full, only a page that its policy finds worth more than the one that would leave: what was read once and never again
+ *   does not wear the disk.
  * - A page hit twice on a slower tier is copied to the first; the slower copy stays, so that leaving the first tier again
  *   costs no second write.
  */
@@ -37,6 +39,8 @@ export interface LocalTierStats extends TierStats {
   readonly demotedPages: number;
   /** Evicted pages that should have been copied on and were not: the queue or the next tier was full. */
   readonly droppedDemotions: number;
+  /** Evicted pages that the next tier's policy found not worth a write. */
+  readonly refusedDemotions: number;
   /** Pages copied from this tier to the first. */
   readonly promotedPages: number;
   /** Pages checked against their checksums. */
@@ -49,6 +53,7 @@ export interface Tier {
   readonly volumes: readonly Volume[];
   demotedPages: number;
   droppedDemotions: number;
+  refusedDemotions: number;
   promotedPages: number;
   verifiedPages: number;
 }
@@ -177,6 +182,7 @@ export class LocalPageStore implements PageStore {
         corruptPages: sum((volume) => volume.corruptPages),
         demotedPages: tier.demotedPages,
         droppedDemotions: tier.droppedDemotions,
+        refusedDemotions: tier.refusedDemotions,
         promotedPages: tier.promotedPages,
         verifiedPages: tier.verifiedPages,
         ...(error === undefined ? {} : { error }),
@@ -210,6 +216,11 @@ export class LocalPageStore implements PageStore {
       if (this.#tierOf.get(slower)! > at && slower.table.find(ref, index) >= 0) return false;
     }
     const page = this.#copyOf(volume, slot);
+    const target = this.#homeOf(this.#tiers[at + 1]!, page);
+    if (target && !target.admits(page.lengthBytes, volume.table.hashOf(slot), volume.frequencyOf(slot))) {
+      tier.refusedDemotions++;
+      return false;
+    }
     this.#writes.add(page);
     if (this.#demotions.push(() => this.#demote(tier, at, volume, page))) return true;
     this.#writes.delete(page);
@@ -283,11 +294,22 @@ export class LocalPageStore implements PageStore {
         : volume.tryReserve(page.lengthBytes) || (volume === last && (await volume.reserve(page.lengthBytes)));
       if (!reserved) continue;
       const outcome = await write(volume);
-      if (outcome === "stored") return { stored: true, tier: volume.tier };
+      if (outcome === "stored") {
+        this.#noteMiss(page, homes, volume);
+        return { stored: true, tier: volume.tier };
+      }
       if (outcome === "cancelled") return { stored: false, reason: "the version was invalidated meanwhile" };
       reason = `tier ${volume.tier}: ${volume.health.error ?? "the page could not be written"}`;
     }
     return this.#refuse(page, reason);
+  }
+
+  /** Tells the tiers that did not get a new page that it was asked for: they judge by it when it is offered to them. */
+  #noteMiss(page: PageWrite, homes: readonly Volume[], taken: Volume): void {
+    const ref = this.#versions.find(page.version);
+    if (ref < 0) return;
+    const hash = this.#versions.hashOf(ref, page.index);
+    for (const home of homes) if (home !== taken) home.noteMiss(hash);
   }
 
   #refuse(page: PageWrite, reason: string): PutResult {

@@ -12,6 +12,8 @@ export interface TierOptions {
   /** Absolute paths. Each gets an equal share of the limit. A `mem` tier is a directory on tmpfs. */
   readonly directories: readonly string[];
   readonly limitBytes: number;
+  /** Where it is left out, the store's. */
+  readonly evictionPolicy?: EvictionPolicyName;
 }
 
 /** What a store is made of. */
@@ -45,14 +47,14 @@ export async function openPageStore(options: PageStoreOptions): Promise<LocalPag
   };
   const opened: Volume[] = [];
   try {
-    for (const { name, directories, limitBytes } of options.tiers) {
+    for (const { name, directories, limitBytes, evictionPolicy } of options.tiers) {
       const volumes: Volume[] = [];
       for (const directory of directories) {
         const volume = await Volume.open({
           tier: name,
           directory,
           limitBytes: Math.floor(limitBytes / directories.length),
-          policy: options.evictionPolicy ?? DEFAULT_EVICTION_POLICY,
+          policy: evictionPolicy ?? options.evictionPolicy ?? DEFAULT_EVICTION_POLICY,
           openFileLimit: options.openFileLimit ?? DEFAULT_OPEN_FILE_LIMIT,
           versions,
           clock: options.clock ?? systemClock,
@@ -62,7 +64,15 @@ export async function openPageStore(options: PageStoreOptions): Promise<LocalPag
         opened.push(volume);
         volumes.push(volume);
       }
-      tiers.push({ name, volumes, demotedPages: 0, droppedDemotions: 0, promotedPages: 0, verifiedPages: 0 });
+      tiers.push({
+        name,
+        volumes,
+        demotedPages: 0,
+        droppedDemotions: 0,
+        refusedDemotions: 0,
+        promotedPages: 0,
+        verifiedPages: 0,
+      });
     }
   } catch (error) {
     await Promise.all(opened.map((volume) => volume.close()));

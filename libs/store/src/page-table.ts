@@ -1,4 +1,7 @@
 /** The index of one directory: which pages it holds. */
+import type { EvictablePages } from "./eviction-policy.ts";
+import { accountedBytes } from "./page-file.ts";
+import { grown } from "./typed-array.ts";
 import type { VersionTable } from "./version-table.ts";
 
 /** The page was verified since the start: it was written by this process, or read and checked. */
@@ -16,7 +19,7 @@ export const PROMOTING = 8;
  * a new look-up. The pages of one version form a list, for invalidation and for runs. About 27 bytes a page, and 4 bytes
  * a version; growth doubles, and what is not yet used costs address space only.
  */
-export class PageTable {
+export class PageTable implements EvictablePages {
   readonly #versions: VersionTable;
   #versionRef = new Int32Array(64);
   #index = new Uint32Array(64);
@@ -115,6 +118,11 @@ export class PageTable {
     return this.#versions.hashOf(this.#versionRef[slot]!, this.#index[slot]!);
   }
 
+  /** Bytes that the page is accounted for. */
+  bytesOf(slot: number): number {
+    return accountedBytes(this.lengthOf(slot));
+  }
+
   has(slot: number, flag: number): boolean {
     return (this.#flags[slot]! & flag) !== 0;
   }
@@ -174,13 +182,4 @@ export class PageTable {
     this.#next = grown(this.#next, least);
     this.#previous = grown(this.#previous, least);
   }
-}
-
-/** A copy of a typed array, doubled until it has room for `least` elements. */
-export function grown<T extends Int32Array | Uint32Array | Uint8Array>(array: T, least: number): T {
-  let length = Math.max(64, array.length);
-  while (length < least) length *= 2;
-  const copy = new (array.constructor as new (length: number) => T)(length);
-  copy.set(array);
-  return copy;
 }

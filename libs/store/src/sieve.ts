@@ -1,7 +1,7 @@
 /** SIEVE. */
-import type { EvictionPolicy } from "./eviction-policy.ts";
-import { grown } from "./page-table.ts";
+import type { EvictablePages, EvictionPolicy } from "./eviction-policy.ts";
 import { SlotLinks, SlotList } from "./slot-list.ts";
+import { grown } from "./typed-array.ts";
 
 /**
  * SIEVE (Zhang et al., NSDI 2024): one queue in order of insertion, a bit for "hit since the hand passed", and a hand that
@@ -11,18 +11,21 @@ import { SlotLinks, SlotList } from "./slot-list.ts";
 export class SievePolicy implements EvictionPolicy {
   readonly name = "sieve";
   readonly #links = new SlotLinks();
-  readonly #list = new SlotList(this.#links);
+  readonly #list: SlotList;
   #visited = new Uint8Array(64);
   #hand = -1;
+
+  constructor(pages: EvictablePages) {
+    this.#list = new SlotList(this.#links, pages);
+  }
 
   get size(): number {
     return this.#list.size;
   }
 
-  onInsert(slot: number, _hash: number, bytes: number): void {
+  onInsert(slot: number): void {
     this.#links.reserve(slot);
     if (slot >= this.#visited.length) this.#visited = grown(this.#visited, slot + 1);
-    this.#links.bytes[slot] = bytes;
     this.#visited[slot] = 0;
     this.#list.pushHead(slot);
   }
@@ -36,9 +39,19 @@ export class SievePolicy implements EvictionPolicy {
     this.#list.remove(slot);
   }
 
+  onMiss(): void {}
+
+  frequencyOf(): number {
+    return 0;
+  }
+
+  admits(): boolean {
+    return true;
+  }
+
   victims(bytes: number, limit: number, into: number[]): void {
-    let chosen = 0;
-    for (let count = 0; count < limit && chosen < bytes && this.#list.size > 0; count++) {
+    const target = this.#list.bytes - bytes;
+    for (let count = 0; count < limit && this.#list.bytes > target && this.#list.size > 0; count++) {
       let slot = this.#hand >= 0 ? this.#hand : this.#list.tail;
       while (this.#visited[slot] === 1) {
         this.#visited[slot] = 0;
@@ -47,7 +60,6 @@ export class SievePolicy implements EvictionPolicy {
       }
       this.#hand = slot;
       this.onRemove(slot);
-      chosen += this.#links.bytes[slot]!;
       into.push(slot);
     }
   }

@@ -45,7 +45,7 @@ test("new pages go to mem, and what mem evicts is found on ssd", async () => {
 });
 
 test("a page that is read twice on ssd is copied to mem, and leaves mem again without a second write to ssd", async () => {
-  const store = await openPageStore(twoTiers(8, 100).options);
+  const store = await openPageStore({ ...twoTiers(8, 100).options, evictionPolicy: "lru" });
   for (let index = 0; index < 30; index++) await store.put(version, index, page(index));
   await store.idle();
   const cold = Array.from({ length: 30 }, (_, index) => index).find((index) => store.peek(version, index) === "ssd");
@@ -71,9 +71,47 @@ test("a page that is read twice on ssd is copied to mem, and leaves mem again wi
   await store.close();
 });
 
+test("a full ssd is not written to for pages that are read once, and is for pages that come again", async () => {
+  const store = await openPageStore(twoTiers(8, 40).options);
+  const put = async (id: string, index: number) => {
+    assert.ok((await store.put(id, index, contractPage(id, index, PAGE_BYTES))).stored);
+    await store.idle();
+  };
+  for (let index = 0; index < 60; index++) await put(version, index);
+  const written = () => store.stats()[0]!.demotedPages;
+  const scan = versionId("tiers", "scan", "1");
+  const before = written();
+  for (let index = 0; index < 100; index++) await put(scan, index);
+  assert.ok(written() - before <= 4, `${written() - before} of 100 pages of a scan were written`);
+  assert.ok(store.stats()[0]!.refusedDemotions >= 80);
+  for (let round = 0; round < 4; round++) {
+    for (let index = 0; index < 12; index++) {
+      const found = await readPage(store, scan, index);
+      if (!found) await put(scan, index);
+    }
+  }
+  assert.ok(written() - before >= 4, "what was asked for again and again was written");
+  await store.close();
+});
+
+test("a tier that is frozen keeps what came first, and the next one gets the rest", async () => {
+  const { options } = twoTiers(8, 16);
+  const store = await openPageStore({
+    ...options,
+    tiers: options.tiers.map((tier) => ({ ...tier, evictionPolicy: "freeze" as const })),
+  });
+  for (let index = 0; index < 60; index++) await store.put(version, index, page(index));
+  await store.idle();
+  assert.equal(store.peek(version, 0), "mem");
+  assert.equal(store.peek(version, 10), "ssd");
+  assert.equal(store.missReason(version, 59), "admission_refused");
+  assert.ok(store.stats().every((tier) => tier.evictedPages === 0));
+  await store.close();
+});
+
 test("pages held by slow readers keep their bytes while everything around them is evicted, and count until released", async () => {
   const { options, mem, ssd } = twoTiers(8, 40);
-  const store = await openPageStore({ ...options, openFileLimit: 2 });
+  const store = await openPageStore({ ...options, openFileLimit: 2, evictionPolicy: "lru" });
   const held: { ref: PageRef; index: number }[] = [];
   for (let index = 0; index < 400; index++) {
     assert.ok((await store.put(version, index, page(index))).stored);

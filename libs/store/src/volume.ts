@@ -64,6 +64,9 @@ export type WriteOutcome = "stored" | "cancelled" | "source_gone" | "disk_error"
 /** Most pages chosen by one run of eviction; the next run begins when one of them is gone. */
 const EVICTION_BATCH = 256;
 
+/** New pages that stay whatever the policy thinks of them: two of the largest, thirty-two of the usual size. */
+const MOST_RECENT_BYTES = 32 * 1024 * 1024;
+
 /** Numbers temporary files, over all volumes. */
 let temporaries = 0;
 
@@ -122,7 +125,11 @@ export class Volume {
     const lock = takeDirectory(directory);
     try {
       const table = new PageTable(versions);
-      const policy = createEvictionPolicy(options.policy);
+      const policy = createEvictionPolicy(
+        options.policy,
+        table,
+        Math.min(MOST_RECENT_BYTES, options.limitBytes * 0.375),
+      );
       let ownBytes = 0;
       const counts = await recoverPages(subdirectories(directory), (page, subdirectory) => {
         const ref = versions.acquire(page.version);
@@ -132,7 +139,7 @@ export class Volume {
         }
         const bytes = accountedBytes(page.lengthBytes);
         const slot = table.insert(ref, page.index, page.lengthBytes, 0);
-        policy.onInsert(slot, table.hashOf(slot), bytes);
+        policy.onInsert(slot);
         ownBytes += bytes;
         return true;
       });
@@ -161,6 +168,7 @@ export class Volume {
 
   /** Reserves the bytes of a page if they are free, and evicts ahead of the next one. Whoever gets them calls write(). */
   tryReserve(lengthBytes: number): boolean {
+    if (this.#policy.name === "freeze") return this.tryReserveFree(lengthBytes);
     if (this.#closed) return false;
     const granted = this.budget.tryReserve(accountedBytes(lengthBytes));
     this.#evict();
@@ -169,16 +177,30 @@ export class Volume {
 
   /** Reserves the bytes of a page only where nothing has to leave for it. Whoever gets them calls write(). */
   tryReserveFree(lengthBytes: number): boolean {
-    const bytes = accountedBytes(lengthBytes);
-    return !this.#closed && this.budget.usedBytes + bytes <= this.budget.highBytes && this.budget.tryReserve(bytes);
+    return !this.#closed && this.#hasFree(lengthBytes) && this.budget.tryReserve(accountedBytes(lengthBytes));
   }
 
   /** Reserves the bytes of a page as soon as eviction has freed them; false if it cannot. */
   reserve(lengthBytes: number): Promise<boolean> {
-    if (this.#closed) return Promise.resolve(false);
+    if (this.#closed || this.#policy.name === "freeze") return Promise.resolve(false);
     const granted = this.budget.reserve(accountedBytes(lengthBytes));
     this.#evict();
     return granted;
+  }
+
+  /** Whether a page asked for so often is worth a write here: always while there is room, and else if the policy says so. */
+  admits(lengthBytes: number, hash: number, frequency: number): boolean {
+    return this.#hasFree(lengthBytes) || this.#policy.admits(Math.max(frequency, this.#policy.frequencyOf(hash)));
+  }
+
+  /** Tells the policy that a page was asked for which this volume does not get now. */
+  noteMiss(hash: number): void {
+    this.#policy.onMiss(hash);
+  }
+
+  /** How often a page was asked for of late, as far as this volume counts. */
+  frequencyOf(slot: number): number {
+    return this.#policy.frequencyOf(this.table.hashOf(slot));
   }
 
   /**
@@ -236,7 +258,7 @@ export class Volume {
   /** Takes a page out of the index at once, and its file off the disk in the background. */
   drop(slot: number, reason: DropReason): void {
     const table = this.table;
-    const bytes = accountedBytes(table.lengthOf(slot));
+    const bytes = table.bytesOf(slot);
     if (table.has(slot, LEAVING)) {
       this.#moving--;
     } else {
@@ -288,9 +310,13 @@ export class Volume {
     this.#lock.release();
   }
 
-  #insert(page: PageWrite, hash: number, flags: number): void {
+  #hasFree(lengthBytes: number): boolean {
+    return this.budget.usedBytes + accountedBytes(lengthBytes) <= this.budget.highBytes;
+  }
+
+  #insert(page: PageWrite, flags: number): void {
     const slot = this.table.insert(this.#versions.acquire(page.version), page.index, page.lengthBytes, flags);
-    this.#policy.onInsert(slot, hash, accountedBytes(page.lengthBytes));
+    this.#policy.onInsert(slot);
   }
 
   async #write(
@@ -325,7 +351,7 @@ export class Volume {
       this.#remove(path, bytes);
       return "cancelled";
     }
-    this.#insert(page, hash, verified ? VERIFIED : 0);
+    this.#insert(page, verified ? VERIFIED : 0);
     if (this.health.succeed()) this.#log("info", `tier ${this.tier}: ${this.directory} takes pages again`);
     return "stored";
   }
@@ -371,7 +397,7 @@ export class Volume {
       const victims: number[] = [];
       this.#policy.victims(excess, EVICTION_BATCH, victims);
       for (const slot of victims) {
-        const bytes = accountedBytes(this.table.lengthOf(slot));
+        const bytes = this.table.bytesOf(slot);
         this.budget.leavingBytes += bytes;
         this.table.set(slot, LEAVING);
         this.#moving++;

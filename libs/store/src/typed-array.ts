@@ -1,0 +1,22 @@
+/** Growth of the typed arrays that the index and the policies are made of. */
+
+/**
+ * A copy of a typed array, doubled until it has room for `least` elements; the old one is given back at once and must not
+ * be used any more. The new half costs address space only until it is written to.
+ */
+export function grown<T extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
+  array: T,
+  least: number,
+): T {
+  let length = Math.max(64, array.length);
+  while (length < least) length *= 2;
+  const copy = new (array.constructor as new (length: number) => T)(length);
+  copy.set(array);
+  discard(array);
+  return copy;
+}
+
+/** Gives the memory of an array back now, not when the collector comes by. */
+export function discard(array: Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>): void {
+  array.buffer.transfer(0);
+}
