@@ -39,9 +39,16 @@ export class MetadataCache {
   /**
    * The object's current version as far as the freshness rule demands.
    *
+   * @param learn takes the place of a HEAD where the UFS is to be asked and nobody is asking yet
    * @throws RL_NOT_FOUND, or the UFS's error when there is nothing fresh enough to answer with
    */
-  get(mount: string, key: string, freshness: Freshness, ufs: Ufs): Promise<ObjectMeta> {
+  get(
+    mount: string,
+    key: string,
+    freshness: Freshness,
+    ufs: Pick<Ufs, "head">,
+    learn?: () => Promise<ObjectMeta>,
+  ): Promise<ObjectMeta> {
     const id = `${mount}/${key}`;
     const entry = this.#entries.get(id);
     if (entry !== undefined && this.#isFresh(entry, freshness)) {
@@ -52,7 +59,9 @@ export class MetadataCache {
     const pending = this.#pending.get(id);
     // A strict reader may not take the answer to a question that was asked before it came: the object may have changed since.
     if (pending !== undefined && freshness.kind !== "strict") return pending;
-    const fetched = this.#fetch(mount, key, id, ufs).finally(() => {
+    // Strict readers that come together each ask for themselves; the bytes come with one of the answers only.
+    const ask = pending === undefined && learn !== undefined ? learn : () => ufs.head(key);
+    const fetched = this.#fetch(mount, key, id, ask).finally(() => {
       if (this.#pending.get(id) === fetched) this.#pending.delete(id);
     });
     this.#pending.set(id, fetched);
@@ -76,11 +85,11 @@ export class MetadataCache {
     return this.#entries.size;
   }
 
-  async #fetch(mount: string, key: string, id: string, ufs: Ufs): Promise<ObjectMeta> {
+  async #fetch(mount: string, key: string, id: string, ask: () => Promise<ObjectMeta>): Promise<ObjectMeta> {
     const askedAtMs = this.#options.clock.monotonicMs();
     let meta: ObjectMeta | undefined;
     try {
-      meta = await ufs.head(key);
+      meta = await ask();
     } catch (error) {
       if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
     }

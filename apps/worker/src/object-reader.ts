@@ -21,7 +21,9 @@ import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { AccessLog } from "./access-log.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MountTable, OpenMount } from "./mount-table.ts";
+import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
+import type { Learned } from "./page-runs.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
@@ -124,21 +126,69 @@ export class ObjectReader {
   ): Promise<ObjectRead> {
     const open = await this.#options.mounts.get(mount);
     for (let restart = 0; ; restart++) {
-      const meta = await this.#head(open, key);
-      const resolved = resolvePlan(plan, meta);
-      if (resolved.outcome !== "ok") return { outcome: resolved.outcome, meta };
-      const { range, partial } = resolved;
-      const served = range && withinFirstSegment ? clip(range, this.#options.segmentBytes) : range;
-      if (range === undefined || served === undefined) {
-        return { outcome: "ok", meta, ...(range && { range }), partial, body: nothing() };
-      }
+      const learning = restart === 0 ? this.#learning(open, key, plan, context) : undefined;
       try {
-        const body = await this.#begin(open, key, meta, served, context);
+        const meta = await this.#head(open, key, learning?.learn);
+        const resolved = resolvePlan(plan, meta);
+        if (resolved.outcome !== "ok") return { outcome: resolved.outcome, meta };
+        const { range, partial } = resolved;
+        const served = range && withinFirstSegment ? clip(range, this.#options.segmentBytes) : range;
+        if (range === undefined || served === undefined) {
+          return { outcome: "ok", meta, ...(range && { range }), partial, body: nothing() };
+        }
+        const body = await this.#begin(open, key, meta, served, context, learning?.learned?.run);
         return { outcome: "ok", meta, range, served, partial, body };
       } catch (error) {
         if (!isRinglightError(error, "RL_VERSION_CHANGED") || restart >= MAX_RESTARTS) throw error;
+      } finally {
+        learning?.learned?.release();
       }
     }
+  }
+
+  /**
+   * How to learn of an object by the GET of its first bytes instead of a HEAD before it. Undefined where that would not do:
+   * the answer may have no body (conditions), or the place of its bytes depends on the size (the last bytes), or they are
+   * here already.
+   */
+  #learning(
+    { record, ufs }: OpenMount,
+    key: string,
+    { conditions, range }: ReadPlan,
+    context: ReadContext,
+  ): { learn: () => Promise<ObjectMeta>; learned: Learned | undefined } | undefined {
+    const { pages, store, segmentBytes } = this.#options;
+    if (ufs.readCurrent === undefined || range?.kind === "suffix" || Object.keys(conditions).length > 0)
+      return undefined;
+    const start = range?.start ?? 0;
+    // What lies behind the first segment has owners of its own.
+    if (start >= segmentBytes) return undefined;
+    const identity = mountIdentity(record);
+    const known = this.#metadata.peek(identity, key)?.meta;
+    const asked = pages.firstRun(ufs, start, Math.min(range?.end ?? segmentBytes - 1, segmentBytes - 1));
+    const idOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
+    if (known !== undefined && store.peek(idOf(known), pages.indexOf(start)) !== undefined) return undefined;
+    const source = { mount: record.name, key, ufs, traceparent: context.traceparent };
+    const versionOf = (meta: ObjectMeta) => {
+      const version = idOf(meta);
+      if (known !== undefined && known.version !== meta.version) pages.noteSuccessor(version);
+      return version;
+    };
+    const learning = {
+      learned: undefined as Learned | undefined,
+      learn: async () => {
+        try {
+          const learned = await pages.learn(source, asked, versionOf, context.coldReason);
+          learning.learned = learned;
+          return learned.meta;
+        } catch (error) {
+          // The object is empty, or ends before the range: only a HEAD says what it is.
+          if (isRinglightError(error, "RL_BAD_RANGE")) return ufs.head(key);
+          throw error;
+        }
+      },
+    };
+    return learning;
   }
 
   /** Reads a range of exactly the given version, whatever the current one is. @throws RL_VERSION_CHANGED */
@@ -152,8 +202,8 @@ export class ObjectReader {
     return this.#begin(await this.#options.mounts.get(mount), key, pinned, range, context);
   }
 
-  #head(open: OpenMount, key: string): Promise<ObjectMeta> {
-    return this.#metadata.get(mountIdentity(open.record), key, open.record.freshness, open.ufs);
+  #head(open: OpenMount, key: string, learn?: () => Promise<ObjectMeta>): Promise<ObjectMeta> {
+    return this.#metadata.get(mountIdentity(open.record), key, open.record.freshness, open.ufs, learn);
   }
 
   /** Starts reading pages and waits for the first bytes. */
@@ -163,6 +213,7 @@ export class ObjectReader {
     meta: Pick<ObjectMeta, "version" | "sizeBytes">,
     range: ByteRange,
     context: ReadContext,
+    begun?: FetchRun,
   ): Promise<AsyncIterable<Uint8Array>> {
     const { clock, pages, workerId } = this.#options;
     const version = pageVersion(record, key, meta.version);
@@ -194,6 +245,7 @@ export class ObjectReader {
       signal,
       traceparent: trace.traceparent,
       ...(coldReason && { coldReason }),
+      ...(begun && { begun }),
     });
     const remember = () => {
       const [source] = status.bytesBySource.keys();

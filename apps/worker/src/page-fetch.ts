@@ -1,22 +1,19 @@
-/** Pages on their way from the UFS: one GET fills a run of adjacent pages, and any number of readers follow the filling. */
-import { type MissReason, pageLength, RinglightError, toRinglightError } from "@ringlight/core";
+/**
+ * Pages on their way from the UFS: one GET fills a run of adjacent pages, and any number of readers follow the filling.
+ * The run is the sink of the GET: the bytes are put into the pages' own memory by whoever reads the socket.
+ */
+import { type ByteSink, type MissReason, pageLength, RinglightError, toRinglightError } from "@ringlight/core";
 
-/** What a run fetches. */
-export interface FetchSource {
-  /** Opens the UFS stream of exactly these bytes, both ends included. */
-  open(start: number, end: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** Takes a complete page; resolves when the store has decided on it. */
-  store(index: number, data: Buffer): Promise<void>;
-}
+const NO_SPACE = new Uint8Array(0);
 
-/** One page that is being filled. Readers wait with `until`. */
+/** One page that is being filled, or that is full and was not taken by the store. */
 export class PageFetch {
   readonly index: number;
   readonly lengthBytes: number;
   /** Why the page was fetched. */
   readonly reason: MissReason;
   readonly run: FetchRun;
-  /** Made when the first bytes arrive, so that a run that waits for its budget holds no memory. */
+  /** Made when the first bytes are to come, so that a run that waits for its budget holds no memory. */
   #buffer: Buffer | undefined;
   #filled = 0;
   #error: RinglightError | undefined;
@@ -29,10 +26,18 @@ export class PageFetch {
     this.lengthBytes = lengthBytes;
   }
 
-  /** The page's bytes; those up to `filled` are there. */
-  get buffer(): Buffer {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.lengthBytes);
+  /**
+   * The page's bytes, those up to `filled`; a reader keeps what it got as long as it is at the page. Undefined when they
+   * were let go of: the store has them, or nobody wanted them.
+   */
+  get bytes(): Buffer | undefined {
     return this.#buffer;
+  }
+
+  /** Memory for the bytes that come next. */
+  get space(): Buffer {
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.lengthBytes);
+    return this.#filled === 0 ? this.#buffer : this.#buffer.subarray(this.#filled);
   }
 
   get filled(): number {
@@ -43,21 +48,19 @@ export class PageFetch {
     return this.#filled === this.lengthBytes;
   }
 
-  /** Resolves when at least `bytes` of the page are there. @throws the UFS's error when the filling broke off before */
-  async until(bytes: number): Promise<void> {
-    while (this.#filled < bytes) {
-      if (this.#error !== undefined) throw this.#error;
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
+  /** Why there will be no more bytes. */
+  get error(): RinglightError | undefined {
+    return this.#error;
   }
 
-  /** Copies as much as fits; returns how much that was. */
-  fill(chunk: Uint8Array): number {
-    const take = Math.min(chunk.length, this.lengthBytes - this.#filled);
-    this.buffer.set(take === chunk.length ? chunk : chunk.subarray(0, take), this.#filled);
-    this.#filled += take;
+  /** Calls the waiter once, when bytes came or none will come any more. */
+  listen(waiter: () => void): void {
+    this.#waiters.push(waiter);
+  }
+
+  advance(length: number): void {
+    this.#filled += length;
     this.#wake();
-    return take;
   }
 
   fail(error: RinglightError): void {
@@ -66,24 +69,46 @@ export class PageFetch {
     this.#wake();
   }
 
+  /** Lets go of the bytes. */
+  drop(): void {
+    this.#buffer = undefined;
+  }
+
   #wake(): void {
     const waiters = this.#waiters;
+    if (waiters.length === 0) return;
     this.#waiters = [];
     for (const wake of waiters) wake();
   }
 }
 
+/** Who is told what becomes of a run. */
+export interface RunOwner {
+  /** A page has all its bytes. */
+  complete(page: PageFetch): void;
+  /** A page will never have all its bytes. */
+  failed(page: PageFetch): void;
+  /** The last reader has left; the run may be at work still. */
+  left(run: FetchRun): void;
+}
+
 /**
- * One UFS GET for pages `first` to `last`. Runs on its own once started: it does not wait for its readers, since its
- * buffers are there already, and it ends when the bytes have arrived, the UFS fails, or the last reader has left.
+ * One UFS GET for pages `first` to `last`. It does not wait for its readers, since its memory is granted already, and it
+ * ends when the bytes have arrived, the UFS fails, or the last reader has left.
  */
-export class FetchRun {
+export class FetchRun implements ByteSink {
   readonly pages: readonly PageFetch[];
+  readonly first: number;
   /** Index of its last page. */
   readonly last: number;
+  /** First and last byte, both included. */
+  readonly start: number;
+  readonly end: number;
+  /** What is still to be done for the run: its GET, and the storing of each of its pages that is complete. */
+  work = 1;
+  readonly #owner: RunOwner;
   readonly #controller = new AbortController();
-  readonly #start: number;
-  readonly #end: number;
+  #at = 0;
   #readers = 0;
   /** Some reader got what it came for. */
   #wanted = false;
@@ -92,19 +117,45 @@ export class FetchRun {
   constructor(
     range: { first: number; last: number; sizeBytes: number; pageBytes: number },
     reasonOf: (index: number) => MissReason,
+    owner: RunOwner,
   ) {
     const pages: PageFetch[] = [];
     for (let index = range.first; index <= range.last; index++) {
       pages.push(new PageFetch(this, index, pageLength(range.sizeBytes, range.pageBytes, index), reasonOf(index)));
     }
     this.pages = pages;
+    this.first = range.first;
     this.last = range.last;
-    this.#start = range.first * range.pageBytes;
-    this.#end = Math.min(range.sizeBytes, (range.last + 1) * range.pageBytes) - 1;
+    this.start = range.first * range.pageBytes;
+    this.end = Math.min(range.sizeBytes, (range.last + 1) * range.pageBytes) - 1;
+    this.#owner = owner;
   }
 
   get lengthBytes(): number {
-    return this.#end - this.#start + 1;
+    return this.end - this.start + 1;
+  }
+
+  /** Aborts when nobody wants the run any more. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Readers that depend on the run now. */
+  get readers(): number {
+    return this.#readers;
+  }
+
+  space(): Uint8Array {
+    return this.pages[this.#at]?.space ?? NO_SPACE;
+  }
+
+  advance(length: number): void {
+    const page = this.pages[this.#at];
+    if (page === undefined) return;
+    page.advance(length);
+    if (!page.complete) return;
+    this.#at++;
+    this.#owner.complete(page);
   }
 
   /** A reader (or the read-ahead itself) depends on the run until it calls leave(). */
@@ -119,43 +170,25 @@ export class FetchRun {
   leave(satisfied: boolean): void {
     this.#readers--;
     this.#wanted ||= satisfied;
-    if (this.#readers <= 0 && !this.#wanted && !this.#finished) {
+    if (this.#readers > 0) return;
+    if (!this.#wanted && !this.#finished) {
       this.#controller.abort(new RinglightError("RL_CANCELLED", "every reader of the fetch has left"));
     }
+    this.#owner.left(this);
   }
 
-  /** Fetches; `settled` is called for each page when it is stored or has failed. Never rejects. */
-  async fetch(source: FetchSource, settled: (page: PageFetch, stored: boolean) => void): Promise<void> {
-    const stores: Promise<void>[] = [];
-    let at = 0;
-    try {
-      const stream = await source.open(this.#start, this.#end, this.#controller.signal);
-      for await (const piece of stream) {
-        let chunk = piece;
-        while (chunk.length > 0) {
-          const page = this.pages[at];
-          if (page === undefined)
-            throw new RinglightError("RL_UFS_ERROR", "the store sent more bytes than were asked for");
-          chunk = chunk.subarray(page.fill(chunk));
-          if (page.complete) {
-            at++;
-            stores.push(source.store(page.index, page.buffer).then(() => settled(page, true)));
-          }
-        }
-        if (this.#controller.signal.aborted) throw this.#controller.signal.reason;
-      }
-      if (at < this.pages.length)
-        throw new RinglightError("RL_UFS_ERROR", "the store sent fewer bytes than were asked for");
-    } catch (error) {
-      const { aborted, reason } = this.#controller.signal;
-      const cause = toRinglightError(aborted ? reason : error, "RL_UFS_ERROR");
-      for (const page of this.pages.slice(at)) {
-        page.fail(cause);
-        settled(page, false);
-      }
-    } finally {
-      this.#finished = true;
+  /** The UFS is done, well or with an error: pages that lack bytes now never get them. Idempotent. */
+  finish(error?: unknown): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const lacking = this.pages.slice(this.#at);
+    if (lacking.length === 0) return;
+    const { aborted, reason } = this.#controller.signal;
+    const short = new RinglightError("RL_UFS_ERROR", "the store sent fewer bytes than were asked for");
+    const cause = toRinglightError(aborted ? reason : (error ?? short), "RL_UFS_ERROR");
+    for (const page of lacking) {
+      page.fail(cause);
+      this.#owner.failed(page);
     }
-    await Promise.all(stores);
   }
 }

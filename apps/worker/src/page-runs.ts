@@ -1,0 +1,372 @@
+/**
+ * The runs of pages that a worker is fetching: made, driven, paid for out of one budget of bytes, and put into the store
+ * page by page, off the way of the readers.
+ *
+ * A page is announced from the moment its run is made until the store has it, so that nobody fetches it a second time; a
+ * page that the store refuses stays announced, and its bytes stay in memory, while readers of its run may come to it. The
+ * budget pays for exactly this: a run's bytes are taken before its GET and given back page by page.
+ */
+import {
+  type ByteRange,
+  type ByteSink,
+  type Clock,
+  isRinglightError,
+  type MissReason,
+  type ObjectMeta,
+  type PageStore,
+  RinglightError,
+  type Ufs,
+  type VersionId,
+} from "@ringlight/core";
+import { newTraceContext, recordSpan } from "@ringlight/telemetry";
+import { FetchBudget } from "./fetch-budget.ts";
+import { FetchRun, type PageFetch } from "./page-fetch.ts";
+import { RecentSet } from "./recent-set.ts";
+import { RunLength } from "./run-length.ts";
+
+/** What a run is fetched for. */
+export interface RunSource {
+  readonly mount: string;
+  readonly key: string;
+  readonly ufs: Ufs;
+  /** W3C trace context of the read: the fetch is its child. */
+  readonly traceparent: string;
+}
+
+/** A run's place. */
+export interface RunPlace extends RunSource {
+  readonly version: VersionId;
+  readonly meta: Pick<ObjectMeta, "version" | "sizeBytes">;
+  /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */
+  readonly coldReason?: MissReason;
+}
+
+/** What is learned of an object together with its first bytes. */
+export interface Learned {
+  readonly meta: ObjectMeta;
+  /** Lets go of the run: to be called when the reader has joined it, or will not. */
+  readonly release: () => void;
+  readonly run: FetchRun;
+}
+
+/** Options of the runs. */
+export interface PageRunsOptions {
+  readonly store: PageStore;
+  readonly pageBytes: number;
+  /** Bound on the bytes of pages that are being fetched or kept for their readers. */
+  readonly budgetBytes: number;
+  readonly clock: Clock;
+}
+
+/** Owns every fetch in flight. */
+export class PageRuns {
+  readonly #options: PageRunsOptions;
+  readonly #budget: FetchBudget;
+  readonly #fetches = new Map<string, PageFetch>();
+  /** Pages that the store has decided not to take and whose bytes are kept for the readers of their run. */
+  readonly #kept = new Set<PageFetch>();
+  /** Pages whose fetch broke off. */
+  readonly #partial = new RecentSet(4096);
+  /** Versions that replaced another one that was known here. */
+  readonly #successors = new RecentSet(4096);
+  /** Versions of which the store refused a page. */
+  readonly #refused = new RecentSet(1024);
+  readonly #lengths = new WeakMap<Ufs, RunLength>();
+  #runs = 0;
+
+  constructor(options: PageRunsOptions) {
+    this.#options = options;
+    this.#budget = new FetchBudget(options.budgetBytes);
+  }
+
+  /** Runs that are being fetched, or whose pages are on their way into the store. */
+  get inFlight(): number {
+    return this.#runs;
+  }
+
+  /** Bytes of pages that are being fetched or kept. */
+  get bytesInFlight(): number {
+    return this.#budget.usedBytes;
+  }
+
+  /** The page's fetch, while it is under way or kept. */
+  find(version: VersionId, index: number): PageFetch | undefined {
+    return this.#fetches.get(`${version}.${index}`);
+  }
+
+  noteSuccessor(version: VersionId): void {
+    this.#successors.add(version);
+  }
+
+  /** True once the store refused a page of the version: what is read ahead of need would be read for nothing. */
+  isRefused(version: VersionId): boolean {
+    return this.#refused.has(version);
+  }
+
+  /** Why a read of the page would miss now. */
+  missReason(version: VersionId, index: number, coldReason: MissReason = "cold"): MissReason {
+    if (this.#partial.has(`${version}.${index}`)) return "partial";
+    const known = this.#options.store.missReason(version, index);
+    if (known !== "cold") return known;
+    return this.#successors.has(version) ? "expired" : coldReason;
+  }
+
+  /** Pages that one GET to the UFS should fetch now. */
+  pagesPerRun(ufs: Ufs): number {
+    // Where the budget is half used up, many read at once, and shorter runs let all of them go on.
+    const { budgetBytes, pageBytes } = this.#options;
+    const share = Math.floor((budgetBytes - this.#budget.usedBytes) / 4);
+    return Math.max(1, Math.floor(Math.min(this.#lengthOf(ufs).bytes, share) / pageBytes));
+  }
+
+  /** Begins to fetch the run of missing pages that starts with `index` and goes no further than `last`; waits for its budget. */
+  start(place: RunPlace, index: number, last: number): FetchRun {
+    const run = this.#newRun(place, index, this.#endOfRun(place, index, last));
+    run.join();
+    void this.#drive(place, run, this.#budget.take(run.lengthBytes));
+    return run;
+  }
+
+  /** The same, if the budget has room for it now. */
+  tryStart(place: RunPlace, index: number, last: number): FetchRun | undefined {
+    const end = this.#endOfRun(place, index, last);
+    const { pageBytes } = this.#options;
+    const bytes = Math.min(place.meta.sizeBytes, (end + 1) * pageBytes) - index * pageBytes;
+    if (!this.#budget.tryTake(bytes)) return undefined;
+    const run = this.#newRun(place, index, end);
+    run.join();
+    void this.#drive(place, run, undefined);
+    return run;
+  }
+
+  /**
+   * Learns what an object is and begins to fetch the range of it, in one request. Whoever is told of the metadata finds the
+   * pages announced.
+   * @param range begins and ends with a page
+   * @param versionOf told of the metadata before anybody else
+   * @throws as Ufs.readCurrent
+   */
+  learn(
+    source: RunSource,
+    range: ByteRange,
+    versionOf: (meta: ObjectMeta) => VersionId,
+    coldReason: MissReason | undefined,
+  ): Promise<Learned> {
+    const { ufs, key } = source;
+    const { pageBytes } = this.#options;
+    return new Promise((resolve, reject) => {
+      const span = this.#span(source);
+      let begun: FetchRun | undefined;
+      let timing: Timing | undefined;
+      const ending = new AbortController();
+      const begin = async (meta: ObjectMeta, held: ByteRange): Promise<ByteSink> => {
+        const latencyMs = span.elapsedMs();
+        const version = versionOf(meta);
+        const place = { ...source, version, meta, ...(coldReason && { coldReason }) };
+        const run = this.#newRun(place, held.start / pageBytes, Math.floor(held.end / pageBytes));
+        begun = run;
+        run.join();
+        run.signal.addEventListener("abort", () => ending.abort(run.signal.reason), { once: true });
+        this.#runs++;
+        resolve({ meta, run, release: () => run.leave(false) });
+        if (!this.#budget.tryTake(run.lengthBytes)) await this.#budget.take(run.lengthBytes);
+        timing = new Timing(run, latencyMs);
+        run.signal.throwIfAborted();
+        return timing;
+      };
+      ufs
+        .readCurrent?.(key, range, begin, { signal: ending.signal })
+        .then(
+          () => undefined,
+          (error: unknown) => error ?? new RinglightError("RL_INTERNAL", "a read failed without saying why"),
+        )
+        .then((error) => {
+          if (begun === undefined) {
+            reject(error);
+            return;
+          }
+          span.end(begun.lengthBytes);
+          this.#over(source, begun, timing, error);
+        });
+    });
+  }
+
+  #endOfRun({ version, ufs }: RunPlace, index: number, last: number): number {
+    const most = index + this.pagesPerRun(ufs) - 1;
+    let end = index;
+    while (end < last && end < most && !this.#isHereOrComing(version, end + 1)) end++;
+    return end;
+  }
+
+  #isHereOrComing(version: VersionId, index: number): boolean {
+    return this.find(version, index) !== undefined || this.#options.store.peek(version, index) !== undefined;
+  }
+
+  /** Makes a run and announces its pages. */
+  #newRun(place: RunPlace, first: number, last: number): FetchRun {
+    const { version, meta, coldReason } = place;
+    const range = { first, last, sizeBytes: meta.sizeBytes, pageBytes: this.#options.pageBytes };
+    const run = new FetchRun(range, (index) => this.missReason(version, index, coldReason), {
+      complete: (page) => this.#complete(version, page),
+      failed: (page) => this.#failed(version, page),
+      left: (left) => {
+        for (const page of left.pages) if (this.#kept.delete(page)) this.#drop(version, page);
+      },
+    });
+    for (const page of run.pages) {
+      const id = `${version}.${page.index}`;
+      if (!this.#fetches.has(id)) this.#fetches.set(id, page);
+    }
+    return run;
+  }
+
+  /** Runs the fetch once its bytes are granted. Never rejects. */
+  async #drive(place: RunPlace, run: FetchRun, granted: Promise<void> | undefined): Promise<void> {
+    this.#runs++;
+    const span = this.#span(place);
+    let timing: Timing | undefined;
+    let failure: unknown;
+    try {
+      if (granted !== undefined) await granted;
+      run.signal.throwIfAborted();
+      timing = new Timing(run);
+      const { ufs, key, meta } = place;
+      const range = { start: run.start, end: run.end };
+      if (ufs.readInto) await ufs.readInto(key, meta.version, range, timing, { signal: run.signal });
+      else await pump(ufs, key, meta.version, range, timing, run.signal);
+    } catch (error) {
+      failure = error;
+    }
+    span.end(run.lengthBytes);
+    this.#over(place, run, timing, failure);
+  }
+
+  #over({ ufs }: RunSource, run: FetchRun, timing: Timing | undefined, failure: unknown): void {
+    if (failure === undefined) timing?.tell(this.#lengthOf(ufs));
+    run.finish(failure);
+    this.#done(run);
+  }
+
+  #done(run: FetchRun): void {
+    if (--run.work === 0) this.#runs--;
+  }
+
+  #complete(version: VersionId, page: PageFetch): void {
+    const { bytes, index } = page;
+    this.#partial.delete(`${version}.${index}`);
+    if (bytes === undefined) return;
+    page.run.work++;
+    this.#options.store
+      .put(version, index, bytes)
+      .then(({ stored }) => stored)
+      .catch(() => false)
+      .then((stored) => {
+        if (!stored) this.#refused.add(version);
+        // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
+        if (!stored && page.run.readers > 0) this.#kept.add(page);
+        else this.#drop(version, page);
+        this.#done(page.run);
+      });
+  }
+
+  #failed(version: VersionId, page: PageFetch): void {
+    if (page.filled > 0) this.#partial.add(`${version}.${page.index}`);
+    this.#drop(version, page);
+  }
+
+  #drop(version: VersionId, page: PageFetch): void {
+    const id = `${version}.${page.index}`;
+    if (this.#fetches.get(id) === page) this.#fetches.delete(id);
+    page.drop();
+    this.#budget.give(page.lengthBytes);
+  }
+
+  #lengthOf(ufs: Ufs): RunLength {
+    let length = this.#lengths.get(ufs);
+    if (length === undefined) {
+      length = new RunLength();
+      this.#lengths.set(ufs, length);
+    }
+    return length;
+  }
+
+  #span({ mount, traceparent }: RunSource): { elapsedMs: () => number; end: (bytes: number) => void } {
+    const { clock } = this.#options;
+    const startMs = clock.now();
+    const startedMs = clock.monotonicMs();
+    const elapsedMs = () => clock.monotonicMs() - startedMs;
+    return {
+      elapsedMs,
+      end: (bytes) =>
+        recordSpan({
+          context: newTraceContext(traceparent),
+          name: "ringlight.ufs.get",
+          kind: "client",
+          startMs,
+          endMs: startMs + elapsedMs(),
+          attributes: { "ringlight.mount": mount, "ringlight.bytes": bytes },
+        }),
+    };
+  }
+}
+
+/** A run's sink that takes the time. */
+class Timing implements ByteSink {
+  readonly #run: FetchRun;
+  readonly #startedMs = performance.now();
+  #latencyMs: number | undefined;
+  #firstMs = 0;
+  #bytes = 0;
+
+  /** @param latencyMs where the answer's head was timed already */
+  constructor(run: FetchRun, latencyMs?: number) {
+    this.#run = run;
+    this.#latencyMs = latencyMs;
+    this.#firstMs = this.#startedMs;
+  }
+
+  space(): Uint8Array {
+    return this.#run.space();
+  }
+
+  advance(length: number): void {
+    if (this.#latencyMs === undefined) {
+      this.#firstMs = performance.now();
+      this.#latencyMs = this.#firstMs - this.#startedMs;
+    }
+    this.#bytes += length;
+    this.#run.advance(length);
+  }
+
+  tell(length: RunLength): void {
+    if (this.#latencyMs !== undefined) length.observe(this.#latencyMs, this.#bytes, performance.now() - this.#firstMs);
+  }
+}
+
+/** Reads from a UFS that cannot put bytes into a sink itself. */
+async function pump(
+  ufs: Ufs,
+  key: string,
+  version: string,
+  range: ByteRange,
+  sink: ByteSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream } = await ufs.read(key, version, range, { signal });
+  for await (const piece of stream) {
+    for (let at = 0; at < piece.length; ) {
+      const space = sink.space();
+      if (space.length === 0) throw new RinglightError("RL_UFS_ERROR", "the store sent more bytes than were asked for");
+      const end = Math.min(piece.length, at + space.length);
+      space.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end));
+      sink.advance(end - at);
+      at = end;
+    }
+    if (signal.aborted) throw signal.reason;
+  }
+}
+
+/** True for the end of a fetch that all its readers had left. */
+export function isAbandoned(error: unknown): boolean {
+  return isRinglightError(error, "RL_CANCELLED");
+}
