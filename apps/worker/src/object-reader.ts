@@ -24,6 +24,7 @@ import type { MountTable, OpenMount } from "./mount-table.ts";
 import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Learned } from "./page-runs.ts";
+import { type FillSource, filledFrom } from "./peer-fill.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
@@ -53,6 +54,8 @@ export interface ReadContext {
   readonly traceparent: string;
   /** Takes the place of `cold` as the reason of a miss. */
   readonly coldReason?: MissReason;
+  /** The worker to fill missing pages from, for a segment that is hot there; its id. */
+  readonly fillFrom?: string;
 }
 
 /** Options of the object reader. */
@@ -64,6 +67,14 @@ export interface ObjectReaderOptions {
   readonly clock: Clock;
   readonly segmentBytes: number;
   readonly negativeTtlMs: number;
+  /** Opens bytes at another worker; undefined when it is not known any more. */
+  readonly fillSource?: (
+    workerId: string,
+    place: { readonly mount: string; readonly key: string },
+    traceparent: string,
+  ) => FillSource | undefined;
+  /** Told of an object that turned out to have another version, or to be gone. */
+  readonly onReplaced?: (mount: string, key: string) => void;
 }
 
 /** What a mount's pages and metadata are filed under: a mount that is pointed elsewhere never meets its old pages. */
@@ -90,6 +101,7 @@ export class ObjectReader {
       onReplaced: (mountId, key, before, after) => {
         options.store.invalidate(versionId(mountId, key, before.version));
         if (after !== undefined) options.pages.noteSuccessor(versionId(mountId, key, after.version));
+        options.onReplaced?.(mountId.slice(0, mountId.indexOf(" ")), key);
       },
     });
   }
@@ -158,7 +170,12 @@ export class ObjectReader {
     context: ReadContext,
   ): { learn: () => Promise<ObjectMeta>; learned: Learned | undefined } | undefined {
     const { pages, store, segmentBytes } = this.#options;
-    if (ufs.readCurrent === undefined || range?.kind === "suffix" || Object.keys(conditions).length > 0)
+    if (
+      ufs.readCurrent === undefined ||
+      context.fillFrom !== undefined ||
+      range?.kind === "suffix" ||
+      Object.keys(conditions).length > 0
+    )
       return undefined;
     const start = range?.start ?? 0;
     // What lies behind the first segment has owners of its own.
@@ -234,12 +251,16 @@ export class ObjectReader {
         error,
       });
     };
+    const source =
+      context.fillFrom === undefined
+        ? undefined
+        : this.#options.fillSource?.(context.fillFrom, { mount: record.name, key }, trace.traceparent);
     const chunks = pages.read({
       mount: record.name,
       key,
       version,
       meta,
-      ufs,
+      ufs: source === undefined ? ufs : filledFrom(ufs, meta.sizeBytes, source),
       range,
       status,
       signal,

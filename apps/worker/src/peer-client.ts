@@ -129,6 +129,11 @@ export class PeerClient {
     return peer !== undefined && this.#clock.monotonicMs() - peer.heardMs < SILENCE_MS ? peer.record : undefined;
   }
 
+  /** Questions to a worker that are not answered to the end. */
+  inFlight(workerId: string): number {
+    return this.#peers.get(workerId)?.flows.size ?? 0;
+  }
+
   /** The worker's lease has ended: questions on which it is silent are broken off, those that it is answering go on. */
   leaseEnded(workerId: string): void {
     this.#leaseless.add(workerId);

@@ -19,6 +19,8 @@ export interface PeerRequest {
   readonly pinned?: { readonly version: string; readonly sizeBytes: number; readonly range: ByteRange };
   /** The asker's reason for coming here, where it is not the owner (owner_down). */
   readonly coldReason?: MissReason;
+  /** The worker to fill missing pages from: the segment is hot there. */
+  readonly fillFrom?: string;
 }
 
 /** The answer's head; the body holds the bytes of `served`. */
@@ -31,6 +33,8 @@ export interface PeerAnswer {
   readonly partial?: boolean;
   /** What the read has met up to its first bytes. */
   readonly status?: PeerStatus;
+  /** Many ask for the segment: its next owners should be asked as well for a while. */
+  readonly hot?: boolean;
 }
 
 /** The part of a ReadStatus that goes over the wire. */

@@ -1,7 +1,15 @@
 /** The worker's HTTP server for health, metrics and the other workers. */
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isRinglightError, newReadStatus, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  isRinglightError,
+  newReadStatus,
+  RinglightError,
+  segmentKey,
+  segmentOf,
+  toRinglightError,
+} from "@ringlight/core";
+import type { SegmentTraffic } from "./hot-segments.ts";
 import type { ObjectReader, ReadContext } from "./object-reader.ts";
 import {
   EPOCH_HEADER,
@@ -26,6 +34,9 @@ export interface RestServerOptions {
   readonly token: string | undefined;
   readonly objects: ObjectReader;
   readonly ring: RingKeeper;
+  readonly segmentBytes: number;
+  /** What is relayed of each segment. */
+  readonly traffic: SegmentTraffic;
   /** Why the worker is not ready, or undefined when it is. */
   readonly notReady: () => string | undefined;
   /** The metrics as Prometheus text. */
@@ -98,8 +109,10 @@ async function answerPeer(
   response.setHeader(EPOCH_HEADER, String(options.ring.ring.epoch));
   let answer: PeerAnswer;
   let body: AsyncIterable<Uint8Array> | undefined;
+  let mount: string;
+  let key: string;
   try {
-    const { mount, key } = target(path);
+    ({ mount, key } = target(path));
     if (api === "peer.Head") {
       const meta = await options.objects.head(mount, key);
       firstByteMs = performance.now() - startedMs;
@@ -113,6 +126,10 @@ async function answerPeer(
     return;
   }
   const { served } = answer;
+  if (served !== undefined) {
+    const place = segmentKey(mount, key, segmentOf(served.start, options.segmentBytes));
+    if (options.traffic.note(place, served.end - served.start + 1)) answer = { ...answer, hot: true };
+  }
   firstByteMs = performance.now() - startedMs;
   response.writeHead(200, {
     [PEER_ANSWER_HEADER]: pack(answer),
@@ -143,6 +160,7 @@ async function open(
     status,
     ...traceOf({ traceparent }),
     ...(ask.coldReason && { coldReason: ask.coldReason }),
+    ...(ask.fillFrom !== undefined && { fillFrom: ask.fillFrom }),
   };
   if (ask.pinned !== undefined) {
     const body = await objects.openPinned(mount, key, ask.pinned, ask.pinned.range, context);

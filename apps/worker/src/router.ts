@@ -15,9 +15,10 @@ import {
   type WorkerRecord,
 } from "@ringlight/core";
 import type { ReadPlan } from "@ringlight/s3";
+import { HOT_REPLICAS, HotSegments } from "./hot-segments.ts";
 import type { ObjectRead, ObjectReader, ReadContext } from "./object-reader.ts";
 import { type PeerCall, type PeerClient, PeerFailure } from "./peer-client.ts";
-import { mergeStatus } from "./peer-wire.ts";
+import { mergeStatus, type PeerAnswer } from "./peer-wire.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 
 /** Owners of a segment that are tried before this worker itself. */
@@ -46,17 +47,22 @@ export interface RouterOptions {
 interface Candidate {
   /** undefined: this worker itself. */
   readonly peer: WorkerRecord | undefined;
-  readonly coldReason?: MissReason;
+  readonly coldReason?: MissReason | undefined;
+  /** The first owner of a hot segment, for those that are read beside it. */
+  readonly fillFrom?: string | undefined;
 }
 
 /** Routes reads. */
 export class Router {
   readonly #options: RouterOptions;
+  /** Segments whose owners asked for help. */
+  readonly #hot: HotSegments;
   /** Workers that are passed over, and whether they had a lease when they failed. */
   readonly #suspects = new Map<string, { readonly untilMs: number; readonly hasLease: boolean }>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#hot = new HotSegments(options.clock);
   }
 
   /** Metadata of the current version, from the owner of the first segment. */
@@ -72,11 +78,11 @@ export class Router {
   async open(mount: string, key: string, plan: ReadPlan, context: ReadContext): Promise<ObjectRead> {
     const read = await this.#first(mount, key, 0, context, async (candidate) => {
       if (candidate.peer === undefined) {
-        return this.#options.objects.open(mount, key, plan, withReason(context, candidate), true);
+        return this.#options.objects.open(mount, key, plan, as(context, candidate), true);
       }
-      const ask = { plan, ...(candidate.coldReason && { coldReason: candidate.coldReason }) };
+      const ask = { plan, ...detailsOf(candidate) };
       const { answer, body } = await this.#options.peers.read(candidate.peer, mount, key, ask, this.#call(context));
-      if (answer.status) mergeStatus(context.status, answer.status);
+      this.#noteAnswer(answer, segmentKey(mount, key, 0), context);
       if (answer.meta === undefined) throw new PeerFailure(candidate.peer.id, "its answer lacks metadata");
       if (answer.outcome !== "ok") {
         await body.return?.();
@@ -150,14 +156,14 @@ export class Router {
   ): Promise<AsyncIterable<Uint8Array>> {
     return this.#first(mount, key, segment, context, async (candidate) => {
       if (candidate.peer === undefined) {
-        return this.#options.objects.openPinned(mount, key, pinned, range, withReason(context, candidate));
+        return this.#options.objects.openPinned(mount, key, pinned, range, as(context, candidate));
       }
       const ask = {
         pinned: { version: pinned.version, sizeBytes: pinned.sizeBytes, range },
-        ...(candidate.coldReason && { coldReason: candidate.coldReason }),
+        ...detailsOf(candidate),
       };
       const { answer, body } = await this.#options.peers.read(candidate.peer, mount, key, ask, this.#call(context));
-      if (answer.status) mergeStatus(context.status, answer.status);
+      this.#noteAnswer(answer, segmentKey(mount, key, segment), context);
       return this.#counted(body);
     });
   }
@@ -187,8 +193,9 @@ export class Router {
   /** Whom to ask for a segment, in order. Always ends with this worker itself. */
   #candidates(mount: string, key: string, segment: number): Candidate[] {
     const { workerId, ring, peers, clock, replicasOf } = this.#options;
-    const replicas = replicasOf(mount);
     const place = segmentKey(mount, key, segment);
+    const isHot = this.#hot.has(place);
+    const replicas = Math.max(replicasOf(mount), isHot ? HOT_REPLICAS : 1);
     const owners = ring.ring.owners(place, Math.max(OWNERS_TRIED, replicas));
     const now = clock.monotonicMs();
     const preferred: Candidate[] = [];
@@ -197,26 +204,23 @@ export class Router {
     owners.forEach((id, rank) => {
       const isReplica = rank < replicas;
       const coldReason = isReplica ? undefined : ("owner_down" as const);
+      const fillFrom = isHot && isReplica && rank > 0 ? owners[0] : undefined;
       if (id === workerId) {
         self = true;
         const reason =
           coldReason ?? (rank === 0 && ring.movedTo(workerId, place) ? ("rebalanced" as const) : undefined);
-        const candidate = { peer: undefined, ...(reason && { coldReason: reason }) };
+        const candidate = { peer: undefined, ...detailsOf({ peer: undefined, coldReason: reason, fillFrom }) };
         if (isReplica) preferred.unshift(candidate);
         else rest.push(candidate);
         return;
       }
       const peer = ring.worker(id) ?? peers.recentlyHeard(id);
       if (peer === undefined || this.#isSuspect(id, now)) return;
-      const candidate = { peer, ...(coldReason && { coldReason }) };
+      const candidate = { peer, ...detailsOf({ peer, coldReason, fillFrom }) };
       if (isReplica) preferred.push(candidate);
       else rest.push(candidate);
     });
-    if (preferred.length > 1 && preferred[0]?.peer !== undefined) {
-      // Several replicas elsewhere: spread the readers over them.
-      const turn = Math.floor(Math.random() * preferred.length);
-      preferred.push(...preferred.splice(0, turn));
-    }
+    if (preferred.length > 1 && preferred[0]?.peer !== undefined) this.#preferLessLoaded(preferred);
     const order = [...preferred, ...rest];
     // Behind this worker nobody needs to be asked: it answers from the UFS.
     const own = order.findIndex((candidate) => candidate.peer === undefined);
@@ -224,6 +228,20 @@ export class Router {
     return self
       ? order
       : [...order, { peer: undefined, ...(owners.length > 0 && { coldReason: "owner_down" as const }) }];
+  }
+
+  /** Of two replicas chosen at random, the one with fewer questions on their way comes first (Mitzenmacher 2001). */
+  #preferLessLoaded(replicas: Candidate[]): void {
+    const load = (at: number) => this.#options.peers.inFlight(replicas[at]?.peer?.id ?? "");
+    const one = Math.floor(Math.random() * replicas.length);
+    const other = (one + 1 + Math.floor(Math.random() * (replicas.length - 1))) % replicas.length;
+    const [chosen] = replicas.splice(load(other) < load(one) ? other : one, 1);
+    if (chosen !== undefined) replicas.unshift(chosen);
+  }
+
+  #noteAnswer(answer: PeerAnswer, place: string, context: ReadContext): void {
+    if (answer.status) mergeStatus(context.status, answer.status);
+    if (answer.hot === true) this.#hot.add(place);
   }
 
   #failed(failure: PeerFailure, context: ReadContext): void {
@@ -254,6 +272,11 @@ export class Router {
   }
 }
 
-function withReason(context: ReadContext, candidate: Candidate): ReadContext {
-  return { ...context, ...(candidate.coldReason && { coldReason: candidate.coldReason }) };
+/** The context of a read at a candidate. */
+function as(context: ReadContext, candidate: Candidate): ReadContext {
+  return { ...context, ...detailsOf(candidate) };
+}
+
+function detailsOf({ coldReason, fillFrom }: Candidate): { coldReason?: MissReason; fillFrom?: string } {
+  return { ...(coldReason && { coldReason }), ...(fillFrom !== undefined && { fillFrom }) };
 }
