@@ -25,12 +25,13 @@ async function start(
   sizeBytes: number,
   makeBody: BodyBackend["makeBody"],
   stallTimeoutMs = 60_000,
+  front?: "http",
 ): Promise<TestServer> {
   const backend = new BodyBackend();
   backend.addBucket("bkt");
   backend.put("bkt", "key", Buffer.alloc(sizeBytes));
   backend.makeBody = makeBody;
-  const server = await startTestServer({ anonymous: () => true, stallTimeoutMs }, backend);
+  const server = await startTestServer({ anonymous: () => true, stallTimeoutMs }, backend, front);
   t.after(() => server.close());
   return server;
 }
@@ -103,18 +104,25 @@ test("a client that leaves aborts the signal, stops the source and is reported",
   assert.deepEqual([server.done[0]?.aborted, server.done[0]?.status], [true, 200]);
 });
 
+// The door begins no request before its turn; node:http does.
 test("pipelined requests whose turn has not come end with their connection", async (t) => {
   let open = 0;
   let begun = 0;
-  const server = await start(t, 1 << 30, async function* () {
-    open++;
-    begun++;
-    try {
-      for (;;) yield Buffer.alloc(1 << 16);
-    } finally {
-      open--;
-    }
-  });
+  const server = await start(
+    t,
+    1 << 30,
+    async function* () {
+      open++;
+      begun++;
+      try {
+        for (;;) yield Buffer.alloc(1 << 16);
+      } finally {
+        open--;
+      }
+    },
+    60_000,
+    "http",
+  );
   const socket = connect(server.port, "127.0.0.1", () => socket.write(GET + GET + GET));
   await once(socket, "data");
   socket.pause();
@@ -193,6 +201,7 @@ test("a client that reads nothing for too long is cut off", async (t) => {
   socket.destroy();
 });
 
+// The door begins no request before its turn; node:http does.
 test("a pipelined answer whose turn has not come does not count as one that nobody takes", async (t) => {
   const STALL_MS = 50;
   const SIZE_BYTES = 4 * 1024 * 1024;
@@ -206,6 +215,7 @@ test("a pipelined answer whose turn has not come does not count as one that nobo
       for (let sent = 0; sent < SIZE_BYTES; sent += 65_536) yield Buffer.alloc(65_536);
     },
     STALL_MS,
+    "http",
   );
   const answers = server.raw(GET + GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
   await waitFor(() => bodies === 2);
@@ -219,20 +229,27 @@ test("a pipelined answer whose turn has not come does not count as one that nobo
   );
 });
 
+// The door begins no request before its turn; node:http does.
 test("a pipelined answer that fails before its turn comes cuts the connection behind the ones before it", async (t) => {
   const first = Promise.withResolvers<void>();
   let bodies = 0;
-  const server = await start(t, 100, async function* () {
-    if (bodies++ === 0) {
-      await first.promise;
-      yield Buffer.alloc(100);
-      return;
-    }
-    yield Buffer.alloc(60);
-    await setImmediate();
-    first.resolve();
-    throw new RinglightError("RL_VERSION_CHANGED", "the object changed");
-  });
+  const server = await start(
+    t,
+    100,
+    async function* () {
+      if (bodies++ === 0) {
+        await first.promise;
+        yield Buffer.alloc(100);
+        return;
+      }
+      yield Buffer.alloc(60);
+      await setImmediate();
+      first.resolve();
+      throw new RinglightError("RL_VERSION_CHANGED", "the object changed");
+    },
+    60_000,
+    "http",
+  );
   const [, whole = "", , broken = ""] = (await server.raw(GET + GET)).split(/(?:\r\n\r\n|HTTP\/1\.1 )/).slice(1);
   assert.equal(whole.length, 100);
   assert.ok(broken.length < 100);

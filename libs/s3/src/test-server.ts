@@ -1,9 +1,12 @@
-/** A real node:http server with the handler on a memory backend, and ways to ask it: what the tests of this package share. */
+/**
+ * A real server with the handler on a memory backend, and ways to ask it: what the tests of this package share. It listens
+ * behind the door, as a worker does, or with RL_S3_FRONT=http behind node:http alone (see http-front.test.ts).
+ */
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { S3Client } from "@aws-sdk/client-s3";
 import { type Credentials, signRequest } from "@ringlight/sigv4";
-import { createS3Handler, type RequestDone, type S3HandlerOptions } from "./index.ts";
+import { createS3Handler, type RequestDone, S3Door, type S3HandlerOptions } from "./index.ts";
 import { MemoryBackend } from "./memory-backend.ts";
 
 /** The key pair that the test server knows. */
@@ -48,6 +51,7 @@ export interface TestServer {
 export async function startTestServer(
   options: Partial<S3HandlerOptions> = {},
   backend: MemoryBackend = new MemoryBackend(),
+  front: string = process.env.RL_S3_FRONT ?? "door",
 ): Promise<TestServer> {
   const done: RequestDone[] = [];
   const failures: unknown[] = [];
@@ -59,8 +63,11 @@ export async function startTestServer(
     onError: (error) => failures.push(error),
     ...options,
   });
-  const server = createServer({ keepAliveTimeout: 1000 }, handler);
-  server.on("checkContinue", handler);
+  const httpServer = createServer({ keepAliveTimeout: 1000 }, handler);
+  httpServer.on("checkContinue", handler);
+  const timeouts = { keepAliveTimeoutMs: 1000, headTimeoutMs: 30_000, stallTimeoutMs: 60_000 };
+  const door = front === "http" ? undefined : new S3Door({ httpServer, handler, ...timeouts });
+  const server = door?.server ?? httpServer;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const sdk = new S3Client({
@@ -107,8 +114,9 @@ export async function startTestServer(
 
   async function close(): Promise<void> {
     sdk.destroy();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    if (door !== undefined) return door.close(0);
+    httpServer.closeAllConnections();
+    await new Promise((resolve) => httpServer.close(resolve));
   }
   return { port, backend, sdk, done, failures, ask, raw, close };
 }

@@ -128,7 +128,9 @@ export class DoorConnection {
 
   #halfClosed(): void {
     this.#ended = true;
-    if (this.#state === "idle" && !this.#pumping) this.#endIdle();
+    // As node:http has it, a client that ends its side while its answer is being made has left; a hit is as good as sent.
+    if (this.#state === "general" || this.#state === "rest") this.#socket.end();
+    else if (this.#state === "idle" && !this.#pumping) this.#endIdle();
   }
 
   /** The client sends no more, and everything whole was answered. */
