@@ -26,6 +26,7 @@ import {
 import {
   type CallContext,
   clusterToProto,
+  type EncodedMessage,
   mountFromProto,
   mountToProto,
   objectToProto,
@@ -34,6 +35,9 @@ import {
 } from "@ringlight/rpc";
 import { openUfs } from "@ringlight/ufs";
 import { coverage, type ExplainSources, explain } from "./explain.ts";
+import { type BulkOptions, dataMessage, readHits } from "./grpc-bulk.ts";
+import type { VersionPages } from "./lease-objects.ts";
+import { pageVersion } from "./object-reader.ts";
 import type { Router } from "./router.ts";
 import { traceOf } from "./trace.ts";
 
@@ -46,6 +50,7 @@ const MAX_COVERAGE = 10_000;
 export interface GrpcServiceOptions extends ExplainSources {
   readonly registry: Registry;
   readonly router: Router;
+  readonly bulk: BulkOptions;
   readonly stats: () => WorkerStats;
   readonly ufsTimeoutMs: number;
   readonly now: () => number;
@@ -61,7 +66,7 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
   const { mounts, registry, router, ring } = options;
   const cluster = (): Cluster => clusterToProto(ring.view, options.pageBytes, options.segmentBytes);
   return {
-    read: serverStream((request, ctx) => read(router, request, ctx)),
+    read: serverStream((request, ctx) => read(options, request, ctx)),
     stat: unary(async ({ path }, ctx) => {
       const { mount, key } = objectPath(path);
       const meta = await router.head(mount, key, entry(ctx, newReadStatus()));
@@ -110,15 +115,38 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
   };
 }
 
-async function* read(router: Router, request: ReadRequest, ctx: CallContext): AsyncGenerator<ReadResponse> {
+/** Reads of a range. What is at hand goes out first; from the first byte that is not, the read goes the way of all reads. */
+async function* read(
+  options: GrpcServiceOptions,
+  request: ReadRequest,
+  ctx: CallContext,
+): AsyncGenerator<ReadResponse | EncodedMessage> {
   const { mount, key } = objectPath(request.path);
-  if (request.offset < 0 || request.length < 0)
-    throw new RinglightError("RL_BAD_REQUEST", "offset and length cannot be negative");
+  if (request.offset < 0 || request.length < 0 || request.sizeBytes < 0)
+    throw new RinglightError("RL_BAD_REQUEST", "offset, length and size cannot be negative");
   const status = newReadStatus();
   const context = entry(ctx, status);
+  const known = pinnedPages(options, mount, key, request) ?? options.bulk.own.peek(mount, key);
+  if (known !== undefined && (request.version === "" || request.version === known.meta.version)) {
+    const { sizeBytes } = known.meta;
+    const end = request.length === 0 ? sizeBytes : Math.min(sizeBytes, request.offset + request.length);
+    const hits = readHits(options.bulk, known, request.offset, end, context);
+    let next = await hits.next();
+    // A read that does not begin with a hit may still find another version, if it is free to.
+    const isPinned = request.version !== "" && request.sizeBytes > 0;
+    if (request.offset < end && (next.done !== true || isPinned)) {
+      const object = objectToProto(request.path, { etag: "", modifiedMs: 0, ...known.meta });
+      yield { object, data: EMPTY, summary: undefined };
+      for (; next.done !== true; next = await hits.next()) yield next.value;
+      const range = { start: next.value, end: end - 1 };
+      if (range.start < end) yield* inMessages(options.router.openPinned(mount, key, known.meta, range, context));
+      yield { object: undefined, data: EMPTY, summary: summaryOf(status) };
+      return;
+    }
+  }
   const whole = request.offset === 0 && request.length === 0;
   const end = request.length === 0 ? undefined : request.offset + request.length - 1;
-  const answer = await router.open(
+  const answer = await options.router.open(
     mount,
     key,
     {
@@ -139,19 +167,31 @@ async function* read(router: Router, request: ReadRequest, ctx: CallContext): As
   }
   const object: ObjectInfo = objectToProto(request.path, answer.meta);
   yield { object, data: EMPTY, summary: undefined };
-  for await (const chunk of answer.body) {
-    for (let at = 0; at < chunk.length; at += MESSAGE_BYTES) {
-      yield { object: undefined, data: asBuffer(chunk.subarray(at, at + MESSAGE_BYTES)), summary: undefined };
-    }
-  }
+  yield* inMessages(answer.body);
   yield { object: undefined, data: EMPTY, summary: summaryOf(status) };
 }
 
-const EMPTY = Buffer.alloc(0);
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The pages of the version that the caller knows: it need not be asked whether that is current. */
+function pinnedPages(
+  { mounts }: GrpcServiceOptions,
+  mount: string,
+  key: string,
+  { version, sizeBytes }: ReadRequest,
+): VersionPages | undefined {
+  if (version === "" || sizeBytes === 0) return undefined;
+  const record = mounts.record(mount);
+  return { record, key, meta: { version, sizeBytes }, version: pageVersion(record, key, version) };
 }
+
+async function* inMessages(body: AsyncIterable<Uint8Array>): AsyncGenerator<EncodedMessage> {
+  for await (const chunk of body) {
+    for (let at = 0; at < chunk.length; at += MESSAGE_BYTES) {
+      yield dataMessage(chunk.subarray(at, at + MESSAGE_BYTES));
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
 
 function summaryOf(status: ReadStatus): ReadSummary {
   return {

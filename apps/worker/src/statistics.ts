@@ -77,10 +77,13 @@ export class WorkerStatistics {
     gauges.process.register(this.#registry);
   }
 
-  /** A page request on this worker as owner or in an owner's place; `bytes` is what the reader got of the page. */
-  page(mount: string, outcome: string, tier: string, missReason: string, bytes: number): void {
+  /**
+   * Page requests on this worker as owner or in an owner's place, one if nothing else is said; `bytes` is what the readers
+   * got of the page.
+   */
+  page(mount: string, outcome: string, tier: string, missReason: string, bytes: number, count = 1): void {
     const labels = { tier, outcome, miss_reason: missReason, mount };
-    this.#pages.with(labels).add(1);
+    this.#pages.with(labels).add(count);
     this.#pageBytes.with(labels).add(bytes);
   }
 

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
 import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
+import { DirectServiceService } from "@ringlight/proto";
 import { connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler } from "@ringlight/s3";
@@ -11,7 +12,12 @@ import { openPageStore, type TierOptions } from "@ringlight/store";
 import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
+import { SegmentTraffic } from "./hot-segments.ts";
 import { workerIdentity } from "./identity.ts";
+import { BufferPool } from "./lease-buffers.ts";
+import { OwnObjects } from "./lease-objects.ts";
+import { startLeaseService } from "./lease-service.ts";
+import { LeaseSessions } from "./lease-sessions.ts";
 import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
@@ -121,7 +127,6 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
     });
     const { segmentBytes, negativeTtlMs } = config;
-    const objects = new ObjectReader({ workerId: id, mounts, store, pages, clock, segmentBytes, negativeTtlMs });
     const peers = new PeerClient({
       token,
       timeoutMs: config.ufsTimeoutMs + PEER_SLACK_MS,
@@ -129,6 +134,25 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       clock,
     });
     opened.push(() => peers.close());
+    const leases = new LeaseSessions(clock);
+    const objects = new ObjectReader({
+      workerId: id,
+      mounts,
+      store,
+      pages,
+      clock,
+      segmentBytes,
+      negativeTtlMs,
+      onReplaced: (mount, key) => void leases.revoke(mount, key),
+      fillSource: (workerId, { mount, key }, traceparent) => {
+        const owner = ring.worker(workerId);
+        if (owner === undefined) return undefined;
+        return async (pinned, range, signal = new AbortController().signal) => {
+          const call = { signal, epoch: ring.ring.epoch, traceparent };
+          return (await peers.read(owner, mount, key, { pinned: { ...pinned, range } }, call)).body;
+        };
+      },
+    });
     const router = new Router({
       workerId: id,
       ring,
@@ -158,6 +182,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       token,
       objects,
       ring,
+      segmentBytes,
+      traffic: new SegmentTraffic(clock),
       notReady: () => {
         if (ending) return "the worker is ending";
         return registered ? undefined : "the worker is not registered yet";
@@ -205,6 +231,32 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       opened.push(() => closeServer(server, DRAIN_MS));
     }
 
+    const own = new OwnObjects({ workerId: id, ring, mounts, objects, clock });
+    const direct = {
+      workerId: id,
+      dataDir: config.dataDir,
+      mounts,
+      objects,
+      own,
+      store,
+      router,
+      sessions: leases,
+      buffers: new BufferPool(),
+      pageBytes: config.pageBytes,
+      segmentBytes,
+      countHits: (mount: string, tier: string, count: number, bytes: number) =>
+        statistics.page(mount, "hit", tier, "", bytes, count),
+    };
+    const leaseService = await startLeaseService(direct);
+    opened.push(() => leaseService.close());
+    let leasedEpoch = ring.ring.epoch;
+    opened.push(
+      registry.onChange(() => {
+        // Objects may have other owners now, who would not know whom to tell of a change.
+        if (ring.ring.epoch !== leasedEpoch) void leases.revokeAll();
+        leasedEpoch = ring.ring.epoch;
+      }),
+    );
     const service: GrpcServiceOptions = {
       workerId: id,
       registry,
@@ -214,6 +266,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       pages,
       store,
       router,
+      bulk: direct,
       stats,
       pageBytes: config.pageBytes,
       segmentBytes,
@@ -234,11 +287,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       services: [
         [workerServiceDefinition, workerService(service)],
         [taskServiceDefinition, taskService(tasks)],
+        [DirectServiceService, leaseService.implementation],
       ],
       log,
       onCall: (call) => {
         // A stream that lasts as long as its watcher has no latency to speak of.
-        if (call.method.endsWith("/WatchStats") || call.method.endsWith("/RunTask")) return;
+        if (/\/(WatchStats|RunTask|RenewLeases)$/.test(call.method)) return;
         statistics.api({
           api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
           status: GRPC_CLASSES[call.code] ?? "5xx",

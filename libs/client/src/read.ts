@@ -99,6 +99,8 @@ class Reading {
   /** First byte that is not wanted; unknown before the first answer. */
   #end: number | undefined;
   #version: string;
+  /** Size of that version: with it the owner of a later segment need not ask that of the first. 0 before the first answer. */
+  #sizeBytes = 0;
   /** An empty object has no range at all: it is read as a whole. */
   #whole = false;
   #failures = 0;
@@ -177,7 +179,13 @@ class Reading {
   async *#from(source: Candidate, stop: number): AsyncGenerator<Uint8Array, void> {
     const { signal, traceparent, idleMs = IDLE_MS } = this.#options;
     const length = this.#whole || stop === Number.POSITIVE_INFINITY ? 0 : stop - this.#position;
-    const request = { path: this.#path, offset: this.#position, length, version: this.#version };
+    const request = {
+      path: this.#path,
+      offset: this.#position,
+      length,
+      version: this.#version,
+      sizeBytes: this.#sizeBytes,
+    };
     for await (const message of callStream(source.client, "read", request, { signal, traceparent, idleMs })) {
       if (message.object !== undefined) this.#meet(message.object);
       if (message.summary !== undefined) this.#add(message.summary);
@@ -198,6 +206,7 @@ class Reading {
     }
     if (this.#end !== undefined) return;
     this.#version = object.version;
+    this.#sizeBytes = object.sizeBytes;
     this.#end = Math.min(this.#wantedEnd(), object.sizeBytes);
     this.object.resolve(object);
   }

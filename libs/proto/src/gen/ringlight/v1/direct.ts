@@ -83,6 +83,8 @@ export interface PageUse {
   index: number;
   count: number;
   bytes: number;
+  /** Where the page lay when it was leased. */
+  tier: string;
 }
 
 export interface RenewLeasesRequest {
@@ -610,7 +612,7 @@ export const LeasePagesResponse: MessageFns<LeasePagesResponse> = {
 };
 
 function createBasePageUse(): PageUse {
-  return { path: "", version: "", index: 0, count: 0, bytes: 0 };
+  return { path: "", version: "", index: 0, count: 0, bytes: 0, tier: "" };
 }
 
 export const PageUse: MessageFns<PageUse> = {
@@ -629,6 +631,9 @@ export const PageUse: MessageFns<PageUse> = {
     }
     if (message.bytes !== 0) {
       writer.uint32(40).int64(message.bytes);
+    }
+    if (message.tier !== "") {
+      writer.uint32(50).string(message.tier);
     }
     return writer;
   },
@@ -686,6 +691,14 @@ export const PageUse: MessageFns<PageUse> = {
             message.bytes = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tier = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +721,7 @@ export const PageUse: MessageFns<PageUse> = {
     message.index = object.index ?? 0;
     message.count = object.count ?? 0;
     message.bytes = object.bytes ?? 0;
+    message.tier = object.tier ?? "";
     return message;
   },
 };

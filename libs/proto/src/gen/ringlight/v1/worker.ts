@@ -29,6 +29,8 @@ export interface ReadRequest {
   length: number;
   /** If set, only this version is read; another one is RL_VERSION_CHANGED. */
   version: string;
+  /** Size of that version, if known: the owner of the range's segment then answers without asking that of the first one. */
+  sizeBytes: number;
 }
 
 export interface ReadResponse {
@@ -332,7 +334,7 @@ export interface TaskEvent {
 }
 
 function createBaseReadRequest(): ReadRequest {
-  return { path: "", offset: 0, length: 0, version: "" };
+  return { path: "", offset: 0, length: 0, version: "", sizeBytes: 0 };
 }
 
 export const ReadRequest: MessageFns<ReadRequest> = {
@@ -348,6 +350,9 @@ export const ReadRequest: MessageFns<ReadRequest> = {
     }
     if (message.version !== "") {
       writer.uint32(34).string(message.version);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(40).int64(message.sizeBytes);
     }
     return writer;
   },
@@ -397,6 +402,14 @@ export const ReadRequest: MessageFns<ReadRequest> = {
             message.version = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -418,6 +431,7 @@ export const ReadRequest: MessageFns<ReadRequest> = {
     message.offset = object.offset ?? 0;
     message.length = object.length ?? 0;
     message.version = object.version ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
     return message;
   },
 };
