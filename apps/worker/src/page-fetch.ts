@@ -105,7 +105,8 @@ export class FetchRun implements ByteSink {
   readonly start: number;
   readonly end: number;
   /** What is still to be done for the run: its GET, and the storing of each of its pages that is complete. */
-  work = 1;
+  #work = 1;
+  readonly #done: (() => void)[] = [];
   readonly #owner: RunOwner;
   readonly #controller = new AbortController();
   #at = 0;
@@ -156,6 +157,29 @@ export class FetchRun implements ByteSink {
     if (!page.complete) return;
     this.#at++;
     this.#owner.complete(page);
+  }
+
+  /** One more thing to be done. */
+  begin(): void {
+    this.#work++;
+  }
+
+  /** One thing is done; true for the last one. */
+  done(): boolean {
+    if (--this.#work > 0) return false;
+    for (const resolve of this.#done.splice(0)) resolve();
+    return true;
+  }
+
+  /** Resolves when all pages are stored, refused or given up. */
+  whenDone(): Promise<void> {
+    if (this.#work === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#done.push(resolve));
+  }
+
+  /** Bytes that have come. */
+  get filledBytes(): number {
+    return this.pages.reduce((sum, { filled }) => sum + filled, 0);
   }
 
   /** A reader (or the read-ahead itself) depends on the run until it calls leave(). */

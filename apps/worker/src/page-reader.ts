@@ -61,6 +61,10 @@ export interface PageReadRequest {
   readonly traceparent: string;
   /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */
   readonly coldReason?: MissReason;
+  /** A job and not a reader: not counted among page requests, never read ahead for, and its bytes were reserved before. */
+  readonly background?: boolean;
+  /** Told of the bytes that came from the UFS for each fetch that this read began. */
+  readonly onFetched?: (bytes: number) => void;
   /** The run that was begun for this read when its object was learned of. */
   readonly begun?: FetchRun;
 }
@@ -123,6 +127,16 @@ export class PageReader {
     const first = Math.floor(start / pageBytes);
     const pages = Math.min(Math.floor(end / pageBytes) - first + 1, this.#runs.pagesPerRun(ufs));
     return { start: first * pageBytes, end: (first + pages) * pageBytes - 1 };
+  }
+
+  /** See PageRuns.reserve(). */
+  reserve(bytes: number): Promise<() => void> {
+    return this.#runs.reserve(bytes);
+  }
+
+  /** See PageRuns.settled(). */
+  settled(version: VersionId, first: number, last: number): Promise<void> {
+    return this.#runs.settled(version, first, last);
   }
 
   /** See PageRuns.learn(). */
@@ -198,7 +212,7 @@ export class PageReader {
         }
       }
       satisfied = true;
-      this.#followSequential(request, last);
+      if (!request.background) this.#followSequential(request, last);
     } finally {
       reading.waiter.close();
       for (const run of reading.joined) run.leave(satisfied);
@@ -245,6 +259,8 @@ export class PageReader {
   /** Fetches the next missing runs of the range while the reader is still busy with this one, if the budget allows. */
   #startAhead(reading: Reading, index: number): void {
     const { request, last, own, joined } = reading;
+    // A job says itself what it wants next, and pays for it out of its own bound first.
+    if (request.background) return;
     if (reading.coveredTo < index) reading.coveredTo = index;
     const reach = Math.min(last, index + reading.depth * this.#runs.pagesPerRun(request.ufs));
     while (reading.coveredTo < reach) {
@@ -275,17 +291,17 @@ export class PageReader {
     }
     if (!counted) {
       status.hits++;
-      this.#options.count(mount, "hit", tier, "", bytes);
+      if (!request.background) this.#options.count(mount, "hit", tier, "", bytes);
     }
     note(status, tier, bytes);
   }
 
-  #countFetched({ status, mount }: PageReadRequest, fetch: PageFetch, mine: boolean, bytes: number): void {
+  #countFetched({ status, mount, background }: PageReadRequest, fetch: PageFetch, mine: boolean, bytes: number): void {
     if (mine) {
       status.misses++;
       status.missReason ??= fetch.reason;
     } else status.joined++;
-    this.#options.count(mount, mine ? "miss" : "joined", "", mine ? fetch.reason : "", bytes);
+    if (!background) this.#options.count(mount, mine ? "miss" : "joined", "", mine ? fetch.reason : "", bytes);
   }
 
   /** After a range was read to its end: read ahead if the reader has been sequential and the store takes what is read. */

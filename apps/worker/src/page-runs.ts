@@ -31,6 +31,10 @@ export interface RunSource {
   readonly ufs: Ufs;
   /** W3C trace context of the read: the fetch is its child. */
   readonly traceparent: string;
+  /** A job and not a reader: it has reserved the bytes itself, and has a span for each of its tasks and not for each GET. */
+  readonly background?: boolean;
+  /** Told of the bytes that came from the UFS, when all of them are stored or given up. */
+  readonly onFetched?: (bytes: number) => void;
 }
 
 /** A run's place. */
@@ -119,11 +123,25 @@ export class PageRuns {
     return Math.max(1, Math.floor(Math.min(this.#lengthOf(ufs).bytes, share) / pageBytes));
   }
 
+  /**
+   * Waits, behind every reader, for bytes that a job may have in flight; the job gives them back with the returned function.
+   * It does so before it announces a page, so that no reader ever joins a fetch that waits.
+   */
+  async reserve(bytes: number): Promise<() => void> {
+    await this.#budget.takeInBackground(bytes);
+    return () => this.#budget.give(bytes);
+  }
+
+  /** Resolves when none of the pages is on its way into the store any more: then peek() tells which of them were taken. */
+  async settled(version: VersionId, first: number, last: number): Promise<void> {
+    for (let index = first; index <= last; index++) await this.find(version, index)?.run.whenDone();
+  }
+
   /** Begins to fetch the run of missing pages that starts with `index` and goes no further than `last`; waits for its budget. */
   start(place: RunPlace, index: number, last: number): FetchRun {
     const run = this.#newRun(place, index, this.#endOfRun(place, index, last));
     run.join();
-    void this.#drive(place, run, this.#budget.take(run.lengthBytes));
+    void this.#drive(place, run, place.background ? undefined : this.#budget.take(run.lengthBytes));
     return run;
   }
 
@@ -207,10 +225,13 @@ export class PageRuns {
     const { version, meta, coldReason } = place;
     const range = { first, last, sizeBytes: meta.sizeBytes, pageBytes: this.#options.pageBytes };
     const run = new FetchRun(range, (index) => this.missReason(version, index, coldReason), {
-      complete: (page) => this.#complete(version, page),
-      failed: (page) => this.#failed(version, page),
+      complete: (page) => this.#complete(place, page),
+      failed: (page) => {
+        if (page.filled > 0) this.#partial.add(`${version}.${page.index}`);
+        this.#drop(place, page);
+      },
       left: (left) => {
-        for (const page of left.pages) if (this.#kept.delete(page)) this.#drop(version, page);
+        for (const page of left.pages) if (this.#kept.delete(page)) this.#drop(place, page);
       },
     });
     for (const page of run.pages) {
@@ -241,21 +262,24 @@ export class PageRuns {
     this.#over(place, run, timing, failure);
   }
 
-  #over({ ufs }: RunSource, run: FetchRun, timing: Timing | undefined, failure: unknown): void {
-    if (failure === undefined) timing?.tell(this.#lengthOf(ufs));
+  #over(source: RunSource, run: FetchRun, timing: Timing | undefined, failure: unknown): void {
+    if (failure === undefined) timing?.tell(this.#lengthOf(source.ufs));
     run.finish(failure);
-    this.#done(run);
+    this.#done(source, run);
   }
 
-  #done(run: FetchRun): void {
-    if (--run.work === 0) this.#runs--;
+  #done(source: RunSource, run: FetchRun): void {
+    if (!run.done()) return;
+    this.#runs--;
+    source.onFetched?.(run.filledBytes);
   }
 
-  #complete(version: VersionId, page: PageFetch): void {
-    const { bytes, index } = page;
+  #complete(place: RunPlace, page: PageFetch): void {
+    const { version } = place;
+    const { bytes, index, run } = page;
     this.#partial.delete(`${version}.${index}`);
     if (bytes === undefined) return;
-    page.run.work++;
+    run.begin();
     this.#options.store
       .put(version, index, bytes)
       .then(({ stored }) => stored)
@@ -263,22 +287,17 @@ export class PageRuns {
       .then((stored) => {
         if (!stored) this.#refused.add(version);
         // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
-        if (!stored && page.run.readers > 0) this.#kept.add(page);
-        else this.#drop(version, page);
-        this.#done(page.run);
+        if (!stored && run.readers > 0) this.#kept.add(page);
+        else this.#drop(place, page);
+        this.#done(place, run);
       });
   }
 
-  #failed(version: VersionId, page: PageFetch): void {
-    if (page.filled > 0) this.#partial.add(`${version}.${page.index}`);
-    this.#drop(version, page);
-  }
-
-  #drop(version: VersionId, page: PageFetch): void {
+  #drop({ version, background }: RunPlace, page: PageFetch): void {
     const id = `${version}.${page.index}`;
     if (this.#fetches.get(id) === page) this.#fetches.delete(id);
     page.drop();
-    this.#budget.give(page.lengthBytes);
+    if (!background) this.#budget.give(page.lengthBytes);
   }
 
   #lengthOf(ufs: Ufs): RunLength {
@@ -290,14 +309,15 @@ export class PageRuns {
     return length;
   }
 
-  #span({ mount, traceparent }: RunSource): { elapsedMs: () => number; end: (bytes: number) => void } {
+  #span({ mount, traceparent, background }: RunSource): { elapsedMs: () => number; end: (bytes: number) => void } {
     const { clock } = this.#options;
     const startMs = clock.now();
     const startedMs = clock.monotonicMs();
     const elapsedMs = () => clock.monotonicMs() - startedMs;
     return {
       elapsedMs,
-      end: (bytes) =>
+      end: (bytes) => {
+        if (background) return;
         recordSpan({
           context: newTraceContext(traceparent),
           name: "ringlight.ufs.get",
@@ -305,7 +325,8 @@ export class PageRuns {
           startMs,
           endMs: startMs + elapsedMs(),
           attributes: { "ringlight.mount": mount, "ringlight.bytes": bytes },
-        }),
+        });
+      },
     };
   }
 }
