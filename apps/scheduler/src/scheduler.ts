@@ -4,11 +4,15 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
 import { systemClock } from "@ringlight/core";
-import { connectRegistry, registerPersistently } from "@ringlight/registry";
+import { connectJobStore, connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
-import { createLogger } from "@ringlight/telemetry";
+import { createLogger, startTracing } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
+import { JobEngine } from "./job-engine.ts";
+import { Placement } from "./job-placement.ts";
+import { jobService, jobServiceDefinition } from "./job-service.ts";
 import { Leadership } from "./leadership.ts";
+import { WorkerCalls } from "./worker-calls.ts";
 
 /** Starts a scheduler; it stands for leadership from then on. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION */
 export async function startScheduler(config: SchedulerConfig): Promise<Running> {
@@ -24,6 +28,8 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
   const clock = systemClock;
   const startedMs = clock.now();
+  const version = packageVersion(import.meta.url);
+  const tracing = startTracing({ service: "ringlight-scheduler", instance: id, version });
   const registry = connectRegistry({
     endpoints: config.registry,
     cluster: config.cluster,
@@ -37,6 +43,34 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     absenceMs: config.absenceMs,
     log: (message, fields) => log.info(message, fields),
   });
+  const store = connectJobStore({
+    endpoints: config.registry,
+    cluster: config.cluster,
+    log: (level, message, fields) => log[level](message, fields),
+  });
+  const placement = new Placement(registry);
+  const calls = new WorkerCalls({ placement, token, clock });
+  const engine = new JobEngine({
+    schedulerId: id,
+    store,
+    calls,
+    placement,
+    clock,
+    dataDir: config.dataDir,
+    maxRunning: config.maxJobs,
+    keepJobs: config.keepJobs,
+    keepMs: config.keepJobsForMs,
+    log: (message, fields) => log.info(message, fields),
+  });
+  const jobs = jobService({ id, engine, registry, token });
+  const closeParts = async () => {
+    jobs.close();
+    calls.close();
+    placement.close();
+    store.close();
+    await registry.close();
+    await tracing.close();
+  };
   let leading = () => false;
   const server = await startGrpcServer({
     bind: config.bind,
@@ -55,16 +89,17 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
           clock,
         }),
       ],
+      [jobServiceDefinition, jobs.implementation],
     ],
     log,
   }).catch(async (error: unknown) => {
-    await registry.close();
+    await closeParts();
     throw error;
   });
   const record = {
     id,
     address: `${config.advertise}:${server.port}`,
-    version: packageVersion(import.meta.url),
+    version,
     startedMs,
   };
   const registration = registerPersistently({
@@ -74,7 +109,9 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     onRetry: (error) => log.warn("not registered yet; trying again", { error: String(error) }),
     onRefused: (error) => log.error("the registry refused this scheduler", { error: String(error) }),
   });
-  const campaign = registry.campaign(id, (signal) => leadership.lead(signal));
+  const campaign = registry.campaign(id, async (signal) => {
+    await Promise.all([leadership.lead(signal), engine.lead(signal)]);
+  });
   leading = () => campaign.leading;
   log.info("scheduler started", { address: `${config.advertise}:${server.port}`, registry: config.registry.join(",") });
   return {
@@ -83,7 +120,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
       await campaign.close();
       await registration.close();
       await server.close();
-      await registry.close();
+      await closeParts();
     },
   };
 }

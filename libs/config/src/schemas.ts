@@ -178,6 +178,25 @@ const schedulerSettings = {
     max: 100_000,
     about: "How many epochs of the ring are kept for looking back.",
   }),
+  maxJobs: integer({
+    default: "4",
+    min: 1,
+    max: 100,
+    about: "How many jobs run at once; the others wait, those of a higher priority in front.",
+  }),
+  keepJobs: integer({
+    default: "1000",
+    min: 0,
+    max: 100_000,
+    about: "How many jobs that have ended are remembered.",
+  }),
+  keepJobsFor: duration("keepJobsForMs", {
+    default: "30d",
+    minMs: 1_000,
+    maxMs: 3650 * 86_400_000,
+    limits: "from 1s to 3650d",
+    about: "How long a job that has ended is remembered.",
+  }),
   logLevel,
   logFormat,
 } satisfies Settings;

@@ -1,0 +1,74 @@
+/** Jobs as they are told to callers: one set of numbers for every door. */
+import type { Job } from "@ringlight/proto";
+import type { JobCounters, JobRecord } from "@ringlight/registry";
+import { parseTraceparent } from "@ringlight/telemetry";
+import type { JobView } from "./job-engine.ts";
+import { specToMessage } from "./job-spec.ts";
+
+/** A job as a message. */
+export function jobToMessage({ record, run }: JobView): Job {
+  const { counters } = record;
+  const { loaded, cached } = statement(record);
+  const rate = run?.rate.perSecond();
+  return {
+    id: record.id,
+    spec: specToMessage(record.spec),
+    state: record.state,
+    submittedUnixMs: record.submittedMs,
+    startedUnixMs: record.startedMs,
+    finishedUnixMs: record.finishedMs,
+    runningMs: Math.round(record.runningMs),
+    reasonCode: record.reasonCode,
+    reason: record.reason || (run?.waitsFor ?? ""),
+    phase: record.phase,
+    pass: record.pass,
+    listed: counters.listed,
+    listingEnded: record.listingEnded,
+    loaded,
+    cached,
+    refused: counters.refused,
+    failed: counters.failed,
+    verifiedObjects: counters.verifiedObjects,
+    changedObjects: counters.changedObjects,
+    readBytes: record.readBytes,
+    objectsPerSecond: rate?.objects ?? 0,
+    bytesPerSecond: rate?.readBytes ?? 0,
+    remainingMs: remainingMs(record, rate),
+    takeovers: record.takeovers,
+    traceId: parseTraceparent(record.traceparent)?.traceId ?? "",
+    scheduler: record.scheduler,
+    retryOf: record.retryOf,
+    failedListed: record.failedListed,
+    cacheLimitBytes: record.cacheLimitBytes,
+    cacheFreeBytes: record.cacheFreeBytes,
+  };
+}
+
+/**
+ * What the job brought in and what was there before it. A later pass finds cached what the first one loaded: what was there
+ * before the first stays what it was.
+ */
+function statement({ counters, pass, cachedAtFirst }: JobRecord): Pick<JobCounters, "loaded" | "cached"> {
+  const { loaded, cached } = counters;
+  if (pass <= 1) return { loaded, cached };
+  const objects = Math.min(cachedAtFirst.objects, loaded.objects + cached.objects);
+  const bytes = Math.min(cachedAtFirst.bytes, loaded.bytes + cached.bytes);
+  return {
+    loaded: { objects: loaded.objects + cached.objects - objects, bytes: loaded.bytes + cached.bytes - bytes },
+    cached: { objects, bytes },
+  };
+}
+
+/** By bytes where there are any, else by objects; -1 while the listing has not ended or nothing moves. */
+function remainingMs(
+  { state, listingEnded, counters }: JobRecord,
+  rate: { readonly objects: number; readonly bytes: number } | undefined,
+): number {
+  if (state !== "running" || !listingEnded || rate === undefined) return -1;
+  const { listed, loaded, cached, refused, failed } = counters;
+  const objects = listed.objects - loaded.objects - cached.objects - refused.objects - failed.objects;
+  const bytes = listed.bytes - loaded.bytes - cached.bytes - refused.bytes - failed.bytes;
+  if (objects <= 0) return 0;
+  if (bytes > 0 && rate.bytes > 0) return Math.round((bytes / rate.bytes) * 1000);
+  return rate.objects > 0 ? Math.round((objects / rate.objects) * 1000) : -1;
+}

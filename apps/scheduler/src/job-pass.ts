@@ -1,0 +1,427 @@
+/**
+ * One pass over the objects of a job: lists them, sends their units to the owners, counts what comes back. What it has in
+ * hand is bounded, so that a job of any size needs the same memory, and work begins with the first page of the listing.
+ */
+import { type Clock, parsePath, RinglightError } from "@ringlight/core";
+import type { UnitResult } from "@ringlight/proto";
+import type { JobCheckpoint, JobCounters, JobSpec } from "@ringlight/registry";
+import { divideRate } from "./job-bandwidth.ts";
+import { Lane, type LaneUnit } from "./job-lane.ts";
+import type { Placement } from "./job-placement.ts";
+import { jobObjects, type SourceItem } from "./job-source.ts";
+import { type DoneUnit, Tally, type TallyMode } from "./job-tally.ts";
+import { namesOf, shortName, Window } from "./job-window.ts";
+import type { WorkerCalls } from "./worker-calls.ts";
+
+/** Most objects in hand. */
+const WINDOW_OBJECTS = 4096;
+/** Times that a unit goes to another worker because its own was lost. */
+const MAX_MOVES = 8;
+/** Times that an object which changes in the store is begun anew. */
+const MAX_RESTARTS = 3;
+/** How long a worker that was lost is passed over if others can do its work, milliseconds. */
+const SUSPECT_MS = 2_000;
+/** How often units without a worker are tried again, and rates divided anew, milliseconds. */
+const TICK_MS = 500;
+
+/** A failed or refused object. */
+export interface FailedObject {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+  readonly workerId: string;
+  readonly atMs: number;
+}
+
+/** Options of a pass. */
+export interface PassOptions {
+  readonly jobId: string;
+  readonly spec: JobSpec;
+  readonly op: string;
+  readonly mode: TallyMode;
+  readonly calls: WorkerCalls;
+  readonly placement: Placement;
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  readonly checkpoint: JobCheckpoint;
+  readonly counters: JobCounters;
+  readonly listingEnded: boolean;
+  readonly manifest: () => AsyncIterable<string>;
+  readonly traceparent: string;
+  readonly onFailed: (failed: FailedObject) => void;
+  readonly onRead: (bytes: number) => void;
+}
+
+interface PassObject {
+  path: string;
+  version: string;
+  sizeBytes: number;
+  /** Bytes of all copies, as counted in `listed`. */
+  listedBytes: number;
+  restarts: number;
+  left: number;
+  units: DoneUnit[];
+  readonly finish: () => void;
+}
+
+interface PassUnit extends LaneUnit {
+  readonly object: PassObject;
+  /** Which of the owners. */
+  readonly rank: number;
+  moves: number;
+}
+
+/** One pass. Run once. */
+export class Pass {
+  readonly #options: PassOptions;
+  readonly #window: Window;
+  readonly #tally: Tally;
+  readonly #lanes = new Map<string, Lane<PassUnit>>();
+  readonly #suspects = new Map<string, number>();
+  /** Units for which no worker lives now. */
+  #homeless: PassUnit[] = [];
+  readonly #rates = new Map<string, { allotted: number; sinceMs: number; bytes: number; used: number | undefined }>();
+  readonly #ending = new AbortController();
+  #signal: AbortSignal = this.#ending.signal;
+  #listingEnded: boolean;
+  #changed = Promise.withResolvers<void>();
+  #dividing: Promise<void> = Promise.resolve();
+  #pumping = false;
+
+  constructor(options: PassOptions) {
+    this.#options = options;
+    this.#window = new Window(options.checkpoint, options.checkpoint.position);
+    this.#tally = new Tally(options.counters, options.mode);
+    this.#listingEnded = options.listingEnded;
+  }
+
+  /** What a record needs to go on from here: all parts are of the same moment. */
+  state(): { readonly checkpoint: JobCheckpoint; readonly counters: JobCounters; readonly listingEnded: boolean } {
+    const { source, after } = this.#window.mark;
+    const checkpoint = { source, after, doneBeyond: this.#window.doneBeyond(), position: this.#window.position };
+    return { checkpoint, counters: this.#tally.counters, listingEnded: this.#listingEnded };
+  }
+
+  /** True while units wait for any worker to live. */
+  get waitsForWorkers(): boolean {
+    return this.#homeless.length > 0;
+  }
+
+  /** Runs to the end. @throws the signal's reason, or why the listing broke off */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = AbortSignal.any([signal, this.#ending.signal]);
+    const ticking = this.#tick();
+    const wake = () => this.#notify();
+    this.#signal.addEventListener("abort", wake, { once: true });
+    try {
+      this.#shareEqually();
+      await this.#list();
+      while (this.#window.size > 0) {
+        this.#signal.throwIfAborted();
+        await this.#change();
+      }
+      this.#signal.throwIfAborted();
+    } finally {
+      this.#signal.removeEventListener("abort", wake);
+      this.#ending.abort(new RinglightError("RL_CANCELLED", "the pass is over"));
+      await Promise.all([...this.#lanes.values()].map((lane) => lane.ended()));
+      await ticking;
+      await this.#dividing;
+      this.#suspects.clear();
+      this.#rates.clear();
+    }
+  }
+
+  async #list(): Promise<void> {
+    const { spec, calls, placement, checkpoint, manifest } = this.#options;
+    const done = namesOf(checkpoint.doneBeyond);
+    const source = { spec, calls, placement, manifest, signal: this.#signal };
+    for await (const item of jobObjects(source, checkpoint)) {
+      const name = shortName(item.path);
+      const finish = this.#window.enter(item.place, name);
+      if (done.delete(name)) {
+        finish();
+        continue;
+      }
+      this.#enter(item, finish);
+      while (this.#window.size >= WINDOW_OBJECTS) {
+        this.#signal.throwIfAborted();
+        await this.#change();
+      }
+    }
+    this.#listingEnded = true;
+  }
+
+  #enter(item: SourceItem, finish: () => void): void {
+    if (item.object === undefined) {
+      this.#tally.listed(1, 0);
+      this.#tally.missing();
+      const { code, message } = item.failure ?? { code: "RL_NOT_FOUND", message: "" };
+      this.#fail(item.path, { code, message, workerId: "" });
+      finish();
+      return;
+    }
+    const object: PassObject = {
+      path: item.path,
+      ...item.object,
+      listedBytes: 0,
+      restarts: 0,
+      left: 0,
+      units: [],
+      finish: () => {
+        finish();
+        this.#notify();
+      },
+    };
+    this.#tally.listed(1, 0);
+    this.#plan(object);
+  }
+
+  /** Cuts an object into units and sends each to its owner. */
+  #plan(object: PassObject): void {
+    const { segmentBytes, spec, op } = this.#options;
+    const { path, version, sizeBytes } = object;
+    const whole = op === "free" || op === "sync";
+    const segments = whole || spec.metadataOnly ? 1 : Math.max(1, Math.ceil(sizeBytes / segmentBytes));
+    const copies = this.#copies(path);
+    const units: PassUnit[] = [];
+    for (let segment = 0; segment < segments; segment++) {
+      const length = whole ? sizeBytes : Math.min(segmentBytes, sizeBytes - segment * segmentBytes);
+      const bytes = spec.metadataOnly || op === "sync" ? 0 : Math.max(0, length);
+      for (let rank = 0; rank < copies; rank++) {
+        units.push({ unit: { path, version, sizeBytes, segment, whole }, bytes, object, rank, moves: 0 });
+      }
+    }
+    const listedBytes = op === "sync" ? sizeBytes : units.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#tally.listed(0, listedBytes - object.listedBytes);
+    object.listedBytes = listedBytes;
+    object.left = units.length;
+    object.units = [];
+    for (const unit of units) this.#send(unit);
+  }
+
+  /** On how many workers a unit is to be done. */
+  #copies(path: string): number {
+    const { spec, placement, op } = this.#options;
+    const alive = placement.view.workers.size;
+    // Pages may lie with others than the owners: who stood in for one, or owned them before.
+    if (op === "free") return Math.max(1, alive);
+    const { mount } = parsePath(path);
+    const wanted = spec.replicas > 0 ? spec.replicas : (placement.view.mounts.get(mount)?.replicas ?? 1);
+    return Math.max(1, wanted);
+  }
+
+  #send(unit: PassUnit): void {
+    const { placement, op } = this.#options;
+    const { mount, key } = parsePath(unit.unit.path);
+    const owners =
+      op === "free"
+        ? placement.alive().map(({ id }) => id)
+        : placement.owners(mount, key, unit.unit.segment, unit.rank + 1, (id) => this.#isSuspect(id));
+    const workerId = owners[unit.rank];
+    if (workerId === undefined) {
+      // Fewer workers live than there are to be copies: what can be is on the others already.
+      if (owners.length > 0) this.#result(unit, unplaced(op, owners.length), "");
+      else this.#homeless.push(unit);
+      return;
+    }
+    const lane = this.#lane(workerId);
+    lane.push(unit);
+    // Within one turn of the event loop more units come for the same worker: let them go out together.
+    this.#pumpSoon();
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(() => {
+      this.#pumping = false;
+      for (const lane of this.#lanes.values()) lane.pump();
+    });
+  }
+
+  #lane(workerId: string): Lane<PassUnit> {
+    const known = this.#lanes.get(workerId);
+    if (known !== undefined) return known;
+    const { jobId, spec, op, calls, placement, traceparent, clock } = this.#options;
+    const { verify, skipCached, metadataOnly, concurrency } = spec;
+    const lane = new Lane<PassUnit>({
+      workerId,
+      jobId,
+      calls,
+      placement,
+      template: { op, verify, skipCached, metadataOnly },
+      concurrency,
+      rate: () => this.#rateOf(workerId),
+      traceparent,
+      signal: this.#signal,
+      now: () => clock.now(),
+      onResult: (unit, result, id) => this.#result(unit, result, id),
+      onLost: (units, id) => this.#lost(units, id),
+      onRefused: (units, id, error) => {
+        for (const unit of units) this.#result(unit, failedResult(error.code, error.message), id);
+      },
+      onRead: (id, bytes) => {
+        const rate = this.#rates.get(id);
+        if (rate !== undefined) rate.bytes += bytes;
+        if (bytes > 0) this.#options.onRead(bytes);
+      },
+      onBusy: () => this.#divideSoon(),
+    });
+    this.#lanes.set(workerId, lane);
+    return lane;
+  }
+
+  #result(unit: PassUnit, result: Omit<UnitResult, "unit">, workerId: string): void {
+    const { object } = unit;
+    object.units.push({ unit: unit.unit, bytes: unit.bytes, workerId, result });
+    if (--object.left > 0) return;
+    const { mode } = this.#options;
+    const changed = object.units.find((done) => done.result.outcome === "changed")?.result.object;
+    if (
+      changed !== undefined &&
+      (mode === "load" || mode === "audit" || mode === "dry") &&
+      object.restarts < MAX_RESTARTS
+    ) {
+      if (object.restarts++ === 0) this.#tally.changed();
+      object.version = changed.version;
+      object.sizeBytes = changed.sizeBytes;
+      this.#plan(object);
+      return;
+    }
+    const short = this.#tally.done(object.units);
+    if (short !== undefined) this.#fail(object.path, short);
+    object.finish();
+  }
+
+  #fail(path: string, short: { readonly code: string; readonly message: string; readonly workerId: string }): void {
+    this.#options.onFailed({ path, ...short, atMs: this.#options.clock.now() });
+    if (!this.#options.spec.failOnPartial) return;
+    this.#ending.abort(new RinglightError("RL_NOT_CACHED", `${path}: ${short.code}: ${short.message}`));
+  }
+
+  #lost(units: readonly PassUnit[], workerId: string): void {
+    this.#suspects.set(workerId, this.#options.clock.monotonicMs() + SUSPECT_MS);
+    if (this.#signal.aborted) return;
+    for (const unit of units) {
+      if (this.#options.op === "free") {
+        this.#result(unit, failedResult("RL_NO_WORKERS", `worker ${workerId} did not answer`), workerId);
+      } else if (unit.moves++ < MAX_MOVES) this.#send(unit);
+      else {
+        const message = `${MAX_MOVES} workers were lost, or ended the task, before the object was done`;
+        this.#result(unit, failedResult("RL_NO_WORKERS", message), workerId);
+      }
+    }
+  }
+
+  #isSuspect(id: string): boolean {
+    return (this.#suspects.get(id) ?? 0) > this.#options.clock.monotonicMs();
+  }
+
+  /** Tries units without a worker again, and divides the rate anew. */
+  async #tick(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#signal.aborted) {
+      await clock.sleep(TICK_MS, this.#signal).catch(() => undefined);
+      if (this.#signal.aborted) return;
+      const homeless = this.#homeless;
+      this.#homeless = [];
+      for (const unit of homeless) this.#send(unit);
+      this.#divideSoon(true);
+    }
+  }
+
+  /** Before the first task everybody may get work: equal shares, which together are the whole. */
+  #shareEqually(): void {
+    const { spec, placement, clock } = this.#options;
+    if (spec.bytesPerSecond === 0) return;
+    const alive = placement.alive();
+    const sinceMs = clock.monotonicMs();
+    const allotted = Math.floor(spec.bytesPerSecond / Math.max(1, alive.length));
+    for (const { id } of alive) this.#rates.set(id, { allotted, sinceMs, bytes: 0, used: undefined });
+  }
+
+  #rateOf(workerId: string): number {
+    if (this.#options.spec.bytesPerSecond === 0) return 0;
+    const allotted = this.#rates.get(workerId)?.allotted ?? 0;
+    return allotted > 0 ? allotted : -1;
+  }
+
+  #divideSoon(measured = false): void {
+    if (this.#options.spec.bytesPerSecond === 0) return;
+    this.#dividing = this.#dividing.then(() => this.#divide(measured)).catch(() => undefined);
+  }
+
+  /** Takes from some before it gives to others, so that the sum is never more than the whole. */
+  async #divide(measured: boolean): Promise<void> {
+    const { spec, placement, calls, clock, jobId } = this.#options;
+    if (this.#signal.aborted) return;
+    const nowMs = clock.monotonicMs();
+    for (const id of this.#lanes.keys()) {
+      if (!this.#rates.has(id)) this.#rates.set(id, { allotted: 0, sinceMs: nowMs, bytes: 0, used: undefined });
+    }
+    const shares = [...this.#rates].map(([id, rate]) => {
+      const spanMs = nowMs - rate.sinceMs;
+      if (measured && spanMs >= TICK_MS) {
+        rate.used = (rate.bytes / spanMs) * 1000;
+        rate.sinceMs = nowMs;
+        rate.bytes = 0;
+      }
+      return { id, allotted: rate.allotted, used: rate.used, busy: this.#lanes.get(id)?.busy ?? false };
+    });
+    const target = divideRate(spec.bytesPerSecond, shares);
+    const changes = shares.filter(({ id, allotted }) => Math.abs((target.get(id) ?? 0) - allotted) > allotted * 0.01);
+    const apply = async (id: string) => {
+      const rate = this.#rates.get(id);
+      if (rate === undefined) return;
+      const wanted = target.get(id) ?? 0;
+      const worker = placement.worker(id);
+      const limits = { jobId, bytesPerSecond: wanted > 0 ? wanted : -1, concurrency: spec.concurrency };
+      if (worker !== undefined) await calls.limit(worker, limits, this.#signal);
+      rate.allotted = wanted;
+      rate.sinceMs = clock.monotonicMs();
+      rate.bytes = 0;
+      rate.used = undefined;
+    };
+    const less = changes.filter(({ id, allotted }) => (target.get(id) ?? 0) < allotted);
+    const taken = await Promise.allSettled(less.map(({ id }) => apply(id)));
+    // A worker that did not hear of it goes on with what it had: there is nothing to give to others then.
+    if (taken.some(({ status }) => status === "rejected")) return;
+    await Promise.allSettled(changes.filter((share) => !less.includes(share)).map(({ id }) => apply(id)));
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+  }
+
+  async #change(): Promise<void> {
+    this.#changed = Promise.withResolvers<void>();
+    if (this.#signal.aborted) return;
+    await this.#changed.promise;
+  }
+}
+
+const NOTHING: Omit<UnitResult, "unit"> = {
+  outcome: "failed",
+  presentBytes: 0,
+  cachedBeforeBytes: 0,
+  readBytes: 0,
+  verified: false,
+  code: "",
+  message: "",
+  object: undefined,
+};
+
+function failedResult(code: string, message: string): Omit<UnitResult, "unit"> {
+  return { ...NOTHING, code, message };
+}
+
+function unplaced(op: string, alive: number): Omit<UnitResult, "unit"> {
+  if (op === "free") return { ...NOTHING, outcome: "freed" };
+  return {
+    ...NOTHING,
+    outcome: "refused",
+    code: "RL_NO_WORKERS",
+    message: `only ${alive} workers live: no place for another copy`,
+  };
+}

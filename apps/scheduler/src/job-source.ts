@@ -1,0 +1,181 @@
+/**
+ * The objects of a job, in a fixed order, from any place on: listings of paths and patterns page by page, or the lines of a
+ * manifest. At most one page of a listing and a few dozen lines are in memory at once, however many objects there are.
+ */
+import { formatPath, isRinglightError, parsePath, RinglightError, toRinglightError } from "@ringlight/core";
+import type { JobSpec } from "@ringlight/registry";
+import { globMatcher, globPrefix, isGlob, plain } from "./job-glob.ts";
+import type { Placement } from "./job-placement.ts";
+import type { Place } from "./job-window.ts";
+import type { WorkerCalls } from "./worker-calls.ts";
+
+/** An object to handle, or a path that there is nothing of. */
+export interface SourceItem {
+  readonly path: string;
+  /** Where to go on after it. */
+  readonly place: Place;
+  readonly object?: { readonly version: string; readonly sizeBytes: number };
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** What a source needs. */
+export interface SourceOptions {
+  readonly spec: JobSpec;
+  readonly calls: WorkerCalls;
+  readonly placement: Placement;
+  /** Text of the manifest that came with the job, piece by piece. */
+  readonly manifest: () => AsyncIterable<string>;
+  readonly signal: AbortSignal;
+}
+
+/** Lines whose objects are asked for at once. */
+const LINES_AT_ONCE = 32;
+
+/** Yields the objects of a job behind a place. @throws what makes listing impossible */
+export async function* jobObjects(options: SourceOptions, from: Place): AsyncGenerator<SourceItem> {
+  const { spec } = options;
+  if (spec.manifestPath !== "" || spec.manifestHash !== "") {
+    yield* manifestObjects(options, from.source === 0 ? from.after : "");
+    return;
+  }
+  for (let source = from.source; source < spec.paths.length; source++) {
+    yield* pathObjects(options, source, spec.paths[source] ?? "", source === from.source ? from.after : "");
+  }
+}
+
+async function* pathObjects(
+  options: SourceOptions,
+  source: number,
+  path: string,
+  after: string,
+): AsyncGenerator<SourceItem> {
+  let found = after !== "";
+  for await (const item of listed(options, source, path, after)) {
+    found = true;
+    yield item;
+  }
+  if (found) return;
+  const failure = { code: "RL_NOT_FOUND", message: `the store has nothing at ${path}` };
+  yield { path, place: { source, after: "" }, failure };
+}
+
+async function* listed(
+  options: SourceOptions,
+  source: number,
+  path: string,
+  after: string,
+): AsyncGenerator<SourceItem> {
+  const { mount, key } = parsePath(path);
+  if (isGlob(key)) {
+    const matches = globMatcher(key);
+    for await (const item of below(options, source, mount, globPrefix(key), after)) {
+      if (matches(parsePath(item.path).key)) yield item;
+    }
+    return;
+  }
+  const name = plain(key);
+  if (name === "" || name.endsWith("/")) {
+    yield* below(options, source, mount, name, after);
+    return;
+  }
+  // An object of this name, and then what is below the directory of this name; never "data-2" for "data".
+  if (after === "") {
+    const page = await options.calls.list(formatPath({ mount, key: name }), "", options.signal);
+    const [first] = page.objects;
+    if (first !== undefined && parsePath(first.path).key === name) yield itemOf(source, name, first);
+  }
+  yield* below(options, source, mount, `${name}/`, after === name ? "" : after);
+}
+
+async function* below(
+  { calls, signal }: SourceOptions,
+  source: number,
+  mount: string,
+  prefix: string,
+  after: string,
+): AsyncGenerator<SourceItem> {
+  const path = prefix === "" ? `/${mount}` : formatPath({ mount, key: prefix });
+  let startAfter = after;
+  for (;;) {
+    const page = await calls.list(path, startAfter, signal);
+    for (const object of page.objects) yield itemOf(source, parsePath(object.path).key, object);
+    if (!page.truncated) return;
+    startAfter = page.nextStartAfter;
+  }
+}
+
+function itemOf(
+  source: number,
+  key: string,
+  object: { readonly path: string; readonly version: string; readonly sizeBytes: number },
+): SourceItem {
+  const { path, version, sizeBytes } = object;
+  return { path, place: { source, after: key }, object: { version, sizeBytes } };
+}
+
+/** A place in a manifest is a line's number, and for a manifest in a store its version: a changed one cannot be gone on with. */
+async function* manifestObjects(options: SourceOptions, after: string): AsyncGenerator<SourceItem> {
+  const [line = "0", known = ""] = after === "" ? [] : after.split(" ", 2);
+  const skip = Number(line);
+  let batch: { readonly path: string; readonly place: Place }[] = [];
+  let number = 0;
+  for await (const { text, version } of manifestLines(options)) {
+    if (known !== "" && version !== known) {
+      throw new RinglightError("RL_VERSION_CHANGED", "the manifest changed while the job ran; submit the job again");
+    }
+    number++;
+    const path = text.trim();
+    if (number <= skip || path === "" || path.startsWith("#")) continue;
+    batch.push({ path, place: { source: 0, after: `${number} ${version}`.trimEnd() } });
+    if (batch.length < LINES_AT_ONCE) continue;
+    yield* await Promise.all(batch.map((entry) => stat(options, entry)));
+    batch = [];
+  }
+  yield* await Promise.all(batch.map((entry) => stat(options, entry)));
+}
+
+async function stat(
+  { calls, placement, signal }: SourceOptions,
+  entry: { readonly path: string; readonly place: Place },
+): Promise<SourceItem> {
+  try {
+    const { mount, key } = parsePath(entry.path);
+    if (key === "") throw new RinglightError("RL_BAD_REQUEST", `"${entry.path}" names a mount, not an object`);
+    const { version, sizeBytes } = await calls.stat(entry.path, placement.owners(mount, key, 0, 1)[0], signal);
+    return { ...entry, object: { version, sizeBytes } };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message } = toRinglightError(error);
+    return { ...entry, failure: { code, message } };
+  }
+}
+
+async function* manifestLines(
+  options: SourceOptions,
+): AsyncGenerator<{ readonly text: string; readonly version: string }> {
+  const { spec, calls, signal } = options;
+  let rest = "";
+  let version = "";
+  if (spec.manifestPath === "") {
+    for await (const piece of options.manifest()) {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop() ?? "";
+      for (const text of lines) yield { text, version };
+    }
+  } else {
+    const decoder = new TextDecoder();
+    try {
+      for await (const part of calls.read(spec.manifestPath, signal)) {
+        ({ version } = part);
+        const lines = (rest + decoder.decode(part.data, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        for (const text of lines) yield { text, version };
+      }
+    } catch (error) {
+      if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
+      throw new RinglightError("RL_NOT_FOUND", `there is no manifest at ${spec.manifestPath}`, { cause: error });
+    }
+    rest += decoder.decode();
+  }
+  if (rest !== "") yield { text: rest, version };
+}

@@ -1,0 +1,118 @@
+/** Counts what became of the objects of a pass. */
+import type { TaskUnit, UnitResult } from "@ringlight/proto";
+import type { JobCounters } from "@ringlight/registry";
+
+/** Nothing counted yet. */
+export const NO_COUNTERS: JobCounters = {
+  listed: { objects: 0, bytes: 0 },
+  loaded: { objects: 0, bytes: 0 },
+  cached: { objects: 0, bytes: 0 },
+  refused: { objects: 0, bytes: 0 },
+  failed: { objects: 0, bytes: 0 },
+  verifiedObjects: 0,
+  changedObjects: 0,
+};
+
+/** What a pass is for: to load, to see whether what was loaded is still there, what would be loaded; to drop; to look through. */
+export type TallyMode = "load" | "audit" | "dry" | "free" | "look";
+
+/** A unit of an object that is done, with its bytes and what became of it. */
+export interface DoneUnit {
+  readonly unit: TaskUnit;
+  readonly bytes: number;
+  readonly workerId: string;
+  readonly result: Omit<UnitResult, "unit">;
+}
+
+/** Why an object falls short. */
+export interface Shortfall {
+  readonly code: string;
+  readonly message: string;
+  readonly workerId: string;
+}
+
+type AmountName = "listed" | "loaded" | "cached" | "refused" | "failed";
+
+/** Running sums. The counters are never changed but replaced: a record may keep them. */
+export class Tally {
+  #counters: JobCounters;
+  readonly #mode: TallyMode;
+
+  constructor(counters: JobCounters, mode: TallyMode) {
+    this.#counters = counters;
+    this.#mode = mode;
+  }
+
+  get counters(): JobCounters {
+    return this.#counters;
+  }
+
+  /** Counts an object that was found, or corrects the bytes of one; `bytes` are those of all its copies. */
+  listed(objects: number, bytes: number): void {
+    this.#add("listed", objects, bytes);
+  }
+
+  /** An object changed in the store while the job ran, or was found changed. */
+  changed(): void {
+    this.#counters = { ...this.#counters, changedObjects: this.#counters.changedObjects + 1 };
+  }
+
+  /** A path of which there is nothing. */
+  missing(): void {
+    this.#add("failed", 1, 0);
+  }
+
+  /**
+   * Counts an object whose units are all done, and returns why it falls short if it does. The bytes of `loaded` and `cached`
+   * together are those that are cached now; those of `refused` and `failed` are those that should be and are not.
+   */
+  done(units: readonly DoneUnit[]): Shortfall | undefined {
+    let present = 0;
+    let before = 0;
+    let short = 0;
+    let worst: DoneUnit | undefined;
+    for (const done of units) {
+      present += done.result.presentBytes;
+      before += done.result.cachedBeforeBytes;
+      short += Math.max(0, done.bytes - done.result.presentBytes);
+      if (this.#badness(done) > (worst === undefined ? 0 : this.#badness(worst))) worst = done;
+    }
+    if (units.length > 0 && units.every(({ result }) => result.verified)) {
+      this.#counters = { ...this.#counters, verifiedObjects: this.#counters.verifiedObjects + 1 };
+    }
+    const mode = this.#mode;
+    if (mode === "load" || mode === "audit") {
+      this.#add("loaded", 0, present - before);
+      this.#add("cached", 0, before);
+    }
+    if (worst !== undefined) {
+      const { code, message } = worst.result;
+      const lost = mode === "look" ? before - present : mode === "free" ? 0 : short;
+      this.#add(this.#badness(worst) === 2 ? "failed" : "refused", 1, lost);
+      return { code, message, workerId: worst.workerId };
+    }
+    if (mode === "free") this.#add(before > 0 ? "loaded" : "cached", 1, before);
+    else if (mode === "look") {
+      this.#add("loaded", 1, present);
+      if (units.some(({ result }) => result.outcome === "changed")) this.changed();
+    } else if (mode === "dry") {
+      this.#add(short > 0 ? "loaded" : "cached", 1, 0);
+      this.#add("loaded", 0, short);
+      this.#add("cached", 0, present);
+    } else this.#add(units.some(({ result }) => result.outcome === "loaded") ? "loaded" : "cached", 1, 0);
+    return undefined;
+  }
+
+  /** 2: failed, 1: not cached although it should be, 0: well. */
+  #badness({ result: { outcome } }: DoneUnit): number {
+    if (outcome === "failed") return 2;
+    if (outcome === "changed") return this.#mode === "look" || this.#mode === "free" ? 0 : 2;
+    if (outcome === "refused") return 1;
+    return outcome === "missing" && this.#mode !== "dry" ? 1 : 0;
+  }
+
+  #add(name: AmountName, objects: number, bytes: number): void {
+    const { objects: count, bytes: sum } = this.#counters[name];
+    this.#counters = { ...this.#counters, [name]: { objects: count + objects, bytes: sum + bytes } };
+  }
+}
