@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PageTable } from "./page-table.ts";
+import { SlotBuckets } from "./slot-buckets.ts";
 import { versionId } from "./version-id.ts";
-import { VersionTable } from "./version-table.ts";
+import { mix32, VersionTable } from "./version-table.ts";
 
 test("the index agrees with a plain map under random insertions, removals and look-ups", () => {
   const step = fc.record({ add: fc.boolean(), version: fc.nat(12), index: fc.nat(40) });
@@ -64,4 +65,26 @@ test("version ids of different fields differ, and are 32 hex digits", () => {
   ];
   assert.equal(new Set(ids).size, ids.length);
   for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
+});
+
+test("buckets find, add and remove slots under colliding hashes, and beyond the slots of narrow buckets", () => {
+  const hashes = new Map<number, number>();
+  const buckets = new SlotBuckets((slot) => hashes.get(slot) ?? assert.fail("a slot that is not there"));
+  const found = (slot: number): boolean => {
+    for (let at = buckets.first(hashes.get(slot)!); at >= 0; at = buckets.next()) if (at === slot) return true;
+    return false;
+  };
+  // Hashes of few parts and few places, and slots on both sides of 2^24, where the tags give up bits.
+  const slots = Array.from({ length: 4000 }, (_, at) => at + (at < 2000 ? 0 : 2 ** 24));
+  for (const slot of slots) {
+    hashes.set(slot, (mix32(slot) & 0xc00000ff) >>> 0);
+    buckets.add(hashes.get(slot)!, slot);
+  }
+  assert.ok(slots.every(found));
+  for (const slot of slots.filter((_, at) => at % 3 !== 0)) {
+    buckets.remove(hashes.get(slot)!, slot);
+    assert.ok(!found(slot));
+    hashes.delete(slot);
+  }
+  assert.ok(slots.every((slot, at) => at % 3 !== 0 || found(slot)));
 });

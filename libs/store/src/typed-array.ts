@@ -1,15 +1,16 @@
 /** Growth of the typed arrays that the index and the policies are made of. */
 
 /**
- * A copy of a typed array, doubled until it has room for `least` elements; the old one is given back at once and must not
- * be used any more. The new half costs address space only until it is written to.
+ * A copy of a typed array, four times as long until it has room for `least` elements; the old one is given back at once and
+ * must not be used any more. What is new costs address space only until it is written to, for which reason it is grown in
+ * large steps: few copies, and none of them while it is large.
  */
 export function grown<T extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
   array: T,
   least: number,
 ): T {
   let length = Math.max(64, array.length);
-  while (length < least) length *= 2;
+  while (length < least) length *= 4;
   const copy = new (array.constructor as new (length: number) => T)(length);
   copy.set(array);
   discard(array);

@@ -1,5 +1,7 @@
 /** Object versions as small integers, so that a page costs 4 bytes for its version and not 32 characters. */
 import { RinglightError, type VersionId } from "@ringlight/core";
+import { SlotBuckets } from "./slot-buckets.ts";
+import { grown } from "./typed-array.ts";
 
 /** Spreads the bits of a 32-bit integer (the finisher of MurmurHash3). */
 export function mix32(value: number): number {
@@ -34,14 +36,13 @@ function badVersion(id: string): RinglightError {
 }
 
 /**
- * Interns version ids: open addressing in typed arrays, about 26 bytes a version. A reference lives as long as pages use it
+ * Interns version ids: open addressing in typed arrays, about 25 bytes a version. A reference lives as long as pages use it
  * (acquire and drop are counted); then its number is given to another version, so references are never kept across an await.
  */
 export class VersionTable {
   #words = new Uint32Array(4 * 64);
   #uses = new Uint32Array(64);
-  /** Reference + 1; 0 is an empty bucket. Linear probing, at most half full. */
-  #buckets = new Int32Array(128);
+  readonly #buckets = new SlotBuckets((ref) => this.#words[ref * 4 + 1]!);
   readonly #free: number[] = [];
   #top = 0;
   #count = 0;
@@ -59,24 +60,36 @@ export class VersionTable {
   find(id: VersionId): number {
     if (id === this.#memoId) return this.#memoRef;
     parseVersionId(id, this.#key);
-    const ref = this.#buckets[this.#bucketOf(this.#key)]! - 1;
-    if (ref >= 0) {
-      this.#memoId = id;
-      this.#memoRef = ref;
+    const key = this.#key;
+    const words = this.#words;
+    for (let ref = this.#buckets.first(key[1]!); ref >= 0; ref = this.#buckets.next()) {
+      const base = ref * 4;
+      if (
+        words[base + 1] === key[1] &&
+        words[base] === key[0] &&
+        words[base + 2] === key[2] &&
+        words[base + 3] === key[3]
+      ) {
+        this.#memoId = id;
+        this.#memoRef = ref;
+        return ref;
+      }
     }
-    return ref;
+    return -1;
   }
 
   /** The reference of a version, made if new, with one more use counted. @throws RL_BAD_REQUEST */
   acquire(id: VersionId): number {
     let ref = this.find(id);
     if (ref < 0) {
-      if (this.#count * 2 >= this.#buckets.length) this.#rehash(this.#buckets.length * 2);
       ref = this.#free.pop() ?? this.#top++;
-      if (ref >= this.#uses.length) this.#grow();
+      if (ref >= this.#uses.length) {
+        this.#words = grown(this.#words, ref * 4 + 4);
+        this.#uses = grown(this.#uses, ref + 1);
+      }
       this.#words.set(this.#key, ref * 4);
       this.#uses[ref] = 0;
-      this.#buckets[this.#bucketOf(this.#key)] = ref + 1;
+      this.#buckets.add(this.#key[1]!, ref);
       this.#count++;
     }
     this.#uses[ref]!++;
@@ -90,8 +103,7 @@ export class VersionTable {
       this.#memoId = "";
       this.#memoRef = -1;
     }
-    this.#key.set(this.#words.subarray(ref * 4, ref * 4 + 4));
-    this.#removeBucket(this.#bucketOf(this.#key));
+    this.#buckets.remove(this.#words[ref * 4 + 1]!, ref);
     this.#free.push(ref);
     this.#count--;
   }
@@ -106,65 +118,5 @@ export class VersionTable {
   /** Hash of a page of the version. */
   hashOf(ref: number, index: number): number {
     return pageHash(this.#words[ref * 4]!, index);
-  }
-
-  /** The bucket that holds the key, or the empty one where it belongs. */
-  #bucketOf(key: Uint32Array): number {
-    const mask = this.#buckets.length - 1;
-    let at = key[1]! & mask;
-    for (;;) {
-      const ref = this.#buckets[at]! - 1;
-      if (ref < 0) return at;
-      const base = ref * 4;
-      const words = this.#words;
-      if (
-        words[base] === key[0] &&
-        words[base + 1] === key[1] &&
-        words[base + 2] === key[2] &&
-        words[base + 3] === key[3]
-      ) {
-        return at;
-      }
-      at = (at + 1) & mask;
-    }
-  }
-
-  /** Empties a bucket and moves later ones of the same run back, so that no tombstones are needed. */
-  #removeBucket(bucket: number): void {
-    const mask = this.#buckets.length - 1;
-    let hole = bucket;
-    let at = bucket;
-    for (;;) {
-      at = (at + 1) & mask;
-      const entry = this.#buckets[at]!;
-      if (entry === 0) break;
-      const home = this.#words[(entry - 1) * 4 + 1]! & mask;
-      if (((at - home) & mask) >= ((at - hole) & mask)) {
-        this.#buckets[hole] = entry;
-        hole = at;
-      }
-    }
-    this.#buckets[hole] = 0;
-  }
-
-  #rehash(length: number): void {
-    const old = this.#buckets;
-    this.#buckets = new Int32Array(length);
-    const mask = length - 1;
-    for (const entry of old) {
-      if (entry === 0) continue;
-      let at = this.#words[(entry - 1) * 4 + 1]! & mask;
-      while (this.#buckets[at] !== 0) at = (at + 1) & mask;
-      this.#buckets[at] = entry;
-    }
-  }
-
-  #grow(): void {
-    const words = new Uint32Array(this.#words.length * 2);
-    words.set(this.#words);
-    this.#words = words;
-    const uses = new Uint32Array(this.#uses.length * 2);
-    uses.set(this.#uses);
-    this.#uses = uses;
   }
 }
