@@ -25,7 +25,11 @@ describe("opening a mount", () => {
 
   it("refuses options and forms that it does not know, naming what is known and no secret", () => {
     const cases: [string, Record<string, string>, RegExp][] = [
-      ["s3://bucket", { endpont: "http://x" }, /no option "endpont"; its options are endpoint, region, addressing/],
+      [
+        "s3://bucket",
+        { endpont: "http://x" },
+        /no option "endpont"; its options are endpoint, region, addressing, checksum-trailers/,
+      ],
       ["file:///d", { region: "x" }, /no option "region"; it has none/],
       ["s3://bucket", { addressing: "host" }, /neither path nor virtual/],
       ["s3://bucket", { endpoint: "localhost:9000" }, /endpoint/],

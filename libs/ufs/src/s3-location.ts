@@ -20,11 +20,13 @@ export interface S3Location {
   readonly host: string;
   /** Path in front of every key, without the last slash. */
   readonly basePath: string;
+  /** Does the store take checksums behind streamed bodies (aws-chunked trailers)? */
+  readonly checksumTrailers: boolean;
   /** Endpoint for people. */
   readonly shownEndpoint: string;
 }
 
-const OPTIONS = ["endpoint", "region", "addressing"];
+const OPTIONS = ["endpoint", "region", "addressing", "checksum-trailers"];
 const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$/;
 
 const bad = (message: string) => new RinglightError("RL_BAD_REQUEST", message);
@@ -51,6 +53,10 @@ export function parseS3Location(
   if (addressing !== "path" && addressing !== "virtual") {
     throw bad(`option addressing: "${addressing}" is neither path nor virtual`);
   }
+  const trailers = mount.options["checksum-trailers"];
+  if (trailers !== undefined && trailers !== "true" && trailers !== "false") {
+    throw bad(`option checksum-trailers: "${trailers}" is neither true nor false`);
+  }
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   const url = parseEndpoint(endpoint ?? `https://s3.${region}.${domain}`);
   const secure = url.protocol === "https:";
@@ -67,6 +73,7 @@ export function parseS3Location(
     port: url.port === "" ? (secure ? 443 : 80) : Number(url.port),
     host: url.port === "" ? hostname : `${hostname}:${url.port}`,
     basePath: addressing === "virtual" ? root : `${root}/${bucket}`,
+    checksumTrailers: trailers === undefined ? /(^|\.)amazonaws\.com(\.cn)?$/.test(url.hostname) : trailers === "true",
     shownEndpoint: `${url.protocol}//${url.host}${root}`,
   };
 }

@@ -1,5 +1,6 @@
 /** Metadata of an object out of a response's head. */
 import { type ObjectMeta, RinglightError } from "@ringlight/core";
+import { checksumsOf, clientHeaders } from "./s3-write-headers.ts";
 
 /**
  * An ETag in the one form that Ringlight keeps, compares and sends: strong and quoted. Stores differ between HEAD, GET and
@@ -45,5 +46,19 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
     ...meta,
     ...(Object.fromEntries(given) as Partial<ObjectMeta>),
     ...(Object.keys(userMetadata).length > 0 && { userMetadata }),
+    ...amzMeta(headers),
+  };
+}
+
+/** What S3's own headers tell of an object: checksums, the number of its tags, and what is passed on to clients. */
+function amzMeta(
+  headers: Readonly<Record<string, string>>,
+): Pick<ObjectMeta, "checksums" | "taggingCount" | "headers"> {
+  const kept = checksumsOf(headers);
+  const tags = headers["x-amz-tagging-count"];
+  return {
+    ...(kept && { checksums: kept }),
+    ...(tags !== undefined && { taggingCount: Number(tags) }),
+    ...clientHeaders(headers),
   };
 }

@@ -27,6 +27,7 @@ import { S3Lister } from "./s3-list.ts";
 import { parseS3Location, type S3Location } from "./s3-location.ts";
 import { metaOf } from "./s3-meta.ts";
 import { S3Read } from "./s3-read.ts";
+import { S3Writes } from "./s3-write.ts";
 
 /** Checks an s3:// mount's URI and options. @throws RL_BAD_REQUEST */
 export function checkS3Mount(mount: UfsMount): void {
@@ -39,12 +40,18 @@ export async function openS3Ufs(mount: UfsMount, options: UfsOptions): Promise<U
   const location = parseS3Location(mount, env);
   const limits = limitsOf(options);
   const { stallTimeoutMs, maxConnections } = limits;
-  const http = new S3Http(location, resolveCredentials(mount.credentials, env), stallTimeoutMs, maxConnections);
-  return new S3Ufs(location, http, limits, options.observe);
+  const credentials = resolveCredentials(mount.credentials, env);
+  const http = new S3Http(location, credentials, stallTimeoutMs, maxConnections);
+  const writes = new S3Writes(location, credentials, limits, options.observe);
+  return new S3Ufs(location, http, writes, limits, options.observe);
 }
+
+/** Stores tell an object's checksums only to those who ask. */
+const WITH_CHECKSUMS = { "x-amz-checksum-mode": "ENABLED" };
 
 class S3Ufs implements Ufs {
   readonly uri: string;
+  readonly writes: S3Writes;
   readonly #location: S3Location;
   readonly #http: S3Http;
   readonly #lister: S3Lister;
@@ -57,10 +64,12 @@ class S3Ufs implements Ufs {
   constructor(
     location: S3Location,
     http: S3Http,
+    writes: S3Writes,
     limits: UfsLimits,
     observe: ((observation: UfsObservation) => void) | undefined,
   ) {
     this.uri = `s3://${location.bucket}${location.prefix === "" ? "" : `/${location.prefix}`}`;
+    this.writes = writes;
     this.#location = location;
     this.#http = http;
     this.#lister = new S3Lister(http, limits.stallTimeoutMs);
@@ -76,7 +85,7 @@ class S3Ufs implements Ufs {
       this.#call(operation, options.signal, async (signal) => {
         const response = await withRetries(
           signal,
-          () => this.#http.send("HEAD", key, {}, signal),
+          () => this.#http.send("HEAD", key, WITH_CHECKSUMS, signal),
           () => observed.repeat(),
         );
         const sizeBytes = Number(response.headers["content-length"] ?? Number.NaN);
@@ -185,6 +194,7 @@ class S3Ufs implements Ufs {
     const closed = new RinglightError("RL_CANCELLED", `the mount of ${this.uri} was closed`);
     this.#closing.abort(closed);
     for (const read of this.#reads) read.finish(closed);
+    this.writes.close();
     await this.#lister.close();
     this.#http.close();
   }

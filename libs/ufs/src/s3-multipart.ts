@@ -1,0 +1,253 @@
+/** Multipart uploads to s3:// mounts, passed through to the store's own. */
+import {
+  type ChecksumAlgorithm,
+  type CompleteRequest,
+  type CreatedUpload,
+  type CreateUploadRequest,
+  type ListUploadsRequest,
+  type ObjectChecksums,
+  type PartCopyRequest,
+  type PartsPage,
+  RinglightError,
+  type UfsCallOptions,
+  type UfsWriteBody,
+  type UploadsPage,
+  type WriteResult,
+  type WrittenPart,
+} from "@ringlight/core";
+import { describe } from "./s3-errors.ts";
+import type { S3Location } from "./s3-location.ts";
+import { etagOf } from "./s3-meta.ts";
+import {
+  ALGORITHMS,
+  checksumHeader,
+  checksums,
+  checksumsOf,
+  clientHeaders,
+  conditionHeaders,
+  copySource,
+  settingsHeaders,
+  sourceHeaders,
+} from "./s3-write-headers.ts";
+import type { RunWrite } from "./s3-write-http.ts";
+import { documentOf, element, elementsOf, textOf } from "./s3-xml.ts";
+
+/** Multipart uploads of one mount. */
+export class S3Multipart {
+  /** Runs one operation on the store. */
+  protected readonly run: RunWrite;
+  readonly #where: S3Location;
+
+  constructor(location: S3Location, run: RunWrite) {
+    this.#where = location;
+    this.run = run;
+  }
+
+  async createUpload(key: string, request: CreateUploadRequest, options?: UfsCallOptions): Promise<CreatedUpload> {
+    const { settings, checksumAlgorithm, checksumType } = request;
+    const headers: Record<string, string> = {
+      ...settingsHeaders(settings),
+      ...(checksumAlgorithm !== undefined && { "x-amz-checksum-algorithm": checksumAlgorithm }),
+      ...(checksumType !== undefined && { "x-amz-checksum-type": checksumType }),
+    };
+    // Sent once: an upload that was begun unseen would stay for ever.
+    const ask = { method: "POST", key, query: [["uploads", ""]], headers, repeatable: false } as const;
+    const answer = await this.run("multipart", "begin an upload of", ask, options);
+    const uploadId = textOf(answer.text, "UploadId");
+    if (uploadId === undefined || uploadId === "") throw this.#unclear("the store sent no upload id", key);
+    return { uploadId, ...clientHeaders(answer.headers) };
+  }
+
+  async uploadPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: UfsWriteBody,
+    options?: UfsCallOptions & { readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<WrittenPart> {
+    const ask = {
+      method: "PUT",
+      key,
+      query: partQuery(uploadId, partNumber),
+      headers: options?.headers ?? {},
+      body,
+      repeatable: true,
+    } as const;
+    const { headers } = await this.run("multipart", `part ${partNumber} of`, ask, options);
+    const etag = etagOf(headers.etag);
+    if (etag === undefined) throw this.#unclear("the store sent no ETag of the part", key);
+    const value = body.checksum?.value();
+    const kept =
+      checksumsOf(headers) ??
+      (body.checksum && value !== undefined ? checksums({ [body.checksum.algorithm]: value }, undefined) : undefined);
+    return { etag, ...(kept && { checksums: kept }), ...clientHeaders(headers) };
+  }
+
+  async uploadPartCopy(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    request: PartCopyRequest,
+    options?: UfsCallOptions,
+  ): Promise<WrittenPart> {
+    const { range } = request;
+    const headers: Record<string, string> = {
+      ...request.headers,
+      ...sourceHeaders(request.sourceConditions),
+      "x-amz-copy-source": copySource(this.#where, request.sourceKey),
+      ...(range !== undefined && { "x-amz-copy-source-range": `bytes=${range.start}-${range.end}` }),
+    };
+    const query = partQuery(uploadId, partNumber);
+    const ask = { method: "PUT", key, query, headers, repeatable: true, slow: true } as const;
+    const answer = await this.run("multipart", `part ${partNumber} of`, ask, options);
+    const etag = etagOf(textOf(answer.text, "ETag"));
+    if (etag === undefined) throw this.#unclear("the store sent no ETag of the part", key);
+    const modifiedMs = Date.parse(textOf(answer.text, "LastModified") ?? "");
+    return { etag, ...(!Number.isNaN(modifiedMs) && { modifiedMs }), ...clientHeaders(answer.headers) };
+  }
+
+  async listParts(
+    key: string,
+    uploadId: string,
+    page: { readonly partNumberMarker: number; readonly maxParts: number },
+    options?: UfsCallOptions,
+  ): Promise<PartsPage> {
+    const query = [
+      ["max-parts", String(page.maxParts)],
+      ["part-number-marker", String(page.partNumberMarker)],
+      ["uploadId", uploadId],
+    ] as const;
+    const { text } = await this.run("multipart", "parts of", { method: "GET", key, query, repeatable: true }, options);
+    const parts = elementsOf(text, "Part").map((part) => {
+      const kept = checksums(checksumElements(part), undefined);
+      return {
+        partNumber: Number(textOf(part, "PartNumber")),
+        etag: etagOf(textOf(part, "ETag")) ?? '""',
+        sizeBytes: Number(textOf(part, "Size")),
+        modifiedMs: Date.parse(textOf(part, "LastModified") ?? "") || 0,
+        ...(kept && { checksums: kept }),
+      };
+    });
+    const storageClass = textOf(text, "StorageClass");
+    const algorithm = ALGORITHMS.find((name) => name === textOf(text, "ChecksumAlgorithm"));
+    const type = textOf(text, "ChecksumType");
+    return {
+      parts,
+      truncated: textOf(text, "IsTruncated") === "true",
+      nextPartNumberMarker: Number(textOf(text, "NextPartNumberMarker") ?? parts.at(-1)?.partNumber ?? 0),
+      ...(storageClass !== undefined && { storageClass }),
+      ...(algorithm !== undefined && { checksumAlgorithm: algorithm }),
+      ...((type === "COMPOSITE" || type === "FULL_OBJECT") && { checksumType: type }),
+    };
+  }
+
+  async completeUpload(
+    key: string,
+    uploadId: string,
+    request: CompleteRequest,
+    options?: UfsCallOptions,
+  ): Promise<WriteResult> {
+    const { conditions, sizeBytes } = request;
+    const rows = request.parts.map((part) => {
+      const sums = Object.entries(part.checksums ?? {}).map(([name, value]) => element(`Checksum${name}`, value));
+      return `<Part>${element("PartNumber", part.partNumber)}${element("ETag", part.etag)}${sums.join("")}</Part>`;
+    });
+    const body = documentOf("CompleteMultipartUpload", rows.join(""));
+    const headers: Record<string, string> = {
+      "content-type": "application/xml",
+      ...conditionHeaders(conditions),
+      ...(sizeBytes !== undefined && { "x-amz-mp-object-size": String(sizeBytes) }),
+      ...(request.checksums && { "x-amz-checksum-type": request.checksums.type }),
+    };
+    for (const algorithm of ALGORITHMS) {
+      const value = request.checksums?.values[algorithm];
+      if (value !== undefined) headers[checksumHeader(algorithm)] = value;
+    }
+    // Sent once: after a completion that was not seen, the store knows the upload no more.
+    const ask = {
+      method: "POST",
+      key,
+      query: [["uploadId", uploadId]],
+      headers,
+      body,
+      repeatable: false,
+      slow: true,
+    } as const;
+    const answer = await this.run("multipart", "complete the upload of", ask, options);
+    const etag = etagOf(textOf(answer.text, "ETag"));
+    if (etag === undefined) throw this.#unclear("the store sent no ETag of the object", key);
+    const kept = checksums(checksumElements(answer.text), textOf(answer.text, "ChecksumType"));
+    return { version: etag, etag, ...(kept && { checksums: kept }), ...clientHeaders(answer.headers) };
+  }
+
+  async abortUpload(key: string, uploadId: string, options?: UfsCallOptions): Promise<void> {
+    const ask = { method: "DELETE", key, query: [["uploadId", uploadId]], repeatable: true } as const;
+    await this.run("multipart", "abort the upload of", ask, options);
+  }
+
+  async listUploads(request: ListUploadsRequest, options?: UfsCallOptions): Promise<UploadsPage> {
+    const { prefix } = this.#where;
+    const given: [string, string][] = [
+      ["delimiter", request.delimiter],
+      ["encoding-type", "url"],
+      ["key-marker", request.keyMarker === "" ? "" : prefix + request.keyMarker],
+      ["max-uploads", String(request.maxUploads)],
+      ["prefix", prefix + request.prefix],
+      ["upload-id-marker", request.uploadIdMarker],
+    ];
+    const query: (readonly [string, string])[] = [...given.filter(([, value]) => value !== ""), ["uploads", ""]];
+    const ask = { method: "GET", key: undefined, query, repeatable: true } as const;
+    const { text } = await this.run("multipart", "uploads in", ask, options);
+    const encoded = textOf(text, "EncodingType") === "url";
+    const own = (raw: string | undefined) => {
+      const key = encoded ? decode(raw ?? "") : (raw ?? "");
+      return key.startsWith(prefix) ? key.slice(prefix.length) : "";
+    };
+    const uploads = elementsOf(text, "Upload").map((row) => {
+      const storageClass = textOf(row, "StorageClass");
+      return {
+        key: own(textOf(row, "Key")),
+        uploadId: textOf(row, "UploadId") ?? "",
+        initiatedMs: Date.parse(textOf(row, "Initiated") ?? "") || 0,
+        ...(storageClass !== undefined && { storageClass }),
+      };
+    });
+    const truncated = textOf(text, "IsTruncated") === "true";
+    const rolled = elementsOf(text, "CommonPrefixes").map((row) => own(textOf(row, "Prefix")));
+    return {
+      uploads,
+      commonPrefixes: rolled,
+      truncated,
+      nextKeyMarker: truncated ? own(textOf(text, "NextKeyMarker")) : "",
+      nextUploadIdMarker: truncated ? (textOf(text, "NextUploadIdMarker") ?? "") : "",
+    };
+  }
+
+  #unclear(what: string, key: string): RinglightError {
+    return new RinglightError("RL_UFS_ERROR", `${what}: ${describe(this.#where, JSON.stringify(key))}`);
+  }
+}
+
+function partQuery(uploadId: string, partNumber: number): readonly (readonly [string, string])[] {
+  return [
+    ["partNumber", String(partNumber)],
+    ["uploadId", uploadId],
+  ];
+}
+
+function checksumElements(xml: string): ObjectChecksums["values"] {
+  const values: Partial<Record<ChecksumAlgorithm, string>> = {};
+  for (const algorithm of ALGORITHMS) {
+    const value = textOf(xml, `Checksum${algorithm}`);
+    if (value !== undefined) values[algorithm] = value;
+  }
+  return values;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, afterEach, before, describe, it } from "node:test";
+import { isRinglightError, type Ufs, type UfsWriteBody, type UfsWrites } from "@ringlight/core";
+import { randomBytes, type S3Origin, startS3Origin } from "@ringlight/testing";
+import { openUfs } from "./index.ts";
+import { bodyOf, ufsWriteContract } from "./ufs-write-contract.ts";
+
+for (const prefix of ["", "deep/er"]) {
+  ufsWriteContract(`s3:// with prefix "${prefix}"`, async () => {
+    const origin = await startS3Origin({ verifySignatures: true, minPartBytes: 5000 });
+    origin.createBucket("bucket");
+    const ufs = await openUfs(
+      {
+        uri: `s3://bucket/${prefix}`,
+        options: {
+          endpoint: prefix === "" ? origin.endpoint : origin.virtualHostEndpoint,
+          addressing: prefix === "" ? "path" : "virtual",
+        },
+        credentials: { kind: "env", prefix: "T" },
+      },
+      { env: { T_ACCESS_KEY_ID: origin.accessKeyId, T_SECRET_ACCESS_KEY: origin.secretAccessKey } },
+    );
+    return {
+      ufs,
+      minPartBytes: 5000,
+      keepsTags: true,
+      conditionalDeletes: true,
+      close: async () => {
+        await ufs.close();
+        await origin.close();
+      },
+    };
+  });
+}
+
+describe("writes to s3:// when the store is in trouble", () => {
+  let origin: S3Origin;
+  let ufs: Ufs;
+  let writes: UfsWrites;
+  before(async () => {
+    origin = await startS3Origin();
+    origin.createBucket("bkt");
+    const options = { endpoint: origin.endpoint };
+    ufs = await openUfs(
+      { uri: "s3://bkt", options, credentials: { kind: "anonymous" } },
+      { stallTimeoutMs: 300, timeoutMs: 600 },
+    );
+    assert.ok(ufs.writes);
+    writes = ufs.writes;
+  });
+  afterEach(() => {
+    origin.clearFaults();
+    origin.resetCounts();
+  });
+  after(async () => {
+    await ufs?.close();
+    await origin?.close();
+  });
+  const code = (expected: string) => (error: unknown) => isRinglightError(error) && error.code === expected;
+
+  it("sends small bodies again, large and conditional ones not", async () => {
+    origin.fail({ op: "PutObject" }, { status: 500, times: 2 });
+    await writes.put("small", { body: bodyOf("again") });
+    assert.equal(origin.count({ op: "PutObject" }), 3);
+    origin.fail({ op: "PutObject" }, { status: 500, times: 1 });
+    await assert.rejects(writes.put("large", { body: bodyOf(randomBytes(1, 2_000_000)) }), code("RL_UFS_ERROR"));
+    origin.fail({ op: "PutObject" }, { status: 500, times: 1 });
+    const conditions = { ifNoneMatch: "*" };
+    await assert.rejects(writes.put("cond", { body: bodyOf("x"), conditions }), code("RL_UFS_ERROR"));
+    assert.equal(origin.count({ op: "PutObject" }), 5);
+    origin.fail({ op: "PutObject" }, { status: 503, code: "SlowDown", times: 1 });
+    await writes.put("cond", { body: bodyOf("x"), conditions });
+    origin.loseAnswer({ op: "PutObject" }, { times: 1 });
+    await writes.put("small", { body: bodyOf("lost once") });
+    assert.equal(origin.bytesOf("bkt", "small").toString(), "lost once");
+  });
+
+  it("gives up on a store that falls silent, at any point", async () => {
+    origin.stall({ op: "PutObject" }, Number.POSITIVE_INFINITY);
+    const large = randomBytes(1, 40_000_000);
+    await assert.rejects(writes.put("silent", { body: bodyOf(large, 1_000_000) }), code("RL_UFS_TIMEOUT"));
+    await assert.rejects(
+      writes.put("silent", { body: bodyOf("x"), conditions: { ifNoneMatch: "*" } }),
+      code("RL_UFS_TIMEOUT"),
+    );
+    assert.equal(origin.object("bkt", "silent"), undefined);
+  });
+
+  it("does not hurry a slow client", async () => {
+    async function* slowly() {
+      for (let piece = 0; piece < 4; piece++) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        yield randomBytes(piece, 500_000);
+      }
+    }
+    await writes.put("slow", { body: { sizeBytes: 2_000_000, stream: slowly() } });
+    assert.equal(origin.object("bkt", "slow")?.sizeBytes, 2_000_000);
+  });
+
+  it("leaves the old object when the connection breaks", async () => {
+    origin.putObject("bkt", "k", "old");
+    origin.cutUpload({ key: "k" }, 1_000_000, { times: 1 });
+    const body = bodyOf(randomBytes(1, 5_000_000));
+    await assert.rejects(writes.put("k", { body }), code("RL_UFS_UNAVAILABLE"));
+    assert.equal(origin.bytesOf("bkt", "k").toString(), "old");
+  });
+
+  it("passes the store's own refusals on, and tells of errors behind a 200", async () => {
+    const long = "x".repeat(1025);
+    await assert.rejects(writes.put(long, { body: bodyOf("x") }), (error) => {
+      assert.ok(isRinglightError(error, "RL_BAD_REQUEST"));
+      assert.deepEqual([error.s3?.code, error.s3?.status], ["KeyTooLongError", 400]);
+      return true;
+    });
+    origin.fail({ op: "CopyObject" }, { status: 200, code: "InternalError" });
+    await assert.rejects(writes.copy("to", { sourceKey: "k" }), code("RL_UFS_ERROR"));
+  });
+
+  it("stops sending when the store has refused already", async () => {
+    origin.fail({ op: "PutObject" }, { status: 403, code: "AccessDenied" });
+    let pieces = 0;
+    async function* endless() {
+      for (; pieces < 2000; pieces++) yield Buffer.alloc(1_000_000);
+    }
+    const body: UfsWriteBody = { sizeBytes: 2_000_000_000, stream: endless() };
+    await assert.rejects(writes.put("denied", { body }), code("RL_UFS_DENIED"));
+    assert.ok(pieces < 2000);
+  });
+
+  it("sends checksums ahead where they are known, and behind the body where the store takes that", async () => {
+    const options = { endpoint: origin.endpoint, "checksum-trailers": "true" };
+    const trailing = await openUfs({ uri: "s3://bkt", options, credentials: { kind: "anonymous" } });
+    for (const size of [5, 2_000_000]) {
+      const bytes = randomBytes(1, size);
+      let ended = false;
+      const body: UfsWriteBody = {
+        sizeBytes: size,
+        stream: (async function* () {
+          yield* bodyOf(bytes).stream;
+          ended = true;
+        })(),
+        checksum: {
+          algorithm: "SHA256",
+          value: () => (ended ? createHash("sha256").update(bytes).digest("base64") : undefined),
+        },
+      };
+      const { checksums } = (await trailing.writes?.put("sum", { body })) ?? {};
+      assert.deepEqual(checksums, {
+        type: "FULL_OBJECT",
+        values: { SHA256: createHash("sha256").update(bytes).digest("base64") },
+      });
+      assert.deepEqual((await trailing.head("sum")).checksums, checksums);
+      assert.ok(origin.bytesOf("bkt", "sum").equals(bytes));
+    }
+    await trailing.close();
+  });
+
+  it("finds the place of a part, and makes and removes the bucket", async () => {
+    const { uploadId } = await writes.createUpload("parts", {});
+    const first = randomBytes(1, 5 * 1024 * 1024);
+    const parts = [];
+    for (const [index, data] of [first, Buffer.from("end")].entries()) {
+      const { etag } = await writes.uploadPart("parts", uploadId, index + 1, bodyOf(data, 1_000_000));
+      parts.push({ partNumber: index + 1, etag });
+    }
+    await writes.completeUpload("parts", uploadId, { parts });
+    const place = await writes.headPart("parts", 2);
+    assert.deepEqual([place.range, place.partsCount], [{ start: first.length, end: first.length + 2 }, 2]);
+    assert.equal(place.meta.sizeBytes, first.length + 3);
+    await assert.rejects(writes.headPart("parts", 3), code("RL_BAD_RANGE"));
+    await assert.rejects(writes.deleteBucket(), code("RL_NOT_EMPTY"));
+    const other = await openUfs({
+      uri: "s3://fresh",
+      options: { endpoint: origin.endpoint },
+      credentials: { kind: "anonymous" },
+    });
+    await other.writes?.createBucket();
+    await other.check();
+    await other.writes?.deleteBucket();
+    await assert.rejects(other.check());
+    await other.close();
+  });
+});

@@ -1,0 +1,264 @@
+/** Writes to s3:// mounts: objects, copies, tags and the bucket itself. Multipart uploads are in s3-multipart.ts. */
+import { createHash } from "node:crypto";
+import {
+  type CopyRequest,
+  type DeleteItem,
+  type DeleteOutcome,
+  isRinglightError,
+  type ObjectTag,
+  type PartPlace,
+  type PutRequest,
+  RinglightError,
+  toRinglightError,
+  type UfsCallOptions,
+  type UfsObservation,
+  type UfsWrites,
+  type WriteConditions,
+  type WriteResult,
+} from "@ringlight/core";
+import { Observed } from "./call.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import type { CredentialsSource } from "./credentials.ts";
+import type { UfsLimits } from "./options.ts";
+import { describe } from "./s3-errors.ts";
+import type { S3Location } from "./s3-location.ts";
+import { etagOf, metaOf } from "./s3-meta.ts";
+import { S3Multipart } from "./s3-multipart.ts";
+import {
+  checksums,
+  checksumsOf,
+  clientHeaders,
+  conditionHeaders,
+  copySource,
+  isConditional,
+  settingsHeaders,
+  sourceHeaders,
+} from "./s3-write-headers.ts";
+import { type RunWrite, S3WriteHttp } from "./s3-write-http.ts";
+import { documentOf, element, elementsOf, isXmlText, textOf } from "./s3-xml.ts";
+
+/** Copies and completions move up to 5 TiB inside of the store before they answer. */
+const SLOW_ANSWER_MS = 15 * 60_000;
+/** Deletes of keys that XML cannot carry, at once. */
+const SINGLE_DELETES_AT_ONCE = 8;
+/** The writes of an s3:// mount. */
+export class S3Writes extends S3Multipart implements UfsWrites {
+  readonly #location: S3Location;
+  readonly #http: S3WriteHttp;
+  readonly #closing: AbortController;
+
+  constructor(
+    location: S3Location,
+    credentials: CredentialsSource,
+    limits: UfsLimits,
+    observe: ((observation: UfsObservation) => void) | undefined,
+  ) {
+    const http = new S3WriteHttp(location, credentials, limits.stallTimeoutMs);
+    const connections = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
+    const closing = new AbortController();
+    const run: RunWrite = (op, verb, ask, options) => {
+      const operation = `${verb} ${JSON.stringify(location.prefix + (ask.key ?? ""))}`;
+      const observed = new Observed(op, observe);
+      return observed.run(async () => {
+        const signal = options?.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
+        const release = await connections.take(signal);
+        try {
+          const answerMs = ask.slow ? SLOW_ANSWER_MS : limits.timeoutMs;
+          const answer = await http.send({ ...ask, operation, answerMs }, signal);
+          observed.bytes = ask.body instanceof Uint8Array ? 0 : (ask.body?.sizeBytes ?? 0);
+          return answer;
+        } finally {
+          release();
+        }
+      });
+    };
+    super(location, run);
+    this.#location = location;
+    this.#http = http;
+    this.#closing = closing;
+  }
+
+  /** Ends what is under way. Idempotent. */
+  close(): void {
+    this.#closing.abort(
+      new RinglightError("RL_CANCELLED", `the mount of bucket "${this.#location.bucket}" was closed`),
+    );
+    this.#http.close();
+  }
+
+  async put(key: string, request: PutRequest, options?: UfsCallOptions): Promise<WriteResult> {
+    const { body, settings, conditions } = request;
+    const headers = { ...settingsHeaders(settings), ...conditionHeaders(conditions) };
+    const repeatable = !isConditional(conditions);
+    const answer = await this.run("put", "PUT", { method: "PUT", key, headers, body, repeatable }, options);
+    const etag = this.#etag(answer.headers.etag, "PUT");
+    const value = body.checksum?.value();
+    const kept =
+      checksumsOf(answer.headers) ??
+      (body.checksum && value !== undefined
+        ? checksums({ [body.checksum.algorithm]: value }, "FULL_OBJECT")
+        : undefined);
+    return {
+      version: etag,
+      etag,
+      sizeBytes: body.sizeBytes,
+      ...(kept && { checksums: kept }),
+      ...clientHeaders(answer.headers),
+    };
+  }
+
+  async copy(key: string, request: CopyRequest, options?: UfsCallOptions): Promise<WriteResult> {
+    const { settings, tagging, conditions, checksumAlgorithm } = request;
+    const headers: Record<string, string> = {
+      ...settingsHeaders(settings),
+      ...request.headers,
+      ...sourceHeaders(request.sourceConditions),
+      ...conditionHeaders(conditions),
+      "x-amz-copy-source": copySource(this.#location, request.sourceKey),
+      ...(settings !== undefined && { "x-amz-metadata-directive": "REPLACE" }),
+      ...(tagging !== undefined && { "x-amz-tagging-directive": "REPLACE", "x-amz-tagging": tagging }),
+      ...(checksumAlgorithm !== undefined && { "x-amz-checksum-algorithm": checksumAlgorithm }),
+    };
+    const ask = { method: "PUT", key, headers, repeatable: !isConditional(conditions), slow: true } as const;
+    const answer = await this.run("copy", "copy to", ask, options);
+    const etag = this.#etag(textOf(answer.text, "ETag"), "copy");
+    const modifiedMs = Date.parse(textOf(answer.text, "LastModified") ?? "");
+    const kept = checksumsOf(answer.headers);
+    return {
+      version: etag,
+      etag,
+      ...(!Number.isNaN(modifiedMs) && { modifiedMs }),
+      ...(kept && { checksums: kept }),
+      ...clientHeaders(answer.headers),
+    };
+  }
+
+  async delete(key: string, conditions?: WriteConditions, options?: UfsCallOptions): Promise<void> {
+    const headers = conditionHeaders(conditions);
+    const repeatable = !isConditional(conditions);
+    try {
+      await this.run("delete", "DELETE", { method: "DELETE", key, headers, repeatable }, options);
+    } catch (error) {
+      // Some stores say so; S3 itself does not.
+      if (!repeatable || !isRinglightError(error, "RL_NOT_FOUND")) throw error;
+    }
+  }
+
+  async deleteMany(items: readonly DeleteItem[], options?: UfsCallOptions): Promise<DeleteOutcome[]> {
+    const { prefix } = this.#location;
+    const together = items.filter(({ key }) => key !== "" && isXmlText(key));
+    const failed = new Map<DeleteItem, DeleteOutcome["error"]>();
+    if (together.length > 0) {
+      const rows = together.map(
+        ({ key, ifMatch }) =>
+          `<Object>${element("Key", prefix + key)}${ifMatch === undefined ? "" : element("ETag", ifMatch)}</Object>`,
+      );
+      const body = documentOf("Delete", `<Quiet>true</Quiet>${rows.join("")}`);
+      const headers = {
+        "content-type": "application/xml",
+        "content-md5": createHash("md5").update(body).digest("base64"),
+      };
+      const repeatable = together.every(({ ifMatch }) => ifMatch === undefined);
+      const query = [["delete", ""]] as const;
+      const ask = { method: "POST", key: undefined, query, headers, body, repeatable } as const;
+      const answer = await this.run("delete", "delete objects in", ask, options);
+      const byKey = new Map(together.map((item) => [prefix + item.key, item]));
+      for (const row of elementsOf(answer.text, "Error")) {
+        const item = byKey.get(textOf(row, "Key") ?? "");
+        const code = textOf(row, "Code") ?? "InternalError";
+        if (item !== undefined) failed.set(item, { code, message: textOf(row, "Message") ?? code });
+      }
+    }
+    const alone = items.filter((item) => !together.includes(item));
+    const work = async () => {
+      for (let item = alone.pop(); item !== undefined; item = alone.pop()) {
+        try {
+          await this.delete(item.key, item.ifMatch === undefined ? undefined : { ifMatch: item.ifMatch }, options);
+        } catch (error) {
+          const { s3, info, message } = toRinglightError(error);
+          failed.set(item, { code: s3?.code ?? info.s3, message: s3?.message ?? message });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(SINGLE_DELETES_AT_ONCE, alone.length) }, work));
+    return items.map((item) => {
+      const error = failed.get(item);
+      return { key: item.key, ...(error && { error }) };
+    });
+  }
+
+  async getTagging(key: string, options?: UfsCallOptions): Promise<ObjectTag[]> {
+    const ask = { method: "GET", key, query: [["tagging", ""]], repeatable: true } as const;
+    const { text } = await this.run("tagging", "tags of", ask, options);
+    return elementsOf(text, "Tag").map((tag) => ({ key: textOf(tag, "Key") ?? "", value: textOf(tag, "Value") ?? "" }));
+  }
+
+  async putTagging(key: string, tags: readonly ObjectTag[], options?: UfsCallOptions): Promise<void> {
+    const rows = tags.map((tag) => `<Tag>${element("Key", tag.key)}${element("Value", tag.value)}</Tag>`);
+    const body = documentOf("Tagging", `<TagSet>${rows.join("")}</TagSet>`);
+    const headers = {
+      "content-type": "application/xml",
+      "content-md5": createHash("md5").update(body).digest("base64"),
+    };
+    const ask = { method: "PUT", key, query: [["tagging", ""]], headers, body, repeatable: true } as const;
+    await this.run("tagging", "tags of", ask, options);
+  }
+
+  async deleteTagging(key: string, options?: UfsCallOptions): Promise<void> {
+    const ask = { method: "DELETE", key, query: [["tagging", ""]], repeatable: true } as const;
+    await this.run("tagging", "tags of", ask, options);
+  }
+
+  async headPart(key: string, partNumber: number, options?: UfsCallOptions): Promise<PartPlace> {
+    const query = [["partNumber", String(partNumber)]] as const;
+    const { headers } = await this.run(
+      "head",
+      "HEAD of a part of",
+      { method: "HEAD", key, query, repeatable: true },
+      options,
+    );
+    const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
+    const count = headers["x-amz-mp-parts-count"];
+    const sizeBytes = Number(range?.[3] ?? headers["content-length"] ?? Number.NaN);
+    const meta = metaOf(headers, sizeBytes, describe(this.#location, `HEAD ${JSON.stringify(key)}`));
+    if (range !== null) {
+      const place = { meta, range: { start: Number(range[1]), end: Number(range[2]) } };
+      return { ...place, ...(count !== undefined && { partsCount: Number(count) }) };
+    }
+    // The object has no parts, or the store knows nothing of them: then all of it is its first.
+    if (partNumber !== 1) throw new RinglightError("RL_BAD_RANGE", `the object has no part ${partNumber}`);
+    return { meta, ...(sizeBytes > 0 && { range: { start: 0, end: sizeBytes - 1 } }) };
+  }
+
+  async createBucket(options?: UfsCallOptions): Promise<void> {
+    this.#requireWholeBucket();
+    const { region, endpoint } = this.#location;
+    const isNamed = endpoint === undefined && region !== "us-east-1";
+    const body = isNamed ? documentOf("CreateBucketConfiguration", element("LocationConstraint", region)) : undefined;
+    await this.run(
+      "bucket",
+      "create",
+      { method: "PUT", key: undefined, ...(body && { body }), repeatable: false },
+      options,
+    );
+  }
+
+  async deleteBucket(options?: UfsCallOptions): Promise<void> {
+    this.#requireWholeBucket();
+    await this.run("bucket", "delete", { method: "DELETE", key: undefined, repeatable: false }, options);
+  }
+
+  #requireWholeBucket(): void {
+    if (this.#location.prefix === "") return;
+    throw new RinglightError(
+      "RL_FORBIDDEN",
+      "the mount is a prefix of a bucket, which is neither made nor removed through it",
+    );
+  }
+
+  #etag(raw: string | undefined, operation: string): string {
+    const etag = etagOf(raw);
+    if (etag !== undefined) return etag;
+    throw new RinglightError("RL_UFS_ERROR", `the store sent no ETag: ${describe(this.#location, operation)}`);
+  }
+}
