@@ -15,7 +15,7 @@ const URI = /^(s3:\/\/[^/]+(\/.*)?|file:\/\/\/.*)$/;
 
 /** What a mount's options are, for help texts. */
 export const MOUNT_OPTIONS_HELP =
-  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, read-only";
+  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, access=signed|anonymous-read, read-only";
 
 function bad(message: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", message);
@@ -65,6 +65,7 @@ export interface MountOptions {
   readonly freshness: Freshness;
   readonly credentials: CredentialsRef;
   readonly replicas: number;
+  readonly access?: "anonymous-read";
   readonly options: Readonly<Record<string, string>>;
 }
 
@@ -74,6 +75,7 @@ export function parseMountOptions(texts: readonly string[]): MountOptions {
   let freshness = DEFAULT_FRESHNESS;
   let credentials: CredentialsRef = { kind: "default" };
   let replicas = 1;
+  let access: Pick<MountOptions, "access"> = {};
   const options: Record<string, string> = {};
   for (const text of texts) {
     const equals = text.indexOf("=");
@@ -84,10 +86,18 @@ export function parseMountOptions(texts: readonly string[]): MountOptions {
     else if (name === "freshness") freshness = parseFreshness(value);
     else if (name === "credentials") credentials = parseCredentials(value);
     else if (name === "replicas") replicas = parseReplicas(value);
+    else if (name === "access") access = parseAccess(value);
     else if (UFS_OPTIONS.some((known) => known === name)) options[name] = value;
     else throw bad(`"${name}" is no mount option; there are ${MOUNT_OPTIONS_HELP}`);
   }
-  return { readOnly, freshness, credentials, replicas, options };
+  return { readOnly, freshness, credentials, replicas, ...access, options };
+}
+
+/** Who may read over S3. */
+function parseAccess(text: string): Pick<MountOptions, "access"> {
+  if (text === "signed") return {};
+  if (text === "anonymous-read") return { access: text };
+  throw bad(`access=${text} is none of signed and anonymous-read`);
 }
 
 function parseReplicas(text: string): number {

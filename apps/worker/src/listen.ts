@@ -1,6 +1,6 @@
 /** Listening, with errors that say what to do. */
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server as HttpServer } from "node:http";
+import type { AddressInfo, Server } from "node:net";
 import { RinglightError } from "@ringlight/core";
 
 /** Where to listen. */
@@ -40,7 +40,7 @@ export function listen(server: Server, options: ListenOptions): Promise<number> 
 }
 
 /** Closes a server: no new connections, idle ones at once, busy ones after the grace. */
-export function closeServer(server: Server, graceMs: number): Promise<void> {
+export function closeServer(server: HttpServer, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs);
     server.close(() => {

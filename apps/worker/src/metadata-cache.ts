@@ -32,6 +32,8 @@ export class MetadataCache {
   readonly #entries = new Map<string, Entry>();
   readonly #pending = new Map<string, Promise<ObjectMeta>>();
 
+  #peeks = 0;
+
   constructor(options: MetadataCacheOptions) {
     this.#options = options;
   }
@@ -66,6 +68,18 @@ export class MetadataCache {
     });
     this.#pending.set(id, fetched);
     return fetched;
+  }
+
+  /** The object's metadata if the freshness rule lets it be used as it is. @param id mount identity and key, as "mount/key" */
+  peekFresh(id: string, freshness: Freshness): ObjectMeta | undefined {
+    const entry = this.#entries.get(id);
+    if (entry?.meta === undefined || !this.#isFresh(entry, freshness)) return undefined;
+    // Among the recently used it moves to the front now and then, which is as good as each time and cheaper.
+    if ((++this.#peeks & 15) === 0) {
+      this.#entries.delete(id);
+      this.#entries.set(id, entry);
+    }
+    return entry.meta;
   }
 
   /** What is remembered of an object, without asking anybody. */

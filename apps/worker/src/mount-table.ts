@@ -52,6 +52,11 @@ export class MountTable {
     return record;
   }
 
+  /** The record of a mount, if there is one and the registry was heard of. */
+  peek(name: string): MountRecord | undefined {
+    return this.#options.registry.view().mounts.get(name);
+  }
+
   /** The mount and its UFS. @throws RL_NO_SUCH_MOUNT, or why the UFS cannot be opened */
   get(name: string): Promise<OpenMount> {
     const record = this.record(name);

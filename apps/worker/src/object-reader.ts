@@ -82,6 +82,11 @@ function mountIdentity(record: MountRecord): string {
   return [record.name, record.uri, record.options.endpoint ?? ""].join(" ");
 }
 
+/** Under which the metadata of an object of a mount is remembered. */
+export function metadataId(record: MountRecord, key: string): string {
+  return `${mountIdentity(record)}/${key}`;
+}
+
 /** The page store's id of an object version of a mount. */
 export function pageVersion(record: MountRecord, key: string, version: string): VersionId {
   return versionId(mountIdentity(record), key, version);
@@ -116,6 +121,11 @@ export class ObjectReader {
     const open = await this.#options.mounts.get(mount);
     this.#metadata.expire(mountIdentity(open.record), key);
     return this.#head(open, key);
+  }
+
+  /** Metadata that the freshness rule lets be used without asking anybody. @param id see metadataId */
+  peekFresh(id: string, freshness: MountRecord["freshness"]): ObjectMeta | undefined {
+    return this.#metadata.peekFresh(id, freshness);
   }
 
   /** What this worker remembers of the object's metadata. */

@@ -39,6 +39,8 @@ export interface RestServerOptions {
   readonly traffic: SegmentTraffic;
   /** Why the worker is not ready, or undefined when it is. */
   readonly notReady: () => string | undefined;
+  /** How page bytes leave on the S3 port, for people. */
+  readonly dataPath: string;
   /** The metrics as Prometheus text. */
   readonly metrics: (accept: string) => { readonly contentType: string; readonly body: string };
   readonly onRequest: (done: {
@@ -63,7 +65,13 @@ export function createRestServer(options: RestServerOptions): Server {
       const reason = options.notReady();
       // How much of the cluster this worker knows, so that whoever starts one can wait until all workers know the same.
       const { epoch, members, workers, mounts } = options.ring.view;
-      const known = { epoch, members: members.length, workers: workers.size, mounts: mounts.size };
+      const known = {
+        epoch,
+        members: members.length,
+        workers: workers.size,
+        mounts: mounts.size,
+        dataPath: options.dataPath,
+      };
       sendJson(
         response,
         reason === undefined ? 200 : 503,

@@ -3,6 +3,7 @@ import type { TierStats, UfsObservation } from "@ringlight/core";
 import type { WorkerStats } from "@ringlight/proto";
 import {
   acceptsOpenMetrics,
+  type CounterSeries,
   type HistogramSeries,
   METRICS,
   MetricRegistry,
@@ -32,6 +33,18 @@ export interface Gauges {
   readonly fetchesInFlight: () => number;
 }
 
+/** Where hits of one mount on one tier are counted. */
+export interface HitCounters {
+  readonly requests: CounterSeries;
+  readonly bytes: CounterSeries;
+}
+
+/** Where successful answers of one API are counted. */
+interface AnsweredSeries {
+  readonly latency: HistogramSeries;
+  readonly bytes: CounterSeries;
+}
+
 /** Counts what the worker does. */
 export class WorkerStatistics {
   readonly #workerId: string;
@@ -48,6 +61,9 @@ export class WorkerStatistics {
   readonly #fallbacks = this.#registry.counter(METRICS.fallbacks).with({});
   readonly #taskUnits = this.#registry.counter(METRICS.taskUnits);
   readonly #taskIo = this.#registry.counter(METRICS.taskIo);
+
+  #hitGets: AnsweredSeries | undefined;
+  #hitHeads: AnsweredSeries | undefined;
 
   constructor(workerId: string, startedMs: number, gauges: Gauges) {
     this.#workerId = workerId;
@@ -92,6 +108,29 @@ export class WorkerStatistics {
     this.#apiBytes.with({ api, status }).add(bytesOut);
   }
 
+  /** The counters of hits of a mount on a tier, for the hit path to count in. */
+  hitCounters(mount: string, tier: string): HitCounters {
+    const labels = { tier, outcome: "hit", miss_reason: "", mount };
+    return { requests: this.#pages.with(labels), bytes: this.#pageBytes.with(labels) };
+  }
+
+  /** A read that the hit path answered. */
+  s3Hit(isHead: boolean, aborted: boolean, bytesOut: number, firstByteMs: number): void {
+    const api = isHead ? "s3.HeadObject" : "s3.GetObject";
+    if (aborted) {
+      this.api({ api, status: "aborted", bytesOut, firstByteMs });
+      return;
+    }
+    let series = isHead ? this.#hitHeads : this.#hitGets;
+    if (series === undefined) {
+      series = this.#answered(api);
+      if (isHead) this.#hitHeads = series;
+      else this.#hitGets = series;
+    }
+    series.latency.observe(firstByteMs / 1000);
+    series.bytes.add(bytesOut);
+  }
+
   /** One HTTP request to the UFS of a mount (or one file operation). */
   ufs(mount: string, { op, status, bytes, durationMs }: UfsObservation): void {
     this.#ufs.with({ mount, op, status }).observe(durationMs / 1000);
@@ -102,6 +141,11 @@ export class WorkerStatistics {
   task(op: string, outcome: string, readBytes: number): void {
     this.#taskUnits.with({ op, outcome }).add(1);
     this.#taskIo.with({ op }).add(readBytes);
+  }
+
+  #answered(api: string): AnsweredSeries {
+    const labels = { api, status: "2xx" };
+    return { latency: this.#apis.with(labels), bytes: this.#apiBytes.with(labels) };
   }
 
   relayed(bytes: number): void {

@@ -1,5 +1,4 @@
 /** Puts the worker together: registry, page store, router and the three doors. */
-import { createServer } from "node:http";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
@@ -7,11 +6,12 @@ import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/cor
 import { DirectServiceService } from "@ringlight/proto";
 import { connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
-import { createS3Handler } from "@ringlight/s3";
+import { createS3Handler, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
 import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
+import { createHitPath } from "./hit-path.ts";
 import { SegmentTraffic } from "./hot-segments.ts";
 import { workerIdentity } from "./identity.ts";
 import { BufferPool } from "./lease-buffers.ts";
@@ -29,6 +29,7 @@ import { RingKeeper } from "./ring-keeper.ts";
 import { Router } from "./router.ts";
 import { s3Backend } from "./s3-backend.ts";
 import { S3Credentials } from "./s3-credentials.ts";
+import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from "./s3-door.ts";
 import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
@@ -39,10 +40,6 @@ const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
 const PEER_CONNECT_MS = 1_000;
 /** A peer may take as long as its UFS, and a little longer. */
 const PEER_SLACK_MS = 5_000;
-/** How long an idle connection of an S3 client is kept, milliseconds. */
-const S3_KEEP_ALIVE_MS = 60_000;
-/** Longest time for the head of an S3 request to arrive, milliseconds. */
-const S3_HEADERS_MS = 30_000;
 /** How long running answers may go on after the worker was told to end, milliseconds. */
 const DRAIN_MS = 5_000;
 
@@ -176,6 +173,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       }),
     );
 
+    const dataPath = chooseDataPath(config.sendfile);
     let registered = false;
     let ending = false;
     const rest = createRestServer({
@@ -188,6 +186,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         if (ending) return "the worker is ending";
         return registered ? undefined : "the worker is not registered yet";
       },
+      dataPath: describeDataPath(dataPath),
       metrics: (accept) => statistics.prometheus(accept),
       onRequest: (done) => statistics.api({ ...done, status: statusClass(done.status) }),
       log: logDebug,
@@ -195,10 +194,15 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const restPort = await listen(rest, { host: config.bind, port: config.restPort, setting: "restPort" });
     opened.push(() => closeServer(rest, DRAIN_MS));
 
-    const handler = createS3Handler({
-      backend: s3Backend(mounts, router),
-      credentials: (accessKeyId) => credentials.lookup(accessKeyId),
+    const access = {
+      credentials: (accessKeyId: string) => credentials.lookup(accessKeyId),
+      anonymous: (bucket: string) => mounts.peek(bucket)?.access === "anonymous-read",
       hostSuffixes: ["localhost"],
+      clock,
+    };
+    const handler = createS3Handler({
+      ...access,
+      backend: s3Backend(mounts, router),
       hostId: id,
       onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
       decorate: (headers, status) => {
@@ -213,22 +217,31 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
           firstByteMs: done.firstByteMs,
         }),
     });
-    const s3Servers = [];
+    const hits = createHitPath({
+      workerId: id,
+      access: new ReadAccess(access),
+      mounts,
+      objects,
+      router,
+      ring,
+      store,
+      statistics,
+      pageBytes: config.pageBytes,
+      segmentBytes,
+      keepAliveTimeoutMs: S3_KEEP_ALIVE_MS,
+      now: () => clock.now(),
+    });
     const ports = config.s3SharedPort > 0 ? [config.s3Port, config.s3SharedPort] : [config.s3Port];
     const s3Ports: number[] = [];
     for (const [index, port] of ports.entries()) {
-      const server = createServer({ maxHeaderSize: 64 * 1024, keepAliveTimeout: S3_KEEP_ALIVE_MS }, handler);
-      // Without a listener of its own node would answer "100 Continue" before the handler has refused the body.
-      server.on("checkContinue", handler);
-      server.headersTimeout = S3_HEADERS_MS;
-      server.on("connection", (socket) => {
+      const door = createS3Door(handler, hits, dataPath);
+      door.server.on("connection", (socket) => {
         connections.open++;
         socket.once("close", () => connections.open--);
       });
       const setting = index === 0 ? "s3Port" : "s3SharedPort";
-      s3Ports.push(await listen(server, { host: config.bind, port, shared: index > 0, setting }));
-      s3Servers.push(server);
-      opened.push(() => closeServer(server, DRAIN_MS));
+      opened.push(() => door.close(DRAIN_MS));
+      s3Ports.push(await listen(door.server, { host: config.bind, port, shared: index > 0, setting }));
     }
 
     const own = new OwnObjects({ workerId: id, ring, mounts, objects, clock });
@@ -329,6 +342,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     });
     log.info("worker started", {
       ...record.addresses,
+      dataPath: describeDataPath(dataPath),
       tiers: store
         .stats()
         .map((tier) => tier.name)

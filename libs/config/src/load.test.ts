@@ -60,6 +60,7 @@ describe("loadConfig", () => {
         weight: 1,
         ufsTimeoutMs: 10_000,
         negativeTtlMs: 1000,
+        sendfile: "auto",
         logLevel: "info",
         logFormat: "json",
       },

@@ -143,6 +143,12 @@ const workerSettings = {
     limits: "from 100ms to 10m",
     about: "How long the store behind a mount may take for an answer to begin, or to go on.",
   }),
+  sendfile: oneOf({
+    of: ["auto", "off"],
+    default: "auto",
+    about:
+      "How cached bytes leave on the S3 port: auto sends page files by sendfile(2) where the addon was built, off reads and writes them.",
+  }),
   negativeTtl: duration("negativeTtlMs", {
     default: "1s",
     minMs: 0,

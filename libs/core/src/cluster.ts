@@ -30,6 +30,8 @@ export interface MountRecord {
   readonly freshness: Freshness;
   readonly replicas: number;
   readonly credentials: CredentialsRef;
+  /** Who may read over S3: whoever signs with a key that is known here (the default), or everybody. Writing needs a signature always. */
+  readonly access?: "signed" | "anonymous-read";
   /** Options of the UFS type, as strings: for s3 endpoint, region, addressing ("path" or "virtual"). */
   readonly options: Readonly<Record<string, string>>;
   readonly createdMs: number;

@@ -108,6 +108,8 @@ export function parseMount(fields: Fields): MountRecord {
     freshness: freshnessOf(fieldsOf(fields.freshness, "freshness")),
     replicas: number(fields, "replicas"),
     credentials: credentialsOf(fieldsOf(fields.credentials, "credentials")),
+    // What is not known here, of a later release perhaps, lets nobody in.
+    ...(fields.access === "anonymous-read" && { access: fields.access }),
     options,
     createdMs: number(fields, "createdMs"),
   };

@@ -35,6 +35,7 @@ export function mountToProto(record: MountRecord): Mount {
     credentials: credentialsToText(record.credentials),
     options: { ...record.options },
     createdUnixMs: record.createdMs,
+    access: record.access ?? "signed",
   };
 }
 
@@ -51,9 +52,16 @@ export function mountFromProto(mount: Mount, nowMs: number): MountRecord {
     freshness: freshnessFromProto(mount.freshness),
     replicas,
     credentials: credentialsFromText(mount.credentials),
+    ...accessFromText(mount.access),
     options: { ...mount.options },
     createdMs: nowMs,
   };
+}
+
+function accessFromText(text: string): Pick<MountRecord, "access"> {
+  if (text === "" || text === "signed") return {};
+  if (text === "anonymous-read") return { access: text };
+  throw new RinglightError("RL_BAD_REQUEST", `access is "${text}"; it is signed or anonymous-read`);
 }
 
 /** The cluster's view as a message. */

@@ -71,6 +71,14 @@ export function newRequestId(): string {
   return pool.toString("hex", used - 8, used).toUpperCase();
 }
 
+/** Adds the headers that every answer has. */
+export function identifyHeaders(headers: AnswerHeaders, requestId: string, hostId: string): AnswerHeaders {
+  headers["x-amz-request-id"] = requestId;
+  headers["x-amz-id-2"] = hostId;
+  headers.Server = "Ringlight";
+  return headers;
+}
+
 const connections = new WeakMap<Socket, Set<Exchange>>();
 
 /** The unfinished exchanges of a connection; they end with it. */
@@ -167,10 +175,7 @@ export class Exchange {
 
   /** Adds the headers that every answer has. */
   identify(headers: AnswerHeaders): AnswerHeaders {
-    headers["x-amz-request-id"] = this.requestId;
-    headers["x-amz-id-2"] = this.hostId;
-    headers.Server = "Ringlight";
-    return headers;
+    return identifyHeaders(headers, this.requestId, this.hostId);
   }
 
   /** Answers with a whole body, and sees to the request's own body if it has one. Does nothing if the client has left. */

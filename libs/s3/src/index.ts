@@ -20,9 +20,10 @@ export {
 export { connectionLines, dateLine, headerLines } from "./door/head-lines.ts";
 export type { HitAnswer, HitSource } from "./door/hit.ts";
 export { copyingSender, type PageSenderFactory, sendfileSender } from "./door/page-sender.ts";
+export { ReadAccess, type ReadAccessOptions } from "./door/read-access.ts";
 export type { RequestHead } from "./door/request-head.ts";
 export { S3Door, type S3DoorOptions } from "./door/s3-door.ts";
-export { type AnswerHeaders, newRequestId, type RequestDone, type S3Request, type S3Response } from "./exchange.ts";
+export { type AnswerHeaders, identifyHeaders, type RequestDone, type S3Request, type S3Response } from "./exchange.ts";
 export { createS3Handler, type S3Handler, type S3HandlerOptions } from "./handler.ts";
 export { objectHeaders } from "./object-headers.ts";
 export { parseRange, type RequestedRange, resolveRange } from "./range.ts";

@@ -58,6 +58,8 @@ export interface Mount {
   credentials: string;
   options: { [key: string]: string };
   createdUnixMs: number;
+  /** Who may read over S3: "signed" (also when left out) or "anonymous-read". */
+  access: string;
 }
 
 export interface Mount_OptionsEntry {
@@ -396,6 +398,7 @@ function createBaseMount(): Mount {
     credentials: "",
     options: {},
     createdUnixMs: 0,
+    access: "",
   };
 }
 
@@ -424,6 +427,9 @@ export const Mount: MessageFns<Mount> = {
     });
     if (message.createdUnixMs !== 0) {
       writer.uint32(64).int64(message.createdUnixMs);
+    }
+    if (message.access !== "") {
+      writer.uint32(74).string(message.access);
     }
     return writer;
   },
@@ -508,6 +514,14 @@ export const Mount: MessageFns<Mount> = {
             message.createdUnixMs = longToNumber(reader.int64());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.access = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -543,6 +557,7 @@ export const Mount: MessageFns<Mount> = {
       {},
     );
     message.createdUnixMs = object.createdUnixMs ?? 0;
+    message.access = object.access ?? "";
     return message;
   },
 };

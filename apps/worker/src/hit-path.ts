@@ -1,0 +1,394 @@
+/**
+ * The shortcut in front of the general S3 handler, for reads that need nothing but what this worker holds: it owns the
+ * bytes, knows the current version, and the pages are in its store. Such a read is answered without a promise: its head is
+ * written from a template of the object's version, and its bytes are sent straight from the page files.
+ *
+ * It decides nothing by itself. Access, conditions, ranges, headers and counters are those of the general path, by the same
+ * functions; where any of them has more to say than "send these bytes", the general path is taken before a byte was sent.
+ */
+import {
+  type ByteRange,
+  formatPath,
+  type MountRecord,
+  newReadStatus,
+  type ObjectMeta,
+  type PageRef,
+  type PageStore,
+  segmentKey,
+  segmentOf,
+  type VersionId,
+} from "@ringlight/core";
+import type { Ring } from "@ringlight/ring";
+import {
+  conditionsFromHeaders,
+  connectionLines,
+  dateLine,
+  type HitAnswer,
+  type HitSource,
+  NO_CONDITIONS,
+  parseRange,
+  type ReadAccess,
+  type RequestHead,
+  resolvePlan,
+  type Target,
+} from "@ringlight/s3";
+import { newTraceContext } from "@ringlight/telemetry";
+import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
+import type { MountTable } from "./mount-table.ts";
+import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
+import type { RingKeeper } from "./ring-keeper.ts";
+import type { Router } from "./router.ts";
+import type { HitCounters, WorkerStatistics } from "./statistics.ts";
+
+/** Targets remembered, with what was last found behind them; about 1 KiB each. */
+const MAX_OBJECTS = 16_384;
+/** Longer targets are not remembered. */
+const MAX_URL_LENGTH = 2_048;
+
+/** Options of the hit path. */
+export interface HitPathOptions {
+  readonly workerId: string;
+  readonly access: ReadAccess;
+  readonly mounts: MountTable;
+  readonly objects: ObjectReader;
+  readonly router: Router;
+  readonly ring: RingKeeper;
+  readonly store: PageStore;
+  readonly statistics: WorkerStatistics;
+  readonly pageBytes: number;
+  readonly segmentBytes: number;
+  readonly keepAliveTimeoutMs: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+}
+
+/** What is known of one target. Everything behind `target` is derived, and holds while `record` and `meta` are the current ones. */
+interface KnownObject {
+  readonly target: Target;
+  record: MountRecord | undefined;
+  metadataId: string;
+  path: string;
+  meta: ObjectMeta | undefined;
+  version: VersionId;
+  ring: Ring | undefined;
+  owned: boolean;
+  heads: Map<string, HeadTemplate>;
+  counters: Map<string, HitCounters>;
+}
+
+/** Makes the hit path. */
+export function createHitPath(options: HitPathOptions): HitSource {
+  const path = new HitPath(options);
+  return (head, into) => path.answer(head, into);
+}
+
+/** See the head of the file. */
+export class HitPath {
+  readonly options: HitPathOptions;
+  readonly #known = new Map<string, KnownObject>();
+  readonly #connectionLines: string;
+  #host = "";
+  #hostIsPathStyle = false;
+
+  constructor(options: HitPathOptions) {
+    this.options = options;
+    this.#connectionLines = connectionLines(true, options.keepAliveTimeoutMs);
+  }
+
+  /** Answers, or leaves the request to the general path. Never throws. */
+  answer(head: RequestHead, into: Buffer): HitAnswer | undefined {
+    try {
+      return this.#answer(head, into);
+    } catch {
+      // Whatever it is, the general path meets it too, and has the words for it.
+      return undefined;
+    }
+  }
+
+  #answer(head: RequestHead, into: Buffer): HitAnswer | undefined {
+    const startedMs = performance.now();
+    const known = this.#find(head);
+    if (known === undefined || !this.#refresh(known)) return undefined;
+    const { meta, record } = known;
+    if (meta === undefined || record === undefined) return undefined;
+    const { headers } = head;
+    if (headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined) return undefined;
+    const conditions = hasConditions(headers) ? conditionsFromHeaders(headers) : NO_CONDITIONS;
+    const requested = headers.range === undefined ? undefined : parseRange(headers.range);
+    const resolved = resolvePlan({ conditions, ...(requested && { range: requested }) }, meta);
+    if (resolved.outcome !== "ok") return undefined;
+    const { range, partial } = resolved;
+    const { traceparent } = headers;
+    let traceId: string | undefined;
+    if (traceparent !== undefined) {
+      const trace = newTraceContext(traceparent);
+      // The general path records the span that the caller asks for.
+      if (trace.sampled) return undefined;
+      traceId = trace.traceId;
+    }
+    const isHead = head.method === "HEAD";
+    if (!isHead && (range === undefined || !this.#owns(known, range) || this.#nearsGap(known, meta, range))) {
+      return undefined;
+    }
+    if (!this.options.access.allows(head, known.target)) return undefined;
+    const page = isHead || range === undefined ? undefined : this.openPage(known.version, range.start, range);
+    if (!isHead && page === undefined) return undefined;
+    const ids = newIds();
+    const template = this.#template(known, meta, isHead ? "HEAD" : (page?.tier ?? ""), partial);
+    const length = range === undefined ? 0 : range.end - range.start + 1;
+    const rangeLine =
+      partial && range !== undefined ? `Content-Range: bytes ${range.start}-${range.end}/${meta.sizeBytes}\r\n` : "";
+    const text = `${template.toTrace}${traceId ?? ids.traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${dateLine()}${this.#connectionLines}\r\n`;
+    if (text.length > into.length) {
+      page?.release();
+      return undefined;
+    }
+    into.write(text, "latin1");
+    return new Hit(this, known, text.length, isHead, range, page, traceId ?? ids.traceId, startedMs);
+  }
+
+  /** The object behind a target; undefined for what is no plain read. */
+  #find(head: RequestHead): KnownObject | undefined {
+    const host = head.headers.host ?? "";
+    if (host !== this.#host) {
+      this.#hostIsPathStyle = this.options.access.isPathStyle(host);
+      this.#host = host;
+    }
+    const { url } = head;
+    const keep = this.#hostIsPathStyle && url.length <= MAX_URL_LENGTH;
+    let known = keep ? this.#known.get(url) : undefined;
+    if (known !== undefined) return known;
+    const target = this.options.access.plainTarget(head);
+    if (target === undefined) return undefined;
+    known = {
+      target,
+      record: undefined,
+      metadataId: "",
+      path: "",
+      meta: undefined,
+      version: "",
+      ring: undefined,
+      owned: false,
+      heads: new Map(),
+      counters: new Map(),
+    };
+    if (keep) {
+      if (this.#known.size >= MAX_OBJECTS) this.#known.delete(this.#known.keys().next().value ?? "");
+      // The url is a slice of the whole head, which it would keep alive.
+      this.#known.set(Buffer.from(url, "latin1").toString("latin1"), known);
+    }
+    return known;
+  }
+
+  /** Brings what is derived up to date; false when there is no fresh metadata. */
+  #refresh(known: KnownObject): boolean {
+    const { mounts, objects, ring, workerId } = this.options;
+    const { bucket, key } = known.target;
+    const record = mounts.peek(bucket);
+    if (record === undefined) return false;
+    if (record !== known.record) {
+      known.record = record;
+      known.metadataId = metadataId(record, key);
+      known.path = formatPath({ mount: bucket, key });
+      known.meta = undefined;
+      known.ring = undefined;
+    }
+    const meta = objects.peekFresh(known.metadataId, record.freshness);
+    if (meta === undefined) return false;
+    if (meta !== known.meta) {
+      known.meta = meta;
+      known.version = pageVersion(record, key, meta.version);
+      known.heads.clear();
+    }
+    if (ring.ring !== known.ring) {
+      known.ring = ring.ring;
+      known.owned = ring.ring.owners(segmentKey(bucket, key, 0), record.replicas).includes(workerId);
+    }
+    return known.owned;
+  }
+
+  /** Whether the general path, too, would read all segments of the range here. */
+  #owns(known: KnownObject, range: ByteRange): boolean {
+    const { segmentBytes, workerId } = this.options;
+    const { record, ring, target } = known;
+    if (record === undefined || ring === undefined) return false;
+    const last = segmentOf(range.end, segmentBytes);
+    for (let segment = Math.max(1, segmentOf(range.start, segmentBytes)); segment <= last; segment++) {
+      if (!ring.owners(segmentKey(target.bucket, target.key, segment), record.replicas).includes(workerId))
+        return false;
+    }
+    return true;
+  }
+
+  /** Close before a page that is not here the general path is taken, for it reads ahead of sequential readers. */
+  #nearsGap(known: KnownObject, meta: ObjectMeta, range: ByteRange): boolean {
+    const { pageBytes, store } = this.options;
+    const next = Math.floor(range.end / pageBytes) + 1;
+    if (next * pageBytes >= meta.sizeBytes) return false;
+    if (store.peek(known.version, next) === undefined) return true;
+    return (next + 1) * pageBytes < meta.sizeBytes && store.peek(known.version, next + 1) === undefined;
+  }
+
+  /** The page that holds a byte, if it is here and was verified before. */
+  openPage(version: VersionId, offset: number, range: ByteRange): PageRef | undefined {
+    const { pageBytes, store } = this.options;
+    const index = Math.floor(offset / pageBytes);
+    const from = offset - index * pageBytes;
+    const length = Math.min(range.end + 1, (index + 1) * pageBytes) - offset;
+    const opened = store.open(version, index, { range: { offset: from, length } });
+    if (!(opened instanceof Promise)) return opened;
+    opened.then(
+      (page) => page?.release(),
+      () => undefined,
+    );
+    return undefined;
+  }
+
+  #template(known: KnownObject, meta: ObjectMeta, tier: string, partial: boolean): HeadTemplate {
+    const name = partial ? `${tier} 206` : tier;
+    let template = known.heads.get(name);
+    if (template === undefined) {
+      const status = newReadStatus();
+      if (tier !== "HEAD") {
+        status.hits = 1;
+        status.bytesBySource.set(tier, 1);
+        status.servedBy.push(this.options.workerId);
+      }
+      template = headTemplate(partial ? 206 : 200, meta, status, this.options.workerId);
+      known.heads.set(name, template);
+    }
+    return template;
+  }
+
+  countersOf(known: KnownObject, tier: string): HitCounters {
+    let counters = known.counters.get(tier);
+    if (counters === undefined) {
+      counters = this.options.statistics.hitCounters(known.target.bucket, tier);
+      known.counters.set(tier, counters);
+    }
+    return counters;
+  }
+}
+
+function hasConditions(headers: RequestHead["headers"]): boolean {
+  return (
+    headers["if-match"] !== undefined ||
+    headers["if-none-match"] !== undefined ||
+    headers["if-modified-since"] !== undefined ||
+    headers["if-unmodified-since"] !== undefined ||
+    headers["if-range"] !== undefined
+  );
+}
+
+/** One answer: its pages, one after the other. */
+class Hit implements HitAnswer {
+  readonly headLength: number;
+  fd = -1;
+  position = 0;
+  lengthBytes = 0;
+  readonly #path: HitPath;
+  readonly #known: KnownObject;
+  readonly #meta: ObjectMeta | undefined;
+  readonly #version: VersionId;
+  readonly #isHead: boolean;
+  readonly #range: ByteRange | undefined;
+  readonly #traceId: string;
+  readonly #startedMs: number;
+  readonly #firstByteMs: number;
+  readonly #firstTier: string;
+  #page: PageRef | undefined;
+  /** First byte of the range behind the current page. */
+  #at: number;
+  #finished = false;
+
+  constructor(
+    path: HitPath,
+    known: KnownObject,
+    headLength: number,
+    isHead: boolean,
+    range: ByteRange | undefined,
+    page: PageRef | undefined,
+    traceId: string,
+    startedMs: number,
+  ) {
+    this.#path = path;
+    this.#known = known;
+    this.#meta = known.meta;
+    this.#version = known.version;
+    this.headLength = headLength;
+    this.#isHead = isHead;
+    this.#range = range;
+    this.#traceId = traceId;
+    this.#startedMs = startedMs;
+    this.#firstTier = page?.tier ?? "";
+    this.#at = range?.start ?? 0;
+    if (page !== undefined && range !== undefined) this.#take(page, range);
+    this.#firstByteMs = performance.now() - startedMs;
+  }
+
+  #take(page: PageRef, range: ByteRange): void {
+    const { pageBytes } = this.#path.options;
+    const offset = this.#at % pageBytes;
+    const length = Math.min(range.end + 1 - this.#at, pageBytes - offset);
+    this.#page = page;
+    this.fd = page.fd;
+    this.position = page.position + offset;
+    this.lengthBytes = length;
+    this.#at += length;
+    const counters = this.#path.countersOf(this.#known, page.tier);
+    counters.requests.add(1);
+    counters.bytes.add(length);
+  }
+
+  next(): boolean {
+    this.#page?.release();
+    this.#page = undefined;
+    const range = this.#range;
+    if (this.#isHead || range === undefined || this.#at > range.end) return false;
+    const page = this.#path.openPage(this.#version, this.#at, range);
+    if (page === undefined) return false;
+    this.#take(page, range);
+    return true;
+  }
+
+  rest(signal: AbortSignal): AsyncIterable<Uint8Array> | undefined {
+    const range = this.#range;
+    const meta = this.#meta;
+    if (this.#isHead || range === undefined || meta === undefined || this.#at > range.end) return undefined;
+    const { bucket, key } = this.#known.target;
+    const { traceparent } = newTraceContext();
+    const context = { signal, status: newReadStatus(), traceId: this.#traceId, traceparent };
+    return this.#path.options.router.openPinned(bucket, key, meta, { start: this.#at, end: range.end }, context);
+  }
+
+  damaged(): void {
+    try {
+      // The store reads what cannot be read, and drops the page.
+      if (this.#page !== undefined) this.#page.read(0, this.#page.lengthBytes);
+    } catch {
+      // That is how it says so.
+    }
+  }
+
+  done(sentBytes: number, aborted: boolean): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#page?.release();
+    this.#page = undefined;
+    const { statistics, objects, now } = this.#path.options;
+    statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs);
+    const range = this.#range;
+    if (this.#isHead || range === undefined) return;
+    const durationMs = performance.now() - this.#startedMs;
+    objects.accesses.add(this.#known.path, {
+      atMs: now() - durationMs,
+      offset: range.start,
+      length: range.end - range.start + 1,
+      outcome: "hit",
+      tier: this.#firstTier,
+      missReason: "",
+      durationMs,
+      traceId: this.#traceId,
+    });
+  }
+}
