@@ -3,6 +3,7 @@
  * The run is the sink of the GET: the bytes are put into the pages' own memory by whoever reads the socket.
  */
 import { type ByteSink, type MissReason, pageLength, RinglightError, toRinglightError } from "@ringlight/core";
+import type { PageBuffer, PageBuffers } from "./page-buffers.ts";
 
 const NO_SPACE = new Uint8Array(0);
 
@@ -14,7 +15,7 @@ export class PageFetch {
   readonly reason: MissReason;
   readonly run: FetchRun;
   /** Made when the first bytes are to come, so that a run that waits for its budget holds no memory. */
-  #buffer: Buffer | undefined;
+  #buffer: PageBuffer | undefined;
   #filled = 0;
   #error: RinglightError | undefined;
   #waiters: (() => void)[] = [];
@@ -27,17 +28,18 @@ export class PageFetch {
   }
 
   /**
-   * The page's bytes, those up to `filled`; a reader keeps what it got as long as it is at the page. Undefined when they
-   * were let go of: the store has them, or nobody wanted them.
+   * The page's memory, of which the bytes up to `filled` are there. Undefined when it was let go of: the store has the
+   * page, or nobody wanted it.
    */
-  get bytes(): Buffer | undefined {
+  get buffer(): PageBuffer | undefined {
     return this.#buffer;
   }
 
   /** Memory for the bytes that come next. */
   get space(): Buffer {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.lengthBytes);
-    return this.#filled === 0 ? this.#buffer : this.#buffer.subarray(this.#filled);
+    this.#buffer ??= this.run.buffers.take(this.lengthBytes);
+    const { bytes } = this.#buffer;
+    return this.#filled === 0 ? bytes : bytes.subarray(this.#filled);
   }
 
   get filled(): number {
@@ -71,6 +73,8 @@ export class PageFetch {
 
   /** Lets go of the bytes. */
   drop(): void {
+    // Whoever was filling a page that has broken off may not have stopped yet: its memory is not used again.
+    if (this.complete) this.#buffer?.release();
     this.#buffer = undefined;
   }
 
@@ -107,6 +111,7 @@ export class FetchRun implements ByteSink {
   /** What is still to be done for the run: its GET, and the storing of each of its pages that is complete. */
   #work = 1;
   readonly #done: (() => void)[] = [];
+  readonly buffers: PageBuffers;
   readonly #owner: RunOwner;
   readonly #controller = new AbortController();
   #at = 0;
@@ -118,8 +123,10 @@ export class FetchRun implements ByteSink {
   constructor(
     range: { first: number; last: number; sizeBytes: number; pageBytes: number },
     reasonOf: (index: number) => MissReason,
+    buffers: PageBuffers,
     owner: RunOwner,
   ) {
+    this.buffers = buffers;
     const pages: PageFetch[] = [];
     for (let index = range.first; index <= range.last; index++) {
       pages.push(new PageFetch(this, index, pageLength(range.sizeBytes, range.pageBytes, index), reasonOf(index)));

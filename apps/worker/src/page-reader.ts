@@ -178,7 +178,9 @@ export class PageReader {
         let counted = false;
         for (let failures = 0; at < to; ) {
           request.signal.throwIfAborted();
-          const opened = this.#options.store.open(request.version, index);
+          const known = this.#runs.find(request.version, index);
+          // What this read has fetched itself and is in memory still is not read back from the store.
+          const opened = isAtHand(reading, known) ? undefined : this.#options.store.open(request.version, index);
           const page = opened instanceof Promise ? await opened : opened;
           if (page !== undefined) {
             const bytes = readPage(page, at, to - at, failures++ >= MAX_REJOINS);
@@ -193,14 +195,13 @@ export class PageReader {
           if (!counted) this.#countFetched(request, fetch, mine, to - at);
           counted = true;
           try {
-            let bytes: Buffer | undefined;
             while (at < to) {
               if (fetch.filled <= at) await this.#bytesBehind(reading, fetch, at, index > first);
-              bytes ??= fetch.bytes;
+              const { buffer } = fetch;
               // The store has it by now.
-              if (bytes === undefined) break;
+              if (buffer === undefined) break;
               this.#startAhead(reading, index);
-              const piece = bytes.subarray(at, Math.min(fetch.filled, to));
+              const piece = buffer.piece(at, Math.min(fetch.filled, to));
               at += piece.length;
               note(request.status, mine ? "ufs" : "joined", piece.length);
               yield piece;
@@ -318,6 +319,11 @@ export class PageReader {
       return;
     }
   }
+}
+
+/** The page is of a run that the read has joined, and its bytes are in memory. */
+function isAtHand({ joined }: Reading, page: PageFetch | undefined): boolean {
+  return page?.buffer !== undefined && joined.has(page.run);
 }
 
 /** Copies bytes of a page out and releases it; undefined where that fails and it is not the last attempt. */

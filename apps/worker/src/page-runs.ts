@@ -2,9 +2,10 @@
  * The runs of pages that a worker is fetching: made, driven, paid for out of one budget of bytes, and put into the store
  * page by page, off the way of the readers.
  *
- * A page is announced from the moment its run is made until the store has it, so that nobody fetches it a second time; a
- * page that the store refuses stays announced, and its bytes stay in memory, while readers of its run may come to it. The
- * budget pays for exactly this: a run's bytes are taken before its GET and given back page by page.
+ * A page is announced from the moment its run is made until the store has it, so that nobody fetches it a second time.
+ * While readers of its run may come to it, its bytes stay in memory: always where the store refused it, and where the store
+ * has it as long as the budget is not short, since a reader that follows the store closely need not read back what is in
+ * memory still. The budget pays for exactly this: a run's bytes are taken before its GET and given back page by page.
  */
 import {
   type ByteRange,
@@ -20,6 +21,7 @@ import {
 } from "@ringlight/core";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { FetchBudget } from "./fetch-budget.ts";
+import { PageBuffers } from "./page-buffers.ts";
 import { FetchRun, type PageFetch } from "./page-fetch.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RunLength } from "./run-length.ts";
@@ -67,8 +69,9 @@ export class PageRuns {
   readonly #options: PageRunsOptions;
   readonly #budget: FetchBudget;
   readonly #fetches = new Map<string, PageFetch>();
-  /** Pages that the store has decided not to take and whose bytes are kept for the readers of their run. */
-  readonly #kept = new Set<PageFetch>();
+  /** Pages that the store has decided on and whose bytes are kept for the readers of their run; true for those it has. */
+  readonly #kept = new Map<PageFetch, { readonly place: RunPlace; readonly stored: boolean }>();
+  readonly #buffers: PageBuffers;
   /** Pages whose fetch broke off. */
   readonly #partial = new RecentSet(4096);
   /** Versions that replaced another one that was known here. */
@@ -81,6 +84,7 @@ export class PageRuns {
   constructor(options: PageRunsOptions) {
     this.#options = options;
     this.#budget = new FetchBudget(options.budgetBytes);
+    this.#buffers = new PageBuffers(options.pageBytes);
   }
 
   /** Runs that are being fetched, or whose pages are on their way into the store. */
@@ -139,6 +143,7 @@ export class PageRuns {
 
   /** Begins to fetch the run of missing pages that starts with `index` and goes no further than `last`; waits for its budget. */
   start(place: RunPlace, index: number, last: number): FetchRun {
+    this.#shed();
     const run = this.#newRun(place, index, this.#endOfRun(place, index, last));
     run.join();
     void this.#drive(place, run, place.background ? undefined : this.#budget.take(run.lengthBytes));
@@ -147,6 +152,7 @@ export class PageRuns {
 
   /** The same, if the budget has room for it now. */
   tryStart(place: RunPlace, index: number, last: number): FetchRun | undefined {
+    this.#shed();
     const end = this.#endOfRun(place, index, last);
     const { pageBytes } = this.#options;
     const bytes = Math.min(place.meta.sizeBytes, (end + 1) * pageBytes) - index * pageBytes;
@@ -224,7 +230,7 @@ export class PageRuns {
   #newRun(place: RunPlace, first: number, last: number): FetchRun {
     const { version, meta, coldReason } = place;
     const range = { first, last, sizeBytes: meta.sizeBytes, pageBytes: this.#options.pageBytes };
-    const run = new FetchRun(range, (index) => this.missReason(version, index, coldReason), {
+    const run = new FetchRun(range, (index) => this.missReason(version, index, coldReason), this.#buffers, {
       complete: (page) => this.#complete(place, page),
       failed: (page) => {
         if (page.filled > 0) this.#partial.add(`${version}.${page.index}`);
@@ -276,21 +282,38 @@ export class PageRuns {
 
   #complete(place: RunPlace, page: PageFetch): void {
     const { version } = place;
-    const { bytes, index, run } = page;
+    const { buffer, index, run } = page;
     this.#partial.delete(`${version}.${index}`);
-    if (bytes === undefined) return;
+    if (buffer === undefined) return;
     run.begin();
+    buffer.hold();
     this.#options.store
-      .put(version, index, bytes)
+      .put(version, index, buffer.bytes)
       .then(({ stored }) => stored)
       .catch(() => false)
       .then((stored) => {
+        buffer.release();
         if (!stored) this.#refused.add(version);
         // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
-        if (!stored && run.readers > 0) this.#kept.add(page);
+        if (run.readers > 0 && (!stored || !this.#isShort)) this.#kept.set(page, { place, stored });
         else this.#drop(place, page);
         this.#done(place, run);
       });
+  }
+
+  /** Half of the budget is in use. */
+  get #isShort(): boolean {
+    return this.#budget.usedBytes * 2 > this.#options.budgetBytes;
+  }
+
+  /** Lets go of the pages that the store has, too, when bytes are short. */
+  #shed(): void {
+    if (!this.#isShort) return;
+    for (const [page, { place, stored }] of this.#kept) {
+      if (!stored) continue;
+      this.#kept.delete(page);
+      this.#drop(place, page);
+    }
   }
 
   #drop({ version, background }: RunPlace, page: PageFetch): void {

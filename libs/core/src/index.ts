@@ -6,6 +6,7 @@ export * from "./latency.ts";
 export * from "./outcome.ts";
 export * from "./page-store.ts";
 export * from "./path.ts";
+export * from "./pooled-bytes.ts";
 export * from "./segment.ts";
 export * from "./ufs.ts";
 export * from "./ufs-write.ts";

@@ -1,7 +1,7 @@
 /** The answer to a request that the door parsed itself, in the shape in which the general handler gives answers. */
 import type { Socket } from "node:net";
 import { Writable } from "node:stream";
-import { RinglightError } from "@ringlight/core";
+import { RinglightError, releasePooled } from "@ringlight/core";
 import type { AnswerHeaders, S3Response } from "../exchange.ts";
 import { connectionLines, dateLine, headerLines } from "./head-lines.ts";
 
@@ -79,7 +79,8 @@ export class DoorResponse extends Writable implements S3Response {
     socket.cork();
     if (head !== "") socket.write(head, "latin1");
     if (this.#chunked) socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
-    let flows = socket.write(chunk);
+    // The system has the bytes when this is called; an error leaves open who holds them still.
+    let flows = socket.write(chunk, (error) => error ?? releasePooled(chunk));
     if (this.#chunked) flows = socket.write("\r\n", "latin1");
     socket.uncork();
     if (flows) done();
