@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
 import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
-import { DirectServiceService } from "@ringlight/proto";
+import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler, ReadAccess } from "@ringlight/s3";
@@ -48,6 +48,10 @@ export interface RunningWorker extends Running {
   readonly record: WorkerRecord;
   /** The cluster as this worker knows it now. */
   readonly view: ClusterView;
+  /** Its counters now. */
+  stats(): WorkerStats;
+  /** Resolves when nobody on this host serves the object from a lease that was given before. */
+  revokeLeases(mount: string, key: string): Promise<void>;
 }
 
 /** Starts a worker. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION, RL_DISK_FULL, RL_CONFLICT; nothing is left behind then */
@@ -353,6 +357,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       get view() {
         return registry.view();
       },
+      stats,
+      revokeLeases: (mount, key) => leases.revoke(mount, key),
       async close() {
         ending = true;
         log.info("worker ends");

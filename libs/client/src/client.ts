@@ -16,6 +16,8 @@ import { type CallControl, callStream, callUnary } from "@ringlight/rpc";
 import { anotherMay, type Candidate, ClusterState } from "./cluster-state.ts";
 import { runBytes, uniteRuns } from "./page-runs.ts";
 import { type ReadHandle, type ReadOptions, startRead } from "./read.ts";
+import { RangeReader, type RangeToRead } from "./read-many.ts";
+import { ShortCircuit } from "./short-circuit.ts";
 
 /** Options of connect. */
 export interface ConnectOptions {
@@ -26,6 +28,13 @@ export interface ConnectOptions {
   /** Deadline of a call to one worker, milliseconds; 10000 if left out. */
   readonly deadlineMs?: number | undefined;
   readonly clock?: Clock | undefined;
+  /**
+   * Read page files of workers on this host past them, under leases; true if left out. Takes effect where this process may
+   * read the workers' files.
+   */
+  readonly shortCircuit?: boolean | undefined;
+  /** Page files kept open for that; 512 if left out. */
+  readonly openFileLimit?: number | undefined;
 }
 
 /** Options of every question. */
@@ -105,10 +114,15 @@ export async function connect(options: ConnectOptions): Promise<RinglightClient>
 /** A connected client. All its errors are RinglightErrors. Made by connect(). */
 export class RinglightClient {
   readonly #state: ClusterState;
+  readonly #shortCircuit: ShortCircuit | undefined;
+  readonly #ranges: RangeReader;
 
   /** @internal Use connect(). */
-  constructor({ endpoints, token, deadlineMs, clock = systemClock }: ConnectOptions) {
+  constructor(options: ConnectOptions) {
+    const { endpoints, token, deadlineMs, clock = systemClock, shortCircuit = true, openFileLimit } = options;
     this.#state = new ClusterState({ endpoints, token, deadlineMs, clock });
+    if (shortCircuit) this.#shortCircuit = new ShortCircuit(this.#state, clock, openFileLimit);
+    this.#ranges = new RangeReader(this.#state, (range) => this.#readAlone(range));
   }
 
   /** The cluster, at most 5 s old. @throws RL_NO_WORKERS */
@@ -151,7 +165,36 @@ export class RinglightClient {
 
   /** Reads an object, or a range of it, from its owners. */
   read(path: string, options: ReadOptions = {}): ReadHandle {
-    return startRead(this.#state, path, options);
+    return startRead(this.#state, this.#shortCircuit, path, options);
+  }
+
+  /**
+   * Bytes of a small range that lie in page files of this host and are leased now; undefined where they are not, fewer where
+   * the object ends before. Costs one system call and never waits: for readers that ask again and again.
+   */
+  readNow(path: string, offset: number, length: number): Buffer | undefined {
+    return this.#shortCircuit?.read(path, offset, length);
+  }
+
+  /** Like readNow(), into memory of the caller's: the number of bytes, or -1 where they are not leased. */
+  readNowInto(path: string, offset: number, target: Buffer): number {
+    return this.#shortCircuit?.readInto(path, offset, target) ?? -1;
+  }
+
+  /**
+   * Reads a small range: past the worker where it is leased, else in one call with the other ranges that are asked for at
+   * the same time. @throws RL_BAD_RANGE where it begins behind the object's end, and what read() throws
+   */
+  readRange(path: string, offset: number, length: number): Promise<Buffer> {
+    const known = this.readNow(path, offset, length);
+    if (known !== undefined) return Promise.resolve(known);
+    this.#shortCircuit?.noteMiss(path, offset, length, this.#state.pageBytes);
+    return this.#ranges.read({ path, offset, length });
+  }
+
+  /** Reads many small ranges; the answers are in their order. @throws what the first range that fails throws */
+  readMany(ranges: readonly RangeToRead[]): Promise<Buffer[]> {
+    return Promise.all(ranges.map(({ path, offset = 0, length }) => this.readRange(path, offset, length)));
   }
 
   /** Asks all workers about a path. @throws RL_NO_WORKERS, RL_NO_SUCH_MOUNT, and what the first worker says if none can tell */
@@ -234,9 +277,17 @@ export class RinglightClient {
     yield* callStream(worker.client, "watchStats", { intervalMs }, control);
   }
 
-  /** Closes all connections. Idempotent. */
+  /** Gives leases back and closes all connections. Idempotent. */
   close(): void {
-    this.#state.close();
+    const closed = this.#shortCircuit?.close();
+    if (closed === undefined) this.#state.close();
+    else void closed.finally(() => this.#state.close());
+  }
+
+  async #readAlone({ path, offset, length }: RangeToRead): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.read(path, { offset, length }).stream) chunks.push(chunk);
+    return Buffer.concat(chunks);
   }
 
   /** The first answer; a worker that fails by itself makes way for the next. */

@@ -1,6 +1,15 @@
 /** What the client knows of the cluster: who is where, the ring, and who failed a moment ago. */
-import { type Clock, isRinglightError, parsePath, RinglightError, segmentKey } from "@ringlight/core";
-import { type Cluster, WorkerServiceClient } from "@ringlight/proto";
+import { hostname } from "node:os";
+import {
+  type Clock,
+  DEFAULT_PAGE_BYTES,
+  DEFAULT_SEGMENT_BYTES,
+  isRinglightError,
+  parsePath,
+  RinglightError,
+  segmentKey,
+} from "@ringlight/core";
+import { type Cluster, DirectServiceClient, WorkerServiceClient } from "@ringlight/proto";
 import { buildRing, type Ring } from "@ringlight/ring";
 import { ClientPool, callUnary } from "@ringlight/rpc";
 
@@ -13,10 +22,11 @@ const MAX_OTHERS = 3;
 /** One worker's time to say what it knows of the cluster, milliseconds. */
 const CLUSTER_DEADLINE_MS = 3_000;
 
-/** A worker to ask: its id where known, and a client. */
+/** A worker to ask: its id where known, and its clients. */
 export interface Candidate {
   readonly id: string;
   readonly client: WorkerServiceClient;
+  readonly direct: DirectServiceClient;
 }
 
 /** Codes after which another worker may still succeed: this one was not reached, is overloaded, or is broken. */
@@ -40,6 +50,9 @@ export interface ClusterStateOptions {
 export class ClusterState {
   readonly #options: ClusterStateOptions;
   readonly #pool: ClientPool<WorkerServiceClient>;
+  /** Clients of the other service at the same addresses; the connections are shared. */
+  readonly #direct: ClientPool<DirectServiceClient>;
+  readonly #hostname = hostname();
   readonly #suspects = new Map<string, number>();
   #cluster: Cluster | undefined;
   #learnedMs = 0;
@@ -48,7 +61,9 @@ export class ClusterState {
 
   constructor(options: ClusterStateOptions) {
     this.#options = options;
-    this.#pool = new ClientPool(WorkerServiceClient, { token: options.token, deadlineMs: options.deadlineMs });
+    const connect = { token: options.token, deadlineMs: options.deadlineMs };
+    this.#pool = new ClientPool(WorkerServiceClient, connect);
+    this.#direct = new ClientPool(DirectServiceClient, connect);
   }
 
   /** The cluster, at most 5 s old. @throws RL_NO_WORKERS when nobody says what it is, RL_UNAUTHENTICATED */
@@ -106,7 +121,28 @@ export class ClusterState {
 
   /** All workers that hold a lease. */
   everybody(cluster: Cluster): Candidate[] {
-    return cluster.workers.map(({ id, grpcAddress }) => ({ id, client: this.#pool.get(grpcAddress) }));
+    return cluster.workers.map(({ id, grpcAddress }) => this.#candidate(id, grpcAddress));
+  }
+
+  /** Bytes of a segment, as far as is known. */
+  get segmentBytes(): number {
+    return this.#cluster?.segmentBytes || DEFAULT_SEGMENT_BYTES;
+  }
+
+  /** Bytes of a page, as far as is known. */
+  get pageBytes(): number {
+    return this.#cluster?.pageBytes || DEFAULT_PAGE_BYTES;
+  }
+
+  /** The worker on this host that owns a segment, if the cluster as last heard of has one. Asks nobody. */
+  onThisHost(path: string, segment: number): { readonly id: string; readonly client: DirectServiceClient } | undefined {
+    const cluster = this.#cluster;
+    if (cluster === undefined) return undefined;
+    const near = cluster.workers.filter((worker) => worker.hostname === this.#hostname && worker.hostname !== "");
+    if (near.length === 0) return undefined;
+    const owners = this.owners(cluster, path, segment);
+    const worker = near.find(({ id }) => owners.includes(id));
+    return worker && { id: worker.id, client: this.#direct.get(worker.grpcAddress) };
   }
 
   /** Remembers that a worker failed, and asks for the cluster again. */
@@ -118,6 +154,11 @@ export class ClusterState {
   /** Closes all connections. Idempotent. */
   close(): void {
     this.#pool.close();
+    this.#direct.close();
+  }
+
+  #candidate(id: string, address: string): Candidate {
+    return { id, client: this.#pool.get(address), direct: this.#direct.get(address) };
   }
 
   #ageMs(): number {
@@ -130,9 +171,7 @@ export class ClusterState {
     const chosen = [...new Set(preferred)].filter((id) => live.has(id)).concat(pick(others, MAX_OTHERS));
     const nowMs = this.#options.clock.monotonicMs();
     const suspected = (id: string) => ((this.#suspects.get(id) ?? 0) > nowMs ? 1 : 0);
-    return chosen
-      .sort((a, b) => suspected(a) - suspected(b))
-      .map((id) => ({ id, client: this.#pool.get(live.get(id) ?? "") }));
+    return chosen.sort((a, b) => suspected(a) - suspected(b)).map((id) => this.#candidate(id, live.get(id) ?? ""));
   }
 
   async #ask(): Promise<Cluster> {
@@ -159,7 +198,9 @@ export class ClusterState {
     if (this.#cluster !== undefined && cluster.epoch < this.#cluster.epoch && cluster.name === this.#cluster.name)
       return;
     this.#cluster = cluster;
-    this.#pool.retain([...cluster.workers.map((worker) => worker.grpcAddress), ...this.#options.endpoints]);
+    const addresses = [...cluster.workers.map((worker) => worker.grpcAddress), ...this.#options.endpoints];
+    this.#pool.retain(addresses);
+    this.#direct.retain(addresses);
     for (const [id, untilMs] of this.#suspects) if (untilMs <= this.#learnedMs) this.#suspects.delete(id);
   }
 }

@@ -10,5 +10,9 @@ export {
   type NewMount,
   RinglightClient,
 } from "./client.ts";
+export type { LeaseSession } from "./lease-session.ts";
+export type { LeasedPage } from "./leased-page.ts";
+export { type LeasedObject, LeasedPages, type LeasedPagesOptions, type LeaseSource } from "./leased-pages.ts";
 export { runBytes, uniteRuns } from "./page-runs.ts";
 export type { ReadHandle, ReadOptions } from "./read.ts";
+export type { RangeToRead } from "./read-many.ts";

@@ -6,6 +6,7 @@ import { DEFAULT_SEGMENT_BYTES, isRinglightError, RinglightError, segmentOf } fr
 import type { Cluster, ObjectInfo, ReadResponse, ReadSummary } from "@ringlight/proto";
 import { callStream } from "@ringlight/rpc";
 import { anotherMay, type Candidate, type ClusterState } from "./cluster-state.ts";
+import { leasedObjectInfo, type ShortCircuit } from "./short-circuit.ts";
 
 /** What to read of an object; all of it if nothing is said. */
 export interface ReadOptions {
@@ -38,12 +39,19 @@ export interface ReadHandle {
 }
 
 const IDLE_MS = 15_000;
+/** A shorter read is not worth a question for a lease. */
+const LEAST_LEASED_BYTES = 1024 * 1024;
 /** Sources that may fail within one read. */
 const MAX_FAILURES = 16;
 
 /** Prepares a read. Errors come from each of the handle's parts. */
-export function startRead(state: ClusterState, path: string, options: ReadOptions): ReadHandle {
-  const reading = new Reading(state, path, options);
+export function startRead(
+  state: ClusterState,
+  shortCircuit: ShortCircuit | undefined,
+  path: string,
+  options: ReadOptions,
+): ReadHandle {
+  const reading = new Reading(state, shortCircuit, path, options);
   const bytes = reading.run();
   let first: Promise<IteratorResult<Uint8Array, void>> | undefined;
   const begin = (): Promise<IteratorResult<Uint8Array, void>> => {
@@ -81,6 +89,7 @@ class Reading {
   readonly object = Promise.withResolvers<ObjectInfo>();
   readonly summary = Promise.withResolvers<ReadSummary>();
   readonly #state: ClusterState;
+  readonly #shortCircuit: ShortCircuit | undefined;
   readonly #path: string;
   readonly #options: ReadOptions;
   readonly #offset: number;
@@ -106,8 +115,9 @@ class Reading {
   #failures = 0;
   #failure: unknown;
 
-  constructor(state: ClusterState, path: string, options: ReadOptions) {
+  constructor(state: ClusterState, shortCircuit: ShortCircuit | undefined, path: string, options: ReadOptions) {
     this.#state = state;
+    this.#shortCircuit = shortCircuit;
     this.#path = path;
     this.#options = options;
     this.#offset = options.offset ?? 0;
@@ -155,6 +165,8 @@ class Reading {
     const segment = segmentOf(this.#position, segmentBytes);
     const stop = Math.min((segment + 1) * segmentBytes, this.#end ?? this.#wantedEnd());
     const begun = this.#position;
+    yield* this.#fromPageFiles(stop);
+    if (this.#position >= Math.min(stop, this.#end ?? stop)) return;
     const sources = this.#state.candidates(cluster, this.#path, segment);
     for (const source of sources) {
       try {
@@ -173,6 +185,24 @@ class Reading {
       .filter(({ id }) => !sources.some((s) => s.id === id));
     if (others.length === 0) {
       throw this.#failure ?? new RinglightError("RL_NO_WORKERS", `no worker is alive to read ${this.#path}`);
+    }
+  }
+
+  /** What lies in page files of this host is read from there, up to the first byte that does not. */
+  async *#fromPageFiles(stop: number): AsyncGenerator<Uint8Array, void> {
+    const shortCircuit = this.#shortCircuit;
+    const wanted = stop - this.#position;
+    if (shortCircuit === undefined || wanted < LEAST_LEASED_BYTES) return;
+    for await (const { object, page, bytes } of shortCircuit.stream(this.#path, this.#position, stop)) {
+      if (this.#version !== "" && object.meta.version !== this.#version) return;
+      this.#meet(leasedObjectInfo(object));
+      const { workerId } = page.session;
+      this.#total.hits++;
+      this.#total.bytesBySource[page.tier] = (this.#total.bytesBySource[page.tier] ?? 0) + bytes.length;
+      if (!this.#total.servedBy.includes(workerId)) this.#total.servedBy.push(workerId);
+      this.#position += bytes.length;
+      yield bytes;
+      this.#options.signal?.throwIfAborted();
     }
   }
 
