@@ -27,7 +27,8 @@ export function evictionPolicyContract(name: string, make: (pages: EvictablePage
               const taken = free.pop()!;
               held.set(taken, bytes);
               hashes.set(taken, mix32(pick % 50));
-              policy.onInsert(taken);
+              if (pick % 7 === 0) policy.onRecover(taken);
+              else policy.onInsert(taken);
               policy.onMiss(mix32(pick % 50));
             } else if (kind === 1) {
               policy.onHit(slot);

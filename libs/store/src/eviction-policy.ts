@@ -21,8 +21,10 @@ export interface EvictionPolicy {
   readonly name: EvictionPolicyName;
   /** Number of pages that the policy holds. */
   readonly size: number;
-  /** A page came in. The slot is not in the policy. */
+  /** A page came in because it was asked for. The slot is not in the policy. */
   onInsert(slot: number): void;
+  /** A page was found at the start: it is here, and nobody asked for it. The slot is not in the policy. */
+  onRecover(slot: number): void;
   /** A page of the policy was read. */
   onHit(slot: number): void;
   /** A page of the policy is gone for a cause that is not eviction; the index still knows it. */

@@ -25,6 +25,10 @@ export class FreezePolicy implements EvictionPolicy {
     this.#list.pushHead(slot);
   }
 
+  onRecover(slot: number): void {
+    this.onInsert(slot);
+  }
+
   onHit(): void {}
 
   onRemove(slot: number): void {

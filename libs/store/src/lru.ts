@@ -21,6 +21,10 @@ export class LruPolicy implements EvictionPolicy {
     this.#list.pushHead(slot);
   }
 
+  onRecover(slot: number): void {
+    this.onInsert(slot);
+  }
+
   onHit(slot: number): void {
     this.#list.toHead(slot);
   }

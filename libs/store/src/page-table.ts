@@ -57,6 +57,11 @@ export class PageTable implements EvictablePages {
     return -1;
   }
 
+  /** Makes room for so many pages at once. */
+  reserve(pages: number): void {
+    this.#buckets.reserve(pages);
+  }
+
   /** Adds a page that is not there yet; takes over one use of the version. */
   insert(versionRef: number, index: number, lengthBytes: number, flags: number): number {
     let slot = this.#free - 1;

@@ -7,6 +7,8 @@ import { type PageName, parsePageName, TEMPORARY_PREFIX } from "./page-file.ts";
 const SUBDIRECTORIES = 256;
 /** Directory of the sub-directories. */
 const PAGES_DIRECTORY = "pages";
+/** By how much the first sub-directory may be smaller than the mean, roughly. */
+const SPREAD = 1.1;
 /** Directories read at once; more would keep the thread pool from everybody else. */
 const CONCURRENCY = 4;
 
@@ -29,16 +31,19 @@ export interface RecoveryCounts {
 /**
  * Makes the sub-directories that are missing, removes what a killed process left half-written, and reports every page by
  * its name alone: no file is opened or examined, the pages are verified when they are first read. `add` answers false for
- * a page that has no place there; its file is removed.
+ * a page that has no place there; its file is removed. `expect` is told about how many pages there are, once.
  */
 export async function recoverPages(
   directories: readonly string[],
+  expect: (pages: number) => void,
   add: (page: PageName, subdirectory: number) => boolean,
 ): Promise<RecoveryCounts> {
   const counts: RecoveryCounts = { pages: 0, removed: 0, foreign: 0 };
   const recoverOne = async (subdirectory: number): Promise<void> => {
     const directory = directories[subdirectory]!;
-    for (const name of await list(directory)) {
+    const names = await list(directory);
+    if (subdirectory === 0) expect(names.length * directories.length * SPREAD);
+    for (const name of names) {
       if (name.startsWith(TEMPORARY_PREFIX)) {
         await remove(join(directory, name));
         counts.removed++;

@@ -51,6 +51,10 @@ export class S3FifoPolicy implements EvictionPolicy {
     (known ? this.#main : this.#small).pushHead(slot);
   }
 
+  onRecover(slot: number): void {
+    this.onInsert(slot);
+  }
+
   onHit(slot: number): void {
     if (this.#hits[slot]! < MAX_HITS) this.#hits[slot]!++;
   }

@@ -30,6 +30,10 @@ export class SievePolicy implements EvictionPolicy {
     this.#list.pushHead(slot);
   }
 
+  onRecover(slot: number): void {
+    this.onInsert(slot);
+  }
+
   onHit(slot: number): void {
     this.#visited[slot] = 1;
   }

@@ -61,6 +61,14 @@ export class SlotBuckets {
     }
   }
 
+  /** Makes room for so many slots, so that adding them grows nothing. */
+  reserve(slots: number): void {
+    const length = Math.ceil(slots / this.#parts.length / FULL) + 7;
+    for (let number = 0; number < this.#parts.length; number++) {
+      if (this.#parts[number]!.length < length) this.#grow(number, length);
+    }
+  }
+
   /** Adds a slot that is not there. */
   add(hash: number, slot: number): void {
     if (slot >= this.#slotMask - 1) this.#widen();

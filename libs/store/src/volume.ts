@@ -131,7 +131,8 @@ export class Volume {
         Math.min(MOST_RECENT_BYTES, options.limitBytes * 0.375),
       );
       let ownBytes = 0;
-      const counts = await recoverPages(subdirectories(directory), (page, subdirectory) => {
+      const expect = (pages: number): void => table.reserve(pages);
+      const counts = await recoverPages(subdirectories(directory), expect, (page, subdirectory) => {
         const ref = versions.acquire(page.version);
         if (versions.hashOf(ref, page.index) >>> 24 !== subdirectory || table.find(ref, page.index) >= 0) {
           versions.drop(ref);
@@ -139,7 +140,7 @@ export class Volume {
         }
         const bytes = accountedBytes(page.lengthBytes);
         const slot = table.insert(ref, page.index, page.lengthBytes, 0);
-        policy.onInsert(slot);
+        policy.onRecover(slot);
         ownBytes += bytes;
         return true;
       });

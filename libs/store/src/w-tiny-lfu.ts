@@ -66,15 +66,16 @@ export class WTinyLfuPolicy implements EvictionPolicy {
   }
 
   onInsert(slot: number): void {
-    this.#links.reserve(slot);
-    if (slot >= this.#segment.length) this.#segment = grown(this.#segment, slot + 1);
-    this.#segment[slot] = WINDOW;
-    this.#window.pushHead(slot);
-    const { size } = this;
-    this.#sketch.fit(size);
-    this.#sketch.add(this.#pages.hashOf(slot));
-    this.#climber.onMiss(this.#pages.hashOf(slot), size);
+    this.#enter(slot, this.#window, WINDOW);
+    const hash = this.#pages.hashOf(slot);
+    this.#sketch.add(hash);
+    this.#climber.onMiss(hash, this.size);
     this.#fillMain();
+  }
+
+  /** Straight to the main part: the window is for what is new. */
+  onRecover(slot: number): void {
+    this.#enter(slot, this.#probation, PROBATION);
   }
 
   onHit(slot: number): void {
@@ -121,6 +122,14 @@ export class WTinyLfuPolicy implements EvictionPolicy {
       if (this.#segment[slot] === WINDOW) this.#climber.onRefused(this.#pages.hashOf(slot), this.size);
       into.push(slot);
     }
+  }
+
+  #enter(slot: number, list: SlotList, segment: typeof WINDOW | typeof PROBATION): void {
+    this.#links.reserve(slot);
+    if (slot >= this.#segment.length) this.#segment = grown(this.#segment, slot + 1);
+    this.#segment[slot] = segment;
+    list.pushHead(slot);
+    this.#sketch.fit(this.size);
   }
 
   /** The page to go: the main part's last, or the window's last where the window is too large and its page is not worth more. */
