@@ -1,5 +1,5 @@
 /** Conditional requests (RFC 9110 §13), with the precedence that S3 documents for reads. */
-import type { ObjectMeta } from "@ringlight/core";
+import { type ObjectMeta, RinglightError, type SourceConditions, type WriteConditions } from "@ringlight/core";
 
 /** One entity tag of a list: the opaque part with its quotes. */
 export interface EntityTag {
@@ -126,4 +126,48 @@ export function rangeApplies(conditions: Conditions, meta: Pick<ObjectMeta, "eta
   if (ifRange === undefined) return true;
   if (ifRange.kind === "tag") return sameStrong([ifRange.tag], meta.etag);
   return Math.floor(meta.modifiedMs / 1000) * 1000 === ifRange.ms;
+}
+
+/**
+ * Checks the conditions of a write against the object that it would replace, undefined when there is none. For backends that
+ * have no store to do so. @throws RL_NOT_FOUND or RL_PRECONDITION_FAILED
+ */
+export function checkWriteConditions(
+  given: WriteConditions | undefined,
+  current: Pick<ObjectMeta, "etag" | "modifiedMs"> | undefined,
+): void {
+  if (given === undefined) return;
+  if (given.ifMatch !== undefined) {
+    if (current === undefined) throw new RinglightError("RL_NOT_FOUND", "there is no object to match");
+    if (!sameStrong(parseTags(given.ifMatch), current.etag)) throw conditionFailed("If-Match");
+  }
+  if (
+    given.ifNoneMatch !== undefined &&
+    current !== undefined &&
+    sameWeak(parseTags(given.ifNoneMatch), current.etag)
+  ) {
+    throw conditionFailed("If-None-Match");
+  }
+}
+
+/** Checks the conditions on the source of a copy. For backends that have no store to do so. @throws RL_PRECONDITION_FAILED */
+export function checkSourceConditions(
+  given: SourceConditions | undefined,
+  source: Pick<ObjectMeta, "etag" | "modifiedMs">,
+): void {
+  if (given === undefined) return;
+  const conditions = conditionsFromHeaders({
+    "if-match": given.ifMatch,
+    "if-none-match": given.ifNoneMatch,
+    "if-modified-since": given.ifModifiedSince,
+    "if-unmodified-since": given.ifUnmodifiedSince,
+  });
+  if (evaluateConditions(conditions, source) !== "ok") throw conditionFailed("x-amz-copy-source-if-*");
+}
+
+function conditionFailed(condition: string): RinglightError {
+  return new RinglightError(
+    "RL_PRECONDITION_FAILED",
+    `At least one of the pre-conditions you specified did not hold: ${condition}`,
+  );
 }

@@ -1,5 +1,12 @@
 /** The S3 protocol as a request handler for node:http. */
-import { type Clock, newReadStatus, type ReadStatus, RinglightError, systemClock } from "@ringlight/core";
+import {
+  type Clock,
+  isRinglightError,
+  newReadStatus,
+  type ReadStatus,
+  RinglightError,
+  systemClock,
+} from "@ringlight/core";
 import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
@@ -12,10 +19,14 @@ import {
   type S3Response,
 } from "./exchange.ts";
 import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, OWNER, parseListQuery } from "./listing.ts";
+import { getObjectAttributes } from "./object-attributes.ts";
 import { findOperation, type Level, type Operation } from "./operations.ts";
-import { getObjectAttributes, readObject } from "./read-object.ts";
+import { actionOf, type Permits } from "./policy/actions.ts";
+import { readObject } from "./read-object.ts";
 import { S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
+import { WRITE_OPERATIONS } from "./write/serve-write.ts";
+import type { WriteCall } from "./write/write-call.ts";
 import { element, parent, xmlDocument, xmlTime } from "./xml.ts";
 
 /** Options of the handler. */
@@ -23,6 +34,8 @@ export interface S3HandlerOptions {
   readonly backend: S3Backend;
   /** Finds an access key's pair; undefined when there is none. */
   readonly credentials: (accessKeyId: string) => Credentials | undefined;
+  /** True when the policy of a proved key allows an action; default: every key may do all. */
+  readonly permits?: Permits;
   /** True for buckets that may be read without a signature; default: none. */
   readonly anonymous?: (bucket: string) => boolean;
   /** The region that requests must be signed for, and that is reported; default: any is accepted, us-east-1 is reported. */
@@ -60,6 +73,14 @@ interface Routed {
   readonly target: Target;
   readonly operation: Operation;
   readonly context: RequestContext;
+  readonly proof: Proof | undefined;
+}
+
+/** What a signature proved. */
+interface Proof {
+  readonly accessKeyId: string;
+  /** What the signature covers of the body. */
+  readonly payloadHash: string;
 }
 
 /** Makes the handler. */
@@ -70,8 +91,8 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
   const nowMs = () => clock.monotonicMs();
 
-  /** The proved key, or undefined for an anonymous request that is let in. @throws S3Error */
-  function authorize(req: S3Request, target: Target, access: Operation["access"]): string | undefined {
+  /** The proof of a key, or undefined for an anonymous request that is let in. @throws S3Error */
+  function authenticate(req: S3Request, target: Target, access: Operation["access"]): Proof | undefined {
     const received = {
       method: req.method ?? "",
       rawUrl: target.rawUrl,
@@ -88,9 +109,15 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       ...(options.maxSkewMs !== undefined && { maxSkewMs: options.maxSkewMs }),
       ...(region !== undefined && { region }),
     });
-    if (result.ok) return result.accessKeyId;
+    if (result.ok) return result;
     const wrongRegion = region !== undefined && result.message.includes("the region ");
     throw new S3Error(result.s3Code, result.message, wrongRegion ? { Region: region } : {});
+  }
+
+  /** True when the policy of the request's key allows an action; anonymous requests were weighed by their bucket. */
+  function allows(proof: Proof | undefined, action: string, target: Target, bucket: string, key: string): boolean {
+    if (options.permits === undefined || proof === undefined) return true;
+    return options.permits(proof.accessKeyId, action, bucket, key, target.query);
   }
 
   function route(exchange: Exchange): Routed {
@@ -108,22 +135,26 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     const operation = findOperation(method, level, target.query, isCopy);
     if (typeof operation !== "string") exchange.api = operation.name;
     const access = typeof operation === "string" ? "write" : operation.access;
-    const accessKeyId = authorize(req, target, access);
+    const proof = authenticate(req, target, access);
     if (operation === "method-not-allowed") {
       throw new S3Error("MethodNotAllowed", "The specified method is not allowed against this resource.", {
         Method: method,
       });
     }
     if (operation === "not-implemented") throw notImplemented(`the method ${method}`);
+    const action = actionOf(operation.name);
+    if (action !== undefined && !allows(proof, action, target, target.bucket, target.key)) {
+      throw new S3Error("AccessDenied", "Access Denied");
+    }
     const traceparent = req.headers.traceparent;
     const context: RequestContext = {
       signal: exchange.signal,
       status: newReadStatus(),
       requestId: exchange.requestId,
       ...(typeof traceparent === "string" && TRACEPARENT.test(traceparent) && { traceparent }),
-      ...(accessKeyId !== undefined && { accessKeyId }),
+      ...(proof !== undefined && { accessKeyId: proof.accessKeyId }),
     };
-    return { exchange, target, operation, context };
+    return { exchange, target, operation, context, proof };
   }
 
   async function requireBucket(bucket: string): Promise<void> {
@@ -156,9 +187,31 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     exchange.sendXml(200, document);
   }
 
-  async function serve(routed: Routed): Promise<void> {
-    const { exchange, target, operation, context } = routed;
-    if (operation.access === "write") {
+  function writeCall({ exchange, target, context, proof }: Routed): WriteCall | undefined {
+    const { writes } = backend;
+    return (
+      writes && {
+        exchange,
+        target,
+        context,
+        backend,
+        writes,
+        payloadHash: proof?.payloadHash,
+        secret: proof && options.credentials(proof.accessKeyId)?.secretAccessKey,
+        region: reportedRegion,
+        stallTimeoutMs,
+        allows: (action, bucket, key) => {
+          if (proof === undefined && bucket !== target.bucket) return options.anonymous?.(bucket) ?? false;
+          return allows(proof, action, target, bucket, key);
+        },
+      }
+    );
+  }
+
+  async function serveWrite(routed: Routed): Promise<void> {
+    const { target, operation } = routed;
+    const call = writeCall(routed);
+    if (call === undefined) {
       throw new RinglightError(
         "RL_READ_ONLY",
         target.bucket === ""
@@ -166,6 +219,32 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
           : `${operation.name} is refused: the mount "${target.bucket}" is read-only; write to the store directly`,
       );
     }
+    const serveIt = WRITE_OPERATIONS.get(operation.name);
+    if (serveIt === undefined) {
+      if (target.bucket !== "") await requireBucket(target.bucket);
+      throw notImplemented(operation.name);
+    }
+    await serveIt(call);
+  }
+
+  /** Serves what only the write side knows of, as far as it does: what it has no word for is not set. */
+  async function servedByWrites(routed: Routed): Promise<boolean> {
+    const serveIt = WRITE_OPERATIONS.get(routed.operation.name);
+    const call = serveIt && writeCall(routed);
+    if (serveIt === undefined || call === undefined) return false;
+    try {
+      await serveIt(call);
+      return true;
+    } catch (error) {
+      if (!isRinglightError(error, "RL_NOT_IMPLEMENTED")) throw error;
+      return false;
+    }
+  }
+
+  async function serve(routed: Routed): Promise<void> {
+    const { exchange, target, operation, context } = routed;
+    if (operation.access === "write") return serveWrite(routed);
+    if (await servedByWrites(routed)) return;
     const object = { backend, target, context, decorate: options.decorate, stallTimeoutMs };
     switch (operation.name) {
       case "GetObject":
@@ -195,6 +274,15 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     }
   }
 
+  /** Who may not list a bucket is not told which keys it has. */
+  function hidden(error: unknown, routed: Routed | undefined): unknown {
+    if (routed === undefined || !isRinglightError(error, "RL_NOT_FOUND")) return error;
+    const { target, proof } = routed;
+    return allows(proof, "s3:ListBucket", target, target.bucket, "")
+      ? error
+      : new S3Error("AccessDenied", "Access Denied");
+  }
+
   function fail(exchange: Exchange, error: unknown): void {
     const answer = toS3Error(error, exchange.bucket, exchange.key);
     if (answer.status >= 500 && answer.status !== 501 && !exchange.signal.aborted) {
@@ -210,7 +298,12 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       nowMs,
       ...(options.onRequest && { onDone: options.onRequest }),
     });
-    const run = async () => serve(route(exchange));
+    const run = async () => {
+      const routed = route(exchange);
+      await serve(routed).catch((error: unknown) => {
+        throw hidden(error, routed);
+      });
+    };
     run()
       .catch((error: unknown) => fail(exchange, error))
       // Failing to say what failed leaves nothing but to cut: no request may take the process down.

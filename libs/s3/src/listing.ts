@@ -31,14 +31,32 @@ function invalid(message: string, name: string, value: string): S3Error {
   return new S3Error("InvalidArgument", message, { ArgumentName: name, ArgumentValue: value });
 }
 
-function parseMaxKeys(text: string | undefined): number {
-  if (text === undefined || text === "") return MAX_KEYS;
+/** Reads a count of a query, cut at `most`. @throws S3Error InvalidArgument */
+export function parseCount(
+  name: string,
+  query: ReadonlyMap<string, string>,
+  absent: number = MAX_KEYS,
+  most: number = MAX_KEYS,
+): number {
+  const text = query.get(name);
+  if (text === undefined || text === "") return absent;
   if (!/^[+-]?\d+$/.test(text) || Math.abs(Number(text)) > MAX_INT) {
-    throw invalid("Provided max-keys not an integer or within integer range", "max-keys", text);
+    throw invalid(`Provided ${name} not an integer or within integer range`, name, text);
   }
   const asked = Number(text);
-  if (asked < 0) throw invalid("Argument maxKeys must be an integer between 0 and 2147483647", "maxKeys", text);
-  return Math.min(asked, MAX_KEYS);
+  if (asked < 0) {
+    const argument = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    throw invalid(`Argument ${argument} must be an integer between 0 and 2147483647`, argument, text);
+  }
+  return Math.min(asked, most);
+}
+
+/** True when names are to be percent-encoded in the answer. @throws S3Error InvalidArgument */
+export function isUrlEncoded(query: ReadonlyMap<string, string>): boolean {
+  const encoding = query.get("encoding-type");
+  if (encoding === undefined || encoding === "") return false;
+  if (encoding.toLowerCase() === "url") return true;
+  throw invalid("Invalid Encoding Method specified in Request", "encoding-type", encoding);
 }
 
 /** Begins every continuation token: the form may change, and another server's tokens are told apart. */
@@ -59,10 +77,7 @@ function parseToken(token: string): string {
 
 /** Reads the parameters of a listing. @throws S3Error InvalidArgument */
 export function parseListQuery(version: ListQuery["version"], query: ReadonlyMap<string, string>): ListQuery {
-  const encoding = query.get("encoding-type");
-  if (encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "url") {
-    throw invalid("Invalid Encoding Method specified in Request", "encoding-type", encoding);
-  }
+  const urlEncoded = isUrlEncoded(query);
   const listType = query.get("list-type");
   if (version === "v2" && listType !== "2") {
     throw invalid("Invalid List Type specified in the request", "list-type", listType ?? "");
@@ -74,9 +89,9 @@ export function parseListQuery(version: ListQuery["version"], query: ReadonlyMap
     version,
     prefix: query.get("prefix") ?? "",
     delimiter: query.get("delimiter") ?? "",
-    maxKeys: parseMaxKeys(query.get("max-keys")),
+    maxKeys: parseCount("max-keys", query),
     startAfter: token ? parseToken(token) : (givenStartAfter ?? marker ?? ""),
-    urlEncoded: encoding?.toLowerCase() === "url",
+    urlEncoded,
     withOwner: version !== "v2" || query.get("fetch-owner") === "true",
     marker,
     givenStartAfter,
@@ -95,7 +110,7 @@ export function listRequest(query: ListQuery): ListRequest | undefined {
 export const EMPTY_PAGE: ListPage = { objects: [], commonPrefixes: [], truncated: false, nextStartAfter: "" };
 
 /** Percent-encodes a name for `encoding-type=url`; slashes stay, as S3 leaves them. */
-function encodeName(text: string): string {
+export function encodeName(text: string): string {
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%2F", "/");

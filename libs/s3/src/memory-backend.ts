@@ -1,6 +1,14 @@
-/** An S3Backend that keeps objects in memory: what the tests of this package read from. */
+/** An S3Backend that keeps objects in memory: a model of what S3 does, for the tests of this package. */
 import { createHash } from "node:crypto";
-import { type ListedObject, type ListPage, type ListRequest, type ObjectMeta, RinglightError } from "@ringlight/core";
+import {
+  type ListedObject,
+  type ListPage,
+  type ListRequest,
+  type ObjectChecksums,
+  type ObjectMeta,
+  type ObjectTag,
+  RinglightError,
+} from "@ringlight/core";
 import {
   type BucketInfo,
   type ReadPlan,
@@ -9,11 +17,22 @@ import {
   type S3Backend,
   type S3Read,
 } from "./backend.ts";
+import { MemoryWrites } from "./memory-writes.ts";
 
 /** An object of the memory backend. */
 export interface MemoryObject {
   readonly bytes: Uint8Array;
   readonly meta: ObjectMeta;
+  readonly tags?: readonly ObjectTag[];
+  /** Of an object that was uploaded in parts. */
+  readonly parts?: readonly MemoryPart[];
+}
+
+/** A part of an object that was uploaded in parts. */
+export interface MemoryPart {
+  readonly partNumber: number;
+  readonly sizeBytes: number;
+  readonly checksums?: ObjectChecksums["values"];
 }
 
 /** Order of keys: that of their UTF-8 bytes. */
@@ -79,9 +98,28 @@ export class MemoryBackend implements S3Backend {
   readonly contexts: RequestContext[] = [];
   /** Size of the pieces that bodies come in. */
   chunkBytes = 64 * 1024;
+  readonly writes: MemoryWrites = new MemoryWrites(this);
 
   addBucket(name: string): void {
     this.#buckets.set(name, new Map());
+  }
+
+  removeBucket(name: string): void {
+    this.#buckets.delete(name);
+  }
+
+  /** Puts an object as it is. */
+  set(bucket: string, key: string, object: MemoryObject): void {
+    this.#bucket(bucket).set(key, object);
+  }
+
+  remove(bucket: string, key: string): void {
+    this.#bucket(bucket).delete(key);
+  }
+
+  /** The object of a key, or undefined when there is none. */
+  find(bucket: string, key: string): MemoryObject | undefined {
+    return this.#bucket(bucket).get(key);
   }
 
   put(bucket: string, key: string, bytes: Uint8Array | string, meta: Partial<ObjectMeta> = {}): MemoryObject {
@@ -156,4 +194,15 @@ export class MemoryBackend implements S3Backend {
     };
     return listSorted(keys.length, (index) => keys[index] ?? "", describe, request);
   }
+}
+
+/** The backend as one that only reads. */
+export function withoutWrites(backend: S3Backend): S3Backend {
+  return {
+    listBuckets: (context) => backend.listBuckets(context),
+    bucketExists: (bucket) => backend.bucketExists(bucket),
+    head: (bucket, key, context) => backend.head(bucket, key, context),
+    read: (bucket, key, plan, context) => backend.read(bucket, key, plan, context),
+    list: (bucket, request, context) => backend.list(bucket, request, context),
+  };
 }

@@ -80,3 +80,14 @@ export function overrideHeaders(query: ReadonlyMap<string, string>, signed: bool
   }
   return headers;
 }
+
+/** Versions are not kept: "null" names the one there is. @throws S3Error InvalidArgument for any other */
+export function checkVersionId(query: ReadonlyMap<string, string>): void {
+  const versionId = query.get("versionId");
+  if (versionId !== undefined && versionId !== "null") {
+    throw new S3Error("InvalidArgument", "Invalid version id specified", {
+      ArgumentName: "versionId",
+      ArgumentValue: versionId,
+    });
+  }
+}

@@ -1,14 +1,13 @@
-/** GetObject, HeadObject and GetObjectAttributes. */
+/** GetObject and HeadObject. */
 import type { ObjectMeta } from "@ringlight/core";
 import { type ReadPlan, type RequestContext, resolvePlan, type S3Backend, type S3Read } from "./backend.ts";
 import { sendBody } from "./body.ts";
 import { conditionsFromHeaders } from "./conditions.ts";
 import type { AnswerHeaders, Exchange } from "./exchange.ts";
-import { httpDate, objectHeaders, overrideHeaders, validatorHeaders } from "./object-headers.ts";
+import { checkVersionId, objectHeaders, overrideHeaders, validatorHeaders } from "./object-headers.ts";
 import { parseRange } from "./range.ts";
 import { S3Error } from "./s3-error.ts";
 import type { Target } from "./target.ts";
-import { element, xmlDocument } from "./xml.ts";
 
 /** A routed request for an object. */
 export interface ObjectRequest {
@@ -17,17 +16,6 @@ export interface ObjectRequest {
   readonly context: RequestContext;
   readonly decorate: ((headers: AnswerHeaders, status: RequestContext["status"]) => void) | undefined;
   readonly stallTimeoutMs: number;
-}
-
-/** Versions are not kept: "null" names the one there is. */
-function checkVersionId(query: ReadonlyMap<string, string>): void {
-  const versionId = query.get("versionId");
-  if (versionId !== undefined && versionId !== "null") {
-    throw new S3Error("InvalidArgument", "Invalid version id specified", {
-      ArgumentName: "versionId",
-      ArgumentValue: versionId,
-    });
-  }
 }
 
 function checkEncryption(headers: Exchange["req"]["headers"]): void {
@@ -136,29 +124,4 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
     body: read.body,
     stallTimeoutMs: request.stallTimeoutMs,
   });
-}
-
-const ATTRIBUTES = new Set(["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]);
-
-/** Serves GetObjectAttributes: what the metadata knows of what is asked for. */
-export async function getObjectAttributes(exchange: Exchange, request: ObjectRequest): Promise<void> {
-  const { backend, target, context } = request;
-  checkVersionId(target.query);
-  const asked = String(exchange.req.headers["x-amz-object-attributes"] ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
-  if (asked.length === 0 || asked.some((name) => !ATTRIBUTES.has(name))) {
-    throw new S3Error("InvalidArgument", "Invalid attribute name specified.", {
-      ArgumentName: "x-amz-object-attributes",
-      ArgumentValue: asked.join(","),
-    });
-  }
-  const meta = await backend.head(target.bucket, target.key, context);
-  const rows: string[] = [];
-  if (asked.includes("ETag")) rows.push(element("ETag", meta.etag.replaceAll('"', "")));
-  if (asked.includes("StorageClass")) rows.push(element("StorageClass", meta.storageClass ?? "STANDARD"));
-  if (asked.includes("ObjectSize")) rows.push(element("ObjectSize", meta.sizeBytes));
-  const document = xmlDocument("GetObjectAttributesResponse", ...rows);
-  exchange.sendXml(200, document, { "Last-Modified": httpDate(meta.modifiedMs) });
 }

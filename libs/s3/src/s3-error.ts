@@ -4,23 +4,42 @@ import { element, plainXmlDocument } from "./xml.ts";
 
 /** HTTP status of every error code that this package answers with by itself. */
 const STATUSES = {
+  AccessControlListNotSupported: 400,
   AccessDenied: 403,
   AccessForbidden: 403,
   AuthorizationHeaderMalformed: 400,
   AuthorizationQueryParametersError: 400,
+  BadDigest: 400,
+  BucketAlreadyOwnedByYou: 409,
+  EntityTooLarge: 400,
+  EntityTooSmall: 400,
+  IllegalLocationConstraintException: 400,
+  IncompleteBody: 400,
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidBucketName: 400,
+  InvalidDigest: 400,
+  InvalidPart: 400,
   InvalidPartNumber: 416,
+  InvalidPartOrder: 400,
   InvalidRange: 416,
   InvalidRequest: 400,
+  InvalidStorageClass: 400,
+  InvalidTag: 400,
   InvalidToken: 400,
   InvalidURI: 400,
   KeyTooLongError: 400,
+  MalformedTrailerError: 400,
+  MalformedXML: 400,
+  MaxMessageLengthExceeded: 400,
+  MetadataTooLarge: 400,
   MethodNotAllowed: 405,
+  MissingContentLength: 411,
+  MissingRequestBodyError: 400,
   NoSuchBucket: 404,
   NoSuchBucketPolicy: 404,
   NoSuchCORSConfiguration: 404,
+  NoSuchKey: 404,
   NoSuchLifecycleConfiguration: 404,
   NoSuchPublicAccessBlockConfiguration: 404,
   NoSuchTagSet: 404,
@@ -32,8 +51,11 @@ const STATUSES = {
   PreconditionFailed: 412,
   ReplicationConfigurationNotFoundError: 404,
   RequestTimeTooSkewed: 403,
+  RequestTimeout: 400,
   ServerSideEncryptionConfigurationNotFoundError: 404,
   SignatureDoesNotMatch: 403,
+  UnexpectedContent: 400,
+  XAmzContentSHA256Mismatch: 400,
 } as const;
 
 /** An error code that this package answers with by itself. */
@@ -66,6 +88,7 @@ export class S3Error extends Error {
 export function toS3Error(error: unknown, bucket: string | undefined, key: string | undefined): S3Error {
   if (error instanceof S3Error) return error;
   const known = toRinglightError(error);
+  if (known.s3) return new S3Error({ ...known.s3, ringlightCode: known.code }, known.s3.message);
   const how = { code: known.info.s3, status: known.info.http, ringlightCode: known.code };
   if (known.code === "RL_NOT_FOUND") {
     return new S3Error(how, "The specified key does not exist.", { Key: key ?? "" });

@@ -73,13 +73,15 @@ function climbsOut(key: string): boolean {
   return false;
 }
 
-function checkBucket(bucket: string): void {
+/** @throws S3Error InvalidBucketName */
+export function checkBucket(bucket: string): void {
   if (!BUCKET_NAME.test(bucket) || bucket.includes("..") || IPV4.test(bucket)) {
     throw new S3Error("InvalidBucketName", "The specified bucket is not valid.", { BucketName: bucket });
   }
 }
 
-function checkKey(key: string): void {
+/** @throws S3Error KeyTooLongError, or InvalidURI for a key that climbs out of its bucket */
+export function checkKey(key: string): void {
   if (key.length * 3 > MAX_KEY_BYTES) {
     const size = Buffer.byteLength(key);
     if (size > MAX_KEY_BYTES) {

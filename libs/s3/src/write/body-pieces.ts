@@ -1,0 +1,84 @@
+/** The bytes of a request's body as they come from the connection. */
+import { RinglightError } from "@ringlight/core";
+import type { S3Request, S3Response } from "../exchange.ts";
+import { S3Error } from "../s3-error.ts";
+
+/** What node:http's response has more: the go-ahead for a client that waits for it. */
+interface Continues {
+  writeContinue?(): void;
+}
+
+/** Pieces that may wait for their reader before the connection is paused. */
+const MAX_WAITING = 4;
+
+/**
+ * Yields the body piece by piece. A client that asked for it is told to continue when the first piece is asked for, and one
+ * that sends nothing for `stallTimeoutMs` while it is waited for is RequestTimeout. Leaving early lets the rest of the body
+ * run to waste, so that the connection can be answered.
+ */
+export async function* bodyPieces(
+  req: S3Request,
+  res: S3Response & Continues,
+  stallTimeoutMs: number,
+): AsyncGenerator<Uint8Array> {
+  const waiting: Uint8Array[] = [];
+  let ended = req.readableEnded;
+  let failure: unknown;
+  let wake: (() => void) | undefined;
+  const tell = () => {
+    wake?.();
+    wake = undefined;
+  };
+  const onData = (piece: Buffer) => {
+    waiting.push(piece);
+    if (waiting.length >= MAX_WAITING) req.pause();
+    tell();
+  };
+  const onEnd = () => {
+    ended = true;
+    tell();
+  };
+  const onClose = () => {
+    if (!ended) failure ??= new RinglightError("RL_CANCELLED", "the client went away before its body was complete");
+    tell();
+  };
+  const timer = setTimeout(() => {
+    if (!wake) return;
+    failure ??= new S3Error(
+      "RequestTimeout",
+      "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
+    );
+    tell();
+  }, stallTimeoutMs).unref();
+  req.on("end", onEnd);
+  req.on("error", onClose);
+  req.on("close", onClose);
+  req.on("data", onData);
+  if (req.headers.expect?.toLowerCase() === "100-continue" && !ended) res.writeContinue?.();
+  try {
+    for (;;) {
+      const piece = waiting.shift();
+      if (piece !== undefined) {
+        yield piece;
+        continue;
+      }
+      if (failure !== undefined) throw failure;
+      if (ended) return;
+      if (req.destroyed) onClose();
+      else {
+        req.resume();
+        timer.refresh();
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+    req.off("data", onData);
+    req.off("end", onEnd);
+    req.off("close", onClose);
+    // The listener for errors stays: a connection that breaks later is nobody's concern any more.
+    if (!ended) req.resume();
+  }
+}

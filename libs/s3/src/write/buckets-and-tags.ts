@@ -1,0 +1,62 @@
+/** Tagging of objects; making and removing of buckets. */
+import { isRinglightError } from "@ringlight/core";
+import { checkVersionId } from "../object-headers.ts";
+import { S3Error } from "../s3-error.ts";
+import { element, parent, xmlDocument } from "../xml.ts";
+import { parseLocation, parseTagging } from "./documents.ts";
+import { checkTags } from "./tags.ts";
+import { documentOf, hasNoBody, type WriteCall } from "./write-call.ts";
+
+/** Serves GetObjectTagging. */
+export async function getTagging({ exchange, target, context, writes }: WriteCall): Promise<void> {
+  checkVersionId(target.query);
+  const tags = await writes.getTagging(target.bucket, target.key, context);
+  const rows = tags.map(({ key, value }) => parent("Tag", element("Key", key), element("Value", value)));
+  exchange.sendXml(200, xmlDocument("Tagging", parent("TagSet", ...rows)));
+}
+
+/** Serves PutObjectTagging. */
+export async function putTagging(call: WriteCall): Promise<void> {
+  const { exchange, target, context, writes } = call;
+  checkVersionId(target.query);
+  const tags = parseTagging(await documentOf(call));
+  checkTags(tags);
+  await writes.putTagging(target.bucket, target.key, tags, context);
+  exchange.send(200, {}, undefined);
+}
+
+/** Serves DeleteObjectTagging. */
+export async function deleteTagging({ exchange, target, context, writes }: WriteCall): Promise<void> {
+  checkVersionId(target.query);
+  await writes.deleteTagging(target.bucket, target.key, context);
+  exchange.send(204, {}, undefined);
+}
+
+/** Serves CreateBucket. */
+export async function createBucket(call: WriteCall): Promise<void> {
+  const { exchange, target, context, writes } = call;
+  const location = hasNoBody(call) ? undefined : parseLocation(await documentOf(call));
+  if (location !== undefined && location !== call.region) {
+    throw new S3Error(
+      "IllegalLocationConstraintException",
+      `The ${location} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+    );
+  }
+  try {
+    await writes.createBucket(target.bucket, context);
+  } catch (error) {
+    if (!isRinglightError(error, "RL_CONFLICT") && !isRinglightError(error, "RL_MOUNT_EXISTS")) throw error;
+    throw new S3Error(
+      "BucketAlreadyOwnedByYou",
+      "Your previous request to create the named bucket succeeded and you already own it.",
+      { BucketName: target.bucket },
+    );
+  }
+  exchange.send(200, { Location: `/${target.bucket}` }, undefined);
+}
+
+/** Serves DeleteBucket. */
+export async function deleteBucket({ exchange, target, context, writes }: WriteCall): Promise<void> {
+  await writes.deleteBucket(target.bucket, context);
+  exchange.send(204, {}, undefined);
+}
