@@ -264,9 +264,11 @@ static size_t take_head(Connection *c, const char *from, size_t n) {
   if (c->head[9] != '2') note_bad(c->head);
   char *length = strcasestr(c->head, "\r\ncontent-length:");
   char *closing = strcasestr(c->head, "\r\nconnection: close");
-  if (strcasestr(c->head, "\r\ntransfer-encoding:")) die("an answer is chunked; the generator reads Content-Length only");
-  c->keep = closing == NULL;
-  c->left = length ? strtoull(length + 17, NULL, 10) : 0;
+  int chunked = strcasestr(c->head, "\r\ntransfer-encoding:") != NULL;
+  if (chunked && c->head[9] == '2') die("an answer is chunked; the generator reads Content-Length only");
+  /* The words of a refusal are not read: the connection ends with its head. */
+  c->keep = closing == NULL && !chunked;
+  c->left = length && !chunked ? strtoull(length + 17, NULL, 10) : 0;
   c->in_head = 0;
   if (range_bytes && c->head[9] == '2' && c->left != range_bytes) note_bad("an answer that is not the range asked for");
   return used;

@@ -1,7 +1,9 @@
 /** The benchmarks' command line: `npm run bench -- <name>`, or `ringlight bench <name>`. */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { profileWorker } from "./dataplane/cpu.ts";
 import { dataplane } from "./dataplane/dataplane.ts";
 import { verdict } from "./dataplane/row.ts";
 import { summary, tableText } from "./dataplane/table.ts";
@@ -23,6 +25,9 @@ const HELP = `usage: ringlight bench <name> [options]
               --json       the rows as JSON
               --out FILE   the rows as JSON in a file, too
               --gate       exit code 1 when a figure is short of its bar
+  cpu       flame graphs (SVG) and the hottest functions of a worker, warm and cold
+              --seconds S  seconds of each load (default 1.5)
+              --out DIR    where the files go (default bench/results/cpu)
   ring      build, look-up, balance and movement of the ring
   store     recovery of a page store
               --pages N    pages to recover (default 200000)
@@ -92,6 +97,13 @@ switch (name) {
     if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else process.stdout.write(`${tableText(rows)}\n\n${summary(rows)}\n`);
     if (values.gate && rows.some((row) => verdict(row) === "short")) process.exitCode = 1;
+    break;
+  }
+  case "cpu": {
+    const directory = values.out ?? fileURLToPath(new URL("../results/cpu", import.meta.url));
+    const progress = (line: string) => process.stderr.write(`${line}\n`);
+    const text = await profileWorker({ seconds: seconds(values.seconds), directory, progress });
+    process.stdout.write(`${text}\n\nflame graphs: ${directory}\n`);
     break;
   }
   case "ring":

@@ -1,11 +1,17 @@
 /** `bench dataplane`: every case of the data plane's table, in the order of the table. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { amplificationCases } from "./amplification-cases.ts";
+import { clusterCases } from "./cluster-cases.ts";
+import { coldCases } from "./cold-cases.ts";
 import { Generator } from "./generator.ts";
+import { memoryCases } from "./memory-cases.ts";
 import { missingPackages } from "./references.ts";
 import type { Row } from "./row.ts";
 import { type Effort, GENERATOR_CORE, Stage } from "./stage.ts";
+import { tlsCases } from "./tls-cases.ts";
 import { warmCases } from "./warm-cases.ts";
+import { writeCases } from "./write-cases.ts";
 
 /** What to run. */
 export interface DataplaneOptions extends Effort {
@@ -17,7 +23,15 @@ export interface DataplaneOptions extends Effort {
 /** A family of cases: its rows whose names are wanted. */
 type Family = (stage: Stage, wanted: (name: string) => boolean) => Promise<Row[]>;
 
-const FAMILIES: readonly (readonly [string, Family])[] = [["warm", warmCases]];
+const FAMILIES: readonly (readonly [string, Family])[] = [
+  ["warm", warmCases],
+  ["clusters", clusterCases],
+  ["cold", coldCases],
+  ["read amplification", amplificationCases],
+  ["memory", memoryCases],
+  ["TLS", tlsCases],
+  ["writes", writeCases],
+];
 
 /** Runs the cases. A family that fails says why in a row of its own, and the others go on. @throws Error naming missing packages */
 export async function dataplane({ only = "", progress, ...effort }: DataplaneOptions): Promise<Row[]> {

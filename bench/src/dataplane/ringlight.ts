@@ -1,10 +1,11 @@
 /** Ringlight under measurement: a registry of its own and workers started directly, with everything on that is on by default. */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, type NewMount } from "@ringlight/client";
-import type { Credentials } from "@ringlight/sigv4";
+import { type Credentials, signRequest } from "@ringlight/sigv4";
 import { freePort, waitFor } from "@ringlight/testing";
 import type { Door } from "./requests.ts";
 import type { ServerProcess } from "./server-process.ts";
@@ -128,7 +129,7 @@ export class Ringlight {
   async mount(mount: BenchMount): Promise<void> {
     const client = await connect({ endpoints: this.workers.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`) });
     const name = mount.name ?? BUCKET;
-    const record: NewMount & Record<string, unknown> = {
+    const record: NewMount = {
       name,
       uri: `s3://${mount.bucket ?? name}`,
       credentials: mount.credentials ?? "anonymous",
@@ -137,7 +138,6 @@ export class Ringlight {
       replicas: 1,
       freshness: undefined,
       createdUnixMs: 0,
-      anonymousRead: true,
     };
     await client.addMount(record, { deadlineMs: START_MS });
     await client.close();
@@ -148,6 +148,24 @@ export class Ringlight {
         what: `the mount ${name} on every worker`,
       });
     }
+    await this.#allowAnonymousReads(name);
+  }
+
+  /** Asks for anonymous reads by a bucket policy, as an operator would; a worker that has no policies says no. */
+  async #allowAnonymousReads(name: string): Promise<void> {
+    const { s3Port, credentials } = this.worker;
+    const url = new URL(`http://127.0.0.1:${s3Port}/${name}?policy`);
+    const Statement = [
+      { Effect: "Allow", Principal: "*", Action: ["s3:GetObject"], Resource: [`arn:aws:s3:::${name}/*`] },
+    ];
+    const body = JSON.stringify({ Version: "2012-10-17", Statement });
+    const payloadHash = createHash("sha256").update(body).digest("hex");
+    const { host: _, ...headers } = signRequest(
+      { method: "PUT", url, headers: { "content-type": "application/json" } },
+      { credentials, region: "us-east-1", payloadHash },
+    );
+    const response = await fetch(url, { method: "PUT", headers, body });
+    await response.arrayBuffer();
   }
 
   /** The door of a worker: without credentials where anonymous reads are allowed, else as the key of its file. */
@@ -169,7 +187,11 @@ export class Ringlight {
 
   async stop(): Promise<void> {
     for (const part of this.#parts) await part.stop();
-    this.#stage.progress(`stopped ${this.workers.length} worker(s)`);
+    for (const { id, process } of this.workers) {
+      // Workers log warnings and worse here: what they say belongs beside the figures.
+      const said = process.output.trim();
+      if (said !== "") this.#stage.progress(`${id}: ${said.slice(-1000)}`);
+    }
   }
 }
 

@@ -106,7 +106,8 @@ export class ServerProcess {
   }
 }
 
-function childrenOf(pid: number): number[] {
+/** Ids of the processes that a process has started, none when it is gone. */
+export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
   } catch {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "@ringlight/testing";
 import type { Generator } from "./generator.ts";
+import { type Row, refusedRow } from "./row.ts";
 import { type ServerOptions, ServerProcess } from "./server-process.ts";
 
 const KIB = 1024;
@@ -85,6 +86,18 @@ export class Stage {
 
   onClose(close: () => Promise<void> | void): void {
     this.#closers.push(close);
+  }
+
+  /** The rows of one case. One that fails says why in a row, and the others go on. */
+  async rows(name: string, measure: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
+    this.progress(name);
+    try {
+      return await measure();
+    } catch (error) {
+      this.progress(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      const words = error instanceof Error ? error.message : String(error);
+      return [refusedRow(name, "", `failed: ${words.split("\n")[0]}`, { kind: "at least", value: Number.NaN })];
+    }
   }
 
   async close(): Promise<void> {

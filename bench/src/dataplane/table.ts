@@ -46,13 +46,15 @@ function cellsOf(row: Row): string[] {
     row.case,
     row.reference,
     row.value === undefined ? "none" : spreadText(row.value, row.unit),
-    row.bar === undefined ? "" : barText(row.bar, row.unit),
+    row.bar === undefined || Number.isNaN(row.bar.value) ? "" : barText(row.bar, row.unit),
     result === undefined ? "" : result === "pass" ? "pass" : "SHORT",
     row.ours === undefined ? "" : speed(row.ours),
     row.theirs === undefined ? "" : speed(row.theirs),
     row.ours === undefined ? "" : cpu(row.ours),
     row.theirs === undefined ? "" : cpu(row.theirs),
-    [row.ours, row.theirs].map((side) => (side === undefined ? "" : percent(side.generatorShare))).join(" / "),
+    [row.ours, row.theirs]
+      .map((side) => (side === undefined ? "" : percent(side.generatorShare)))
+      .join(row.theirs === undefined ? "" : " / "),
   ];
 }
 
@@ -95,5 +97,6 @@ function speed({ requestsPerSecond, bytesPerSecond, p50Us, p99Us }: SideFigures)
 }
 
 function cpu({ cpuMicrosPerRequest, cpuSecondsPerGb }: SideFigures): string {
+  if (Number.isNaN(cpuMicrosPerRequest)) return "";
   return `${cpuMicrosPerRequest.toFixed(1)} µs a request, ${cpuSecondsPerGb.toFixed(2)} s/GB`;
 }

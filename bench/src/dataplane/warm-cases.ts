@@ -7,6 +7,7 @@ import { hasSetting, Ringlight } from "./ringlight.ts";
 import { interleave, type Side } from "./rounds.ts";
 import { type Bar, differenceRow, figures, type Row, ratioRow, refusedRow } from "./row.ts";
 import { OBJECTS, type Stage } from "./stage.ts";
+import { wrk } from "./wrk.ts";
 
 const KIB = 1024;
 
@@ -59,7 +60,8 @@ export async function warmCases(stage: Stage, wanted: (name: string) => boolean)
   const shapes = SHAPES.filter(({ name }) => wanted(name));
   const latency = wanted(LATENCY);
   const signed = wanted(SIGNED);
-  if (shapes.length === 0 && !latency && !signed) return [];
+  const yardstick = wanted(YARDSTICK);
+  if (shapes.length === 0 && !latency && !signed && !yardstick) return [];
   const staticServer = await startNginx(stage, "nginx-static.conf");
   const cast: Cast = {
     static: staticServer,
@@ -70,15 +72,43 @@ export async function warmCases(stage: Stage, wanted: (name: string) => boolean)
   };
   await fill(stage, cast);
   const rows: Row[] = [];
+  if (yardstick) rows.push(...(await stage.rows(YARDSTICK, () => yardstickRows(stage, cast.static))));
   for (const shape of shapes) {
-    stage.progress(shape.name);
-    rows.push(...(await warmRows(stage, cast, shape)));
+    rows.push(...(await stage.rows(shape.name, () => warmRows(stage, cast, shape))));
   }
-  if (latency) rows.push(...(await latencyRows(stage, cast)));
-  if (signed) rows.push(...(await signatureRows(stage, cast)));
+  if (latency) rows.push(...(await stage.rows(LATENCY, () => latencyRows(stage, cast))));
+  if (signed) rows.push(...(await stage.rows(SIGNED, () => signatureRows(stage, cast))));
   for (const ringlight of [cast.ringlight, cast.pure]) await ringlight?.stop();
   for (const { process } of [cast.varnish, cast.slice, cast.static]) await process.stop();
   return rows;
+}
+
+/** Name of the case that compares the generators. */
+const YARDSTICK = "generator: ours against wrk, nginx static, 4 KiB range GET, 16 connections";
+
+/** What the generators draw from the same server: ours must not be the slower one. */
+async function yardstickRows(stage: Stage, server: Reference): Promise<Row[]> {
+  const objectBytes = OBJECTS.large.bytes;
+  const [line = ""] = getLines({ port: server.port }, OBJECTS.large);
+  const endpoint = { port: server.port, targets: stage.generator.targets([line]) };
+  const shape = { objects: OBJECTS.large, rangeBytes: 4 * KIB, connections: 16, discard: false };
+  const taken = await interleave(
+    {
+      ours: (round) =>
+        stage.generator.load({ endpoints: [endpoint], ...warmLoad(stage, shape, server.pids, round + 1) }),
+      wrk: () =>
+        wrk({
+          url: `http://127.0.0.1:${server.port}${line.slice("GET ".length)}`,
+          connections: shape.connections,
+          seconds: stage.effort.seconds,
+          rangeBytes: shape.rangeBytes,
+          objectBytes,
+          pids: server.pids,
+        }),
+    },
+    Math.min(3, stage.effort.rounds),
+  );
+  return [ratioRow({ case: YARDSTICK, reference: "wrk", ours: taken.ours, theirs: taken.wrk })];
 }
 
 async function mounted(stage: Stage, storePort: number, flags: readonly string[]): Promise<Ringlight> {
@@ -184,7 +214,6 @@ const LATENCY_CONNECTIONS = 64;
 
 /** Half of the highest rate: of each server's own, and then of nginx's for both. */
 async function latencyRows(stage: Stage, cast: Cast): Promise<Row[]> {
-  stage.progress(LATENCY);
   const shape = { objects: OBJECTS.large, rangeBytes: 4 * KIB, connections: LATENCY_CONNECTIONS, discard: false };
   const sides = {
     ringlight: { door: await cast.ringlight.door("m1/0"), pids: cast.ringlight.pids() },
@@ -246,7 +275,6 @@ const SIGNED = "Signature V4 beside anonymous, warm 4 KiB GET, 16 connections";
 const SIGNATURES = 40_000;
 
 async function signatureRows(stage: Stage, cast: Cast): Promise<Row[]> {
-  stage.progress(SIGNED);
   const bar: Bar = { kind: "at most", value: 8 };
   const { worker } = cast.ringlight;
   const door = { port: worker.s3Port, credentials: worker.credentials };

@@ -1,0 +1,68 @@
+/** wrk: the generator of TLS cases, and the yardstick of our own. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Measured } from "./measured.ts";
+import { GENERATOR_CORE } from "./stage.ts";
+
+const run = promisify(execFile);
+const SCRIPT = fileURLToPath(new URL("../../native/range.lua", import.meta.url));
+const SLACK_MS = 30_000;
+const TICKS_PER_SECOND = 100;
+
+/** One run of wrk: one thread, ranges of one URL. */
+export interface WrkOptions {
+  readonly url: string;
+  readonly connections: number;
+  /** Whole seconds: wrk knows no others. */
+  readonly seconds: number;
+  readonly rangeBytes: number;
+  readonly objectBytes: number;
+  readonly pids: readonly number[];
+}
+
+/** User and system time of processes so far, seconds. */
+export function cpuSecondsOf(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Runs wrk. @throws Error when an answer was wrong */
+export async function wrk(options: WrkOptions): Promise<Measured> {
+  const { url, connections, seconds, rangeBytes, objectBytes, pids } = options;
+  const before = cpuSecondsOf(pids);
+  const { stdout } = await run(
+    "taskset",
+    [
+      ...["-c", GENERATOR_CORE, "wrk", "-t1", `-c${connections}`, `-d${Math.ceil(seconds)}s`, "-s", SCRIPT, url],
+      ...["--", String(rangeBytes), String(objectBytes)],
+    ],
+    { timeout: seconds * 1000 + SLACK_MS },
+  );
+  const serverCpuSeconds = cpuSecondsOf(pids) - before;
+  const last = stdout.trim().split("\n").at(-1) ?? "";
+  const printed = JSON.parse(last) as Record<
+    "requests" | "bytes" | "micros" | "errors" | "p50" | "p99" | "p999",
+    number
+  >;
+  if (printed.errors > 0) throw new Error(`${printed.errors} of ${printed.requests} answers were wrong`);
+  return {
+    requests: printed.requests,
+    bytes: printed.bytes,
+    seconds: printed.micros / 1e6,
+    errors: 0,
+    bad: "",
+    p50Us: printed.p50,
+    p99Us: printed.p99,
+    p999Us: printed.p999,
+    firstByteP50Us: Number.NaN,
+    serverCpuSeconds,
+    generatorShare: Number.NaN,
+  };
+}
