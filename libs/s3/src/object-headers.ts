@@ -40,6 +40,10 @@ export function objectHeaders(meta: ObjectMeta): AnswerHeaders {
   if (meta.storageClass !== undefined && meta.storageClass !== "STANDARD") {
     headers["x-amz-storage-class"] = headerText(meta.storageClass);
   }
+  if (meta.taggingCount !== undefined && meta.taggingCount > 0) headers["x-amz-tagging-count"] = meta.taggingCount;
+  if (meta.headers !== undefined) {
+    for (const name of Object.keys(meta.headers)) headers[name] = headerText(meta.headers[name] ?? "");
+  }
   if (meta.userMetadata !== undefined) {
     for (const name of Object.keys(meta.userMetadata)) {
       if (TOKEN.test(name)) headers[`x-amz-meta-${name}`] = headerText(meta.userMetadata[name] ?? "");

@@ -1,5 +1,5 @@
 /** GetObject and HeadObject. */
-import type { ObjectMeta } from "@ringlight/core";
+import { isRinglightError, type ObjectMeta } from "@ringlight/core";
 import { type ReadPlan, type RequestContext, resolvePlan, type S3Backend, type S3Read } from "./backend.ts";
 import { sendBody } from "./body.ts";
 import { conditionsFromHeaders } from "./conditions.ts";
@@ -8,6 +8,7 @@ import { checkVersionId, objectHeaders, overrideHeaders, validatorHeaders } from
 import { parseRange } from "./range.ts";
 import { S3Error } from "./s3-error.ts";
 import type { Target } from "./target.ts";
+import { checksumResponseHeaders } from "./write/checksum-headers.ts";
 
 /** A routed request for an object. */
 export interface ObjectRequest {
@@ -74,6 +75,36 @@ function rangeHeaders(
   return lengthBytes;
 }
 
+/** What a part comes to: the plan that reads it, of the version that it was found in, and the number of parts. */
+interface PartPlan {
+  readonly plan: ReadPlan;
+  readonly partsCount: number | undefined;
+}
+
+/** Finds a part. A backend that knows no parts has objects that are their own only part. @throws S3Error InvalidPartNumber */
+async function locatePart(request: ObjectRequest, part: number, conditions: ReadPlan["conditions"]): Promise<PartPlan> {
+  const { backend, target, context } = request;
+  const none = () => new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
+  if (!backend.writes) {
+    if (part === 1) return { plan: { conditions }, partsCount: undefined };
+    await backend.head(target.bucket, target.key, context);
+    throw none();
+  }
+  try {
+    const found = await backend.writes.locatePart(target.bucket, target.key, part, context);
+    const { range, partsCount, meta } = found;
+    if (range === undefined || (range.start === 0 && range.end === meta.sizeBytes - 1)) {
+      return { plan: { conditions }, partsCount };
+    }
+    const { start, end } = range;
+    // The bounds of the part are true of this version alone.
+    const ifRange = { kind: "tag", tag: { weak: false, tag: meta.etag } } as const;
+    return { plan: { conditions: { ...conditions, ifRange }, range: { kind: "from-to", start, end } }, partsCount };
+  } catch (error) {
+    throw isRinglightError(error, "RL_BAD_RANGE") ? none() : error;
+  }
+}
+
 /** Serves GET and HEAD of an object. */
 export async function readObject(exchange: Exchange, request: ObjectRequest): Promise<void> {
   const { backend, target, context } = request;
@@ -82,17 +113,24 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
   checkEncryption(received);
   const overrides = overrideHeaders(target.query, context.accessKeyId !== undefined);
   const part = partNumber(target.query, received.range);
-  if (part !== undefined && part > 1) {
-    await backend.head(target.bucket, target.key, context);
-    throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable");
-  }
   const range = part === undefined ? parseRange(received.range) : undefined;
-  const plan: ReadPlan = { conditions: conditionsFromHeaders(received), ...(range && { range }) };
-  const complete = (meta: ObjectMeta): AnswerHeaders => {
-    const headers = Object.assign(objectHeaders(meta), overrides);
+  const conditions = conditionsFromHeaders(received);
+  const located = part === undefined ? undefined : await locatePart(request, part, conditions);
+  const plan: ReadPlan = located?.plan ?? { conditions, ...(range && { range }) };
+  const withChecksums = received["x-amz-checksum-mode"] === "ENABLED";
+  const complete = (meta: ObjectMeta, isWhole: boolean): AnswerHeaders => {
+    const headers = objectHeaders(meta);
+    if (located?.partsCount !== undefined && located.partsCount > 1)
+      headers["x-amz-mp-parts-count"] = located.partsCount;
+    // A checksum is that of all bytes: with some of them it would mislead.
+    if (withChecksums && isWhole) Object.assign(headers, checksumResponseHeaders(meta.checksums));
+    Object.assign(headers, overrides);
     request.decorate?.(headers, context.status);
     return exchange.identify(headers);
   };
+  const isPartial = (partial: boolean, meta: ObjectMeta) => partial || (part !== undefined && meta.sizeBytes > 0);
+  const covers = (bytes: { start: number; end: number } | undefined, meta: ObjectMeta) =>
+    bytes === undefined || (bytes.start === 0 && bytes.end === meta.sizeBytes - 1);
   if (exchange.req.method === "HEAD") {
     const meta = await backend.head(target.bucket, target.key, context);
     const resolved = resolvePlan(plan, meta);
@@ -100,8 +138,8 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
       sendRefused(exchange, resolved.outcome, meta, plan);
       return;
     }
-    const partial = resolved.partial || (part !== undefined && meta.sizeBytes > 0);
-    const headers = complete(meta);
+    const partial = isPartial(resolved.partial, meta);
+    const headers = complete(meta, covers(resolved.range, meta));
     rangeHeaders(headers, meta, resolved.range, partial);
     exchange.send(partial ? 206 : 200, headers, undefined);
     return;
@@ -111,12 +149,12 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
     sendRefused(exchange, read.outcome, read.meta, plan);
     return;
   }
-  const partial = read.partial || (part !== undefined && read.meta.sizeBytes > 0);
+  const partial = isPartial(read.partial, read.meta);
   const lengthBytes = read.range === undefined ? 0 : read.range.end - read.range.start + 1;
   await sendBody(exchange, {
     status: partial ? 206 : 200,
     headers: () => {
-      const headers = complete(read.meta);
+      const headers = complete(read.meta, covers(read.range, read.meta));
       rangeHeaders(headers, read.meta, read.range, partial);
       return headers;
     },
