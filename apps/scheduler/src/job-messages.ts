@@ -1,6 +1,6 @@
 /** Jobs as they are told to callers: one set of numbers for every door. */
 import type { Job } from "@ringlight/proto";
-import type { JobCounters, JobRecord } from "@ringlight/registry";
+import type { Amount, JobCounters, JobRecord } from "@ringlight/registry";
 import { parseTraceparent } from "@ringlight/telemetry";
 import type { JobView } from "./job-engine.ts";
 import { specToMessage } from "./job-spec.ts";
@@ -10,6 +10,8 @@ export function jobToMessage({ record, run }: JobView): Job {
   const { counters } = record;
   const { loaded, cached } = statement(record);
   const rate = run?.rate.perSecond();
+  const inHand = run?.inHand ?? { objects: 0, bytes: 0 };
+  const { objects, bytes } = counters.listed;
   return {
     id: record.id,
     spec: specToMessage(record.spec),
@@ -22,7 +24,7 @@ export function jobToMessage({ record, run }: JobView): Job {
     reason: record.reason || (run?.waitsFor ?? ""),
     phase: record.phase,
     pass: record.pass,
-    listed: counters.listed,
+    listed: { objects: objects + inHand.objects, bytes: bytes + inHand.bytes },
     listingEnded: record.listingEnded,
     loaded,
     cached,
@@ -33,7 +35,7 @@ export function jobToMessage({ record, run }: JobView): Job {
     readBytes: record.readBytes,
     objectsPerSecond: rate?.objects ?? 0,
     bytesPerSecond: rate?.readBytes ?? 0,
-    remainingMs: remainingMs(record, rate),
+    remainingMs: remainingMs(record, inHand, rate),
     takeovers: record.takeovers,
     traceId: parseTraceparent(record.traceparent)?.traceId ?? "",
     scheduler: record.scheduler,
@@ -61,14 +63,12 @@ function statement({ counters, pass, cachedAtFirst }: JobRecord): Pick<JobCounte
 
 /** By bytes where there are any, else by objects; -1 while the listing has not ended or nothing moves. */
 function remainingMs(
-  { state, listingEnded, counters }: JobRecord,
+  { state, listingEnded }: JobRecord,
+  inHand: Amount,
   rate: { readonly objects: number; readonly bytes: number } | undefined,
 ): number {
   if (state !== "running" || !listingEnded || rate === undefined) return -1;
-  const { listed, loaded, cached, refused, failed } = counters;
-  const objects = listed.objects - loaded.objects - cached.objects - refused.objects - failed.objects;
-  const bytes = listed.bytes - loaded.bytes - cached.bytes - refused.bytes - failed.bytes;
-  if (objects <= 0) return 0;
-  if (bytes > 0 && rate.bytes > 0) return Math.round((bytes / rate.bytes) * 1000);
-  return rate.objects > 0 ? Math.round((objects / rate.objects) * 1000) : -1;
+  if (inHand.objects === 0) return 0;
+  if (inHand.bytes > 0 && rate.bytes > 0) return Math.round((inHand.bytes / rate.bytes) * 1000);
+  return rate.objects > 0 ? Math.round((inHand.objects / rate.objects) * 1000) : -1;
 }

@@ -4,7 +4,7 @@
  */
 import { type Clock, parsePath, RinglightError } from "@ringlight/core";
 import type { UnitResult } from "@ringlight/proto";
-import type { JobCheckpoint, JobCounters, JobSpec } from "@ringlight/registry";
+import type { Amount, JobCheckpoint, JobCounters, JobSpec } from "@ringlight/registry";
 import { divideRate } from "./job-bandwidth.ts";
 import { Lane, type LaneUnit } from "./job-lane.ts";
 import type { Placement } from "./job-placement.ts";
@@ -45,7 +45,6 @@ export interface PassOptions {
   readonly segmentBytes: number;
   readonly checkpoint: JobCheckpoint;
   readonly counters: JobCounters;
-  readonly listingEnded: boolean;
   readonly manifest: () => AsyncIterable<string>;
   readonly traceparent: string;
   readonly onFailed: (failed: FailedObject) => void;
@@ -56,7 +55,7 @@ interface PassObject {
   path: string;
   version: string;
   sizeBytes: number;
-  /** Bytes of all copies, as counted in `listed`. */
+  /** Bytes of all copies. */
   listedBytes: number;
   restarts: number;
   left: number;
@@ -83,7 +82,9 @@ export class Pass {
   readonly #rates = new Map<string, { allotted: number; sinceMs: number; bytes: number; used: number | undefined }>();
   readonly #ending = new AbortController();
   #signal: AbortSignal = this.#ending.signal;
-  #listingEnded: boolean;
+  #listingEnded = false;
+  /** Objects that were found and are not done. */
+  #inHand = { objects: 0, bytes: 0 };
   #changed = Promise.withResolvers<void>();
   #dividing: Promise<void> = Promise.resolve();
   #pumping = false;
@@ -92,14 +93,18 @@ export class Pass {
     this.#options = options;
     this.#window = new Window(options.checkpoint, options.checkpoint.position);
     this.#tally = new Tally(options.counters, options.mode);
-    this.#listingEnded = options.listingEnded;
   }
 
-  /** What a record needs to go on from here: all parts are of the same moment. */
+  /** What a record needs to go on from here: all parts are of the same moment, and count what is done. */
   state(): { readonly checkpoint: JobCheckpoint; readonly counters: JobCounters; readonly listingEnded: boolean } {
     const { source, after } = this.#window.mark;
     const checkpoint = { source, after, doneBeyond: this.#window.doneBeyond(), position: this.#window.position };
     return { checkpoint, counters: this.#tally.counters, listingEnded: this.#listingEnded };
+  }
+
+  /** Objects that were found and are not done yet. */
+  get inHand(): Amount {
+    return this.#inHand;
   }
 
   /** True while units wait for any worker to live. */
@@ -154,7 +159,6 @@ export class Pass {
 
   #enter(item: SourceItem, finish: () => void): void {
     if (item.object === undefined) {
-      this.#tally.listed(1, 0);
       this.#tally.missing();
       const { code, message } = item.failure ?? { code: "RL_NOT_FOUND", message: "" };
       this.#fail(item.path, { code, message, workerId: "" });
@@ -173,7 +177,7 @@ export class Pass {
         this.#notify();
       },
     };
-    this.#tally.listed(1, 0);
+    this.#hand(1, 0);
     this.#plan(object);
   }
 
@@ -193,11 +197,15 @@ export class Pass {
       }
     }
     const listedBytes = op === "sync" ? sizeBytes : units.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#tally.listed(0, listedBytes - object.listedBytes);
+    this.#hand(0, listedBytes - object.listedBytes);
     object.listedBytes = listedBytes;
     object.left = units.length;
     object.units = [];
     for (const unit of units) this.#send(unit);
+  }
+
+  #hand(objects: number, bytes: number): void {
+    this.#inHand = { objects: this.#inHand.objects + objects, bytes: this.#inHand.bytes + bytes };
   }
 
   /** On how many workers a unit is to be done. */
@@ -289,7 +297,8 @@ export class Pass {
       this.#plan(object);
       return;
     }
-    const short = this.#tally.done(object.units);
+    this.#hand(-1, -object.listedBytes);
+    const short = this.#tally.done(object.units, object.listedBytes);
     if (short !== undefined) this.#fail(object.path, short);
     object.finish();
   }

@@ -6,7 +6,7 @@
  * looks what of it is still there. Only then is a state written that says what is cached.
  */
 import { type Clock, isRinglightError, RinglightError, toRinglightError } from "@ringlight/core";
-import type { JobRecord, JobState } from "@ringlight/registry";
+import type { Amount, JobRecord, JobState } from "@ringlight/registry";
 import { newTraceContext, parseTraceparent, recordSpan } from "@ringlight/telemetry";
 import type { FailureList } from "./job-failures.ts";
 import { Pass } from "./job-pass.ts";
@@ -69,6 +69,11 @@ export class JobRun {
 
   get rate(): JobRate {
     return this.#rate;
+  }
+
+  /** Objects that were found and are not done yet: to be added to what the record counts. */
+  get inHand(): Amount {
+    return this.#pass?.inHand ?? { objects: 0, bytes: 0 };
   }
 
   /** Why it does not go on just now; "" when it does. */
@@ -184,7 +189,7 @@ export class JobRun {
 
   async #onePass(segmentBytes: number, signal: AbortSignal): Promise<void> {
     const { calls, placement, clock, failures, manifest } = this.#options;
-    const { id, spec, phase, checkpoint, counters, listingEnded, traceparent } = this.#record;
+    const { id, spec, phase, checkpoint, counters, traceparent } = this.#record;
     this.#rate.reset();
     this.#pass = new Pass({
       jobId: id,
@@ -197,7 +202,6 @@ export class JobRun {
       segmentBytes,
       checkpoint,
       counters,
-      listingEnded,
       manifest,
       traceparent,
       onFailed: (failed) => failures.add(failed),

@@ -47,11 +47,6 @@ export class Tally {
     return this.#counters;
   }
 
-  /** Counts an object that was found, or corrects the bytes of one; `bytes` are those of all its copies. */
-  listed(objects: number, bytes: number): void {
-    this.#add("listed", objects, bytes);
-  }
-
   /** An object changed in the store while the job ran, or was found changed. */
   changed(): void {
     this.#counters = { ...this.#counters, changedObjects: this.#counters.changedObjects + 1 };
@@ -59,14 +54,16 @@ export class Tally {
 
   /** A path of which there is nothing. */
   missing(): void {
+    this.#add("listed", 1, 0);
     this.#add("failed", 1, 0);
   }
 
   /**
-   * Counts an object whose units are all done, and returns why it falls short if it does. The bytes of `loaded` and `cached`
+   * Counts an object whose units are all done, with the bytes of all its copies, and returns why it falls short if it does. The bytes of `loaded` and `cached`
    * together are those that are cached now; those of `refused` and `failed` are those that should be and are not.
    */
-  done(units: readonly DoneUnit[]): Shortfall | undefined {
+  done(units: readonly DoneUnit[], listedBytes: number): Shortfall | undefined {
+    this.#add("listed", 1, listedBytes);
     let present = 0;
     let before = 0;
     let short = 0;
