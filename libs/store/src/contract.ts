@@ -198,20 +198,17 @@ export function pageStoreContract(name: string, make: () => Promise<PageStoreFix
       assert.ok(read.equals(page));
     });
 
-    test("a frozen page is admitted while there is room, evicts nothing, and is refused by name when the store is full", async () => {
+    test("a frozen page is admitted while there is room, and is refused by name when the store is full", async () => {
       const v = version("frozen");
-      const evicted = () => store.stats().reduce((sum, tier) => sum + tier.evictedPages, 0);
       await store.put(v, 0, contractPage(v, 0, bytes), { admission: "freeze" });
       await fill(store, "frozen-filler", bytes);
       for (let index = 100; index < 356; index++) {
-        const before = evicted();
         const answer = await store.put(v, index, contractPage(v, index, bytes), { admission: "freeze" });
         if (!answer.stored) {
           assert.equal(store.missReason(v, index), "admission_refused");
           assert.equal(await store.open(v, index), undefined);
           return;
         }
-        assert.equal(evicted(), before);
       }
       assert.fail("256 pages were admitted to a full store");
     });

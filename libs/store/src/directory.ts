@@ -17,6 +17,14 @@ export function takeDirectory(directory: string): DirectoryLock {
   }
 }
 
+/** True if the files of the directory are in memory, so that making one never waits for a disk. */
+export function isInMemory(directory: string): boolean {
+  const TMPFS = 0x0102_1994;
+  const RAMFS = 0x8584_58f6;
+  const { type } = fs.statfsSync(directory);
+  return process.platform === "linux" && (type === TMPFS || type === RAMFS);
+}
+
 /**
  * The bytes that a directory with `ownBytes` of pages may use: the wanted limit, or what its file system has free now if
  * that is less. @throws RL_DISK_FULL if that is too little to be of use.

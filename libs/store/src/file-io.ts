@@ -28,6 +28,20 @@ export async function createFile(path: string, parts: readonly Uint8Array[]): Pr
   }
 }
 
+/** Does the same at once. On a file system in memory that takes a fraction of what four trips to the thread pool take. */
+export function createFileSync(path: string, parts: readonly Uint8Array[]): void {
+  const fd = fs.openSync(path, "wx", 0o600);
+  try {
+    let written = fs.writevSync(fd, parts);
+    for (const part of parts) {
+      while (written < part.length) written += fs.writeSync(fd, part, written, part.length - written, null);
+      written -= part.length;
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 function writeParts(fd: number, parts: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.writev(fd, parts, (error, written) => (error ? reject(error) : resolve(written)));

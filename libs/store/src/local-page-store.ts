@@ -23,7 +23,6 @@ import {
   type TierStats,
   type VersionId,
 } from "@ringlight/core";
-import { createFile } from "./file-io.ts";
 import { MissMemory } from "./miss-memory.ts";
 import type { OpenFile } from "./open-files.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_INDEX, makeTrailer } from "./page-file.ts";
@@ -286,14 +285,13 @@ export class LocalPageStore implements PageStore {
     const last = homes.at(-1);
     if (last === undefined) return this.#refuse(page, this.#whyNoHome(page));
     const trailer = makeTrailer(page.version, page.index, data);
-    const write = (volume: Volume) => volume.write(page, true, (temporary) => createFile(temporary, [data, trailer]));
     let reason = "no tier has room";
     for (const volume of homes) {
       const reserved = freeze
         ? volume.tryReserveFree(page.lengthBytes)
         : volume.tryReserve(page.lengthBytes) || (volume === last && (await volume.reserve(page.lengthBytes)));
       if (!reserved) continue;
-      const outcome = await write(volume);
+      const outcome = await volume.writeNew(page, data, trailer);
       if (outcome === "stored") {
         this.#noteMiss(page, homes, volume);
         return { stored: true, tier: volume.tier };

@@ -94,6 +94,18 @@ test("a full ssd is not written to for pages that are read once, and is for page
   await store.close();
 });
 
+test("pages offered with the admission freeze evict nothing", async () => {
+  const store = await openPageStore(twoTiers(8, 16).options);
+  const evicted = () => store.stats().reduce((sum, tier) => sum + tier.evictedPages, 0);
+  let stored = 0;
+  for (let index = 0; index < 60; index++) {
+    if ((await store.put(version, index, page(index), { admission: "freeze" })).stored) stored++;
+  }
+  await store.idle();
+  assert.ok(stored > 15 && stored < 25 && evicted() === 0, `${stored} were stored, ${evicted()} evicted`);
+  await store.close();
+});
+
 test("a tier that is frozen keeps what came first, and the next one gets the rest", async () => {
   const { options } = twoTiers(8, 16);
   const store = await openPageStore({

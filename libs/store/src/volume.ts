@@ -7,13 +7,12 @@
  * - Writers of one path take turns, and wait for a pending unlink of it.
  */
 import * as fs from "node:fs";
-import { join } from "node:path";
 import { type Clock, formatBytes, type VersionId } from "@ringlight/core";
-import { directoryError, fittingLimit, takeDirectory } from "./directory.ts";
+import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./directory.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { createEvictionPolicy, type EvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
-import { errnoOf, readStart } from "./file-io.ts";
+import { createFile, createFileSync, errnoOf, readStart } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { type OpenFile, OpenFiles } from "./open-files.ts";
 import { accountedBytes, checkPageFile, formatPageName, pageFileBytes, TEMPORARY_PREFIX } from "./page-file.ts";
@@ -67,6 +66,12 @@ const EVICTION_BATCH = 256;
 /** New pages that stay whatever the policy thinks of them: two of the largest, thirty-two of the usual size. */
 const MOST_RECENT_BYTES = 32 * 1024 * 1024;
 
+/** Pages up to this length are written at once where that does not wait for a disk; longer ones would hold up the rest. */
+const QUICK_BYTES = 128 * 1024;
+
+/** Makes the file of a page at the temporary path that it is given. */
+export type FillFile = (temporary: string) => Promise<void> | void;
+
 /** Numbers temporary files, over all volumes. */
 let temporaries = 0;
 
@@ -89,6 +94,7 @@ export class Volume {
   readonly #files: OpenFiles;
   readonly #remover = new FileRemover();
   readonly #subdirectories: readonly string[];
+  readonly #isInMemory: boolean;
   /** Writes under way, by final path. */
   readonly #writing = new Map<string, Promise<WriteOutcome>>();
   /** Victims that the store copies on at this moment. */
@@ -114,6 +120,7 @@ export class Volume {
     this.#policy = policy;
     this.#files = new OpenFiles(options.openFileLimit);
     this.#subdirectories = subdirectories(options.directory);
+    this.#isInMemory = isInMemory(options.directory);
   }
 
   /**
@@ -208,7 +215,7 @@ export class Volume {
    * Writes a page whose bytes are reserved; the reservation passes to the page, or is given back. `fill` makes the file at
    * the temporary path that it is given. Never throws.
    */
-  async write(page: PageWrite, verified: boolean, fill: (temporary: string) => Promise<void>): Promise<WriteOutcome> {
+  async write(page: PageWrite, verified: boolean, fill: FillFile): Promise<WriteOutcome> {
     const hash = this.#hashOf(page);
     const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
     for (let other = this.#writing.get(path); other; other = this.#writing.get(path)) await other;
@@ -219,6 +226,12 @@ export class Volume {
     this.budget.reservations--;
     this.#evict();
     return outcome;
+  }
+
+  /** Writes a new page with its trailer; see write(). */
+  writeNew(page: PageWrite, data: Uint8Array, trailer: Uint8Array): Promise<WriteOutcome> {
+    const create = this.#isInMemory && data.length <= QUICK_BYTES ? createFileSync : createFile;
+    return this.write(page, true, (temporary) => create(temporary, [data, trailer]));
   }
 
   /** Opens the file of a page, without counting a use; the caller gives it back by `release`. Undefined, and the page dropped, if it cannot be opened. */
@@ -320,24 +333,21 @@ export class Volume {
     this.#policy.onInsert(slot);
   }
 
-  async #write(
-    page: PageWrite,
-    path: string,
-    hash: number,
-    verified: boolean,
-    fill: (temporary: string) => Promise<void>,
-  ): Promise<WriteOutcome> {
+  async #write(page: PageWrite, path: string, hash: number, verified: boolean, fill: FillFile): Promise<WriteOutcome> {
     const bytes = accountedBytes(page.lengthBytes);
     if (page.cancelled || this.#holds(page)) {
       this.#giveBack(bytes);
       return page.cancelled ? "cancelled" : "stored";
     }
     const subdirectory = this.#subdirectories[hash >>> 24]!;
-    const temporary = join(subdirectory, `${TEMPORARY_PREFIX}${temporaries++}`);
+    const temporary = `${subdirectory}/${TEMPORARY_PREFIX}${temporaries++}`;
     try {
       await this.#fill(subdirectory, temporary, fill);
-      await this.#remover.settled(path);
-      if (!page.cancelled) await fs.promises.rename(temporary, path);
+      const removal = this.#remover.settled(path);
+      if (removal) await removal;
+      if (page.cancelled) return await this.#withdraw(temporary, path, bytes);
+      if (this.#isInMemory) fs.renameSync(temporary, path);
+      else await fs.promises.rename(temporary, path);
     } catch (error) {
       this.#remove(temporary, bytes);
       if (errnoOf(error) === "ENOENT" && fs.existsSync(subdirectory)) return "source_gone";
@@ -346,19 +356,21 @@ export class Volume {
       }
       return "disk_error";
     }
-    if (page.cancelled) {
-      // Whether the file had its final name already is not known here; there is one file, under one of the two.
-      await fs.promises.rm(temporary, { force: true }).catch(() => undefined);
-      this.#remove(path, bytes);
-      return "cancelled";
-    }
+    if (page.cancelled) return this.#withdraw(temporary, path, bytes);
     this.#insert(page, verified ? VERIFIED : 0);
     if (this.health.succeed()) this.#log("info", `tier ${this.tier}: ${this.directory} takes pages again`);
     return "stored";
   }
 
+  /** Removes the file of a page that must not become visible: there is one, under one of the two names. */
+  async #withdraw(temporary: string, path: string, bytes: number): Promise<WriteOutcome> {
+    await fs.promises.rm(temporary, { force: true }).catch(() => undefined);
+    this.#remove(path, bytes);
+    return "cancelled";
+  }
+
   /** Fills the temporary file; once more if somebody removed the sub-directory. */
-  async #fill(subdirectory: string, temporary: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  async #fill(subdirectory: string, temporary: string, fill: FillFile): Promise<void> {
     try {
       await fill(temporary);
     } catch (error) {
@@ -451,6 +463,6 @@ export class Volume {
   }
 
   #pathOf(hash: number, version: VersionId, index: number, lengthBytes: number): string {
-    return join(this.#subdirectories[hash >>> 24]!, formatPageName(version, index, lengthBytes));
+    return `${this.#subdirectories[hash >>> 24]!}/${formatPageName(version, index, lengthBytes)}`;
   }
 }
