@@ -48,14 +48,14 @@ function partRows(headers: Exchange["req"]["headers"], attributes: ObjectAttribu
   const { parts, meta } = attributes;
   const total = parts?.length ?? meta.partsCount;
   if (total === undefined || (parts === undefined && total <= 1)) return "";
-  if (!parts) return parent("ObjectParts", element("TotalPartsCount", total));
+  if (!parts) return parent("ObjectParts", element("PartsCount", total));
   const maxParts = Math.min(MAX_PARTS, count(headers, "x-amz-max-parts", MAX_PARTS));
   const marker = count(headers, "x-amz-part-number-marker", 0);
   const after = parts.filter((part) => part.partNumber > marker);
   const page = after.slice(0, maxParts);
   return parent(
     "ObjectParts",
-    element("TotalPartsCount", total),
+    element("PartsCount", total),
     element("PartNumberMarker", marker),
     element("NextPartNumberMarker", page.at(-1)?.partNumber ?? 0),
     element("MaxParts", maxParts),
