@@ -7,6 +7,7 @@ import {
   type ReadStatus,
   type Registry,
   RinglightError,
+  releasePooled,
   toRinglightError,
   type ListRequest as UfsListRequest,
 } from "@ringlight/core";
@@ -186,7 +187,8 @@ function pinnedPages(
 async function* inMessages(body: AsyncIterable<Uint8Array>): AsyncGenerator<EncodedMessage> {
   for await (const chunk of body) {
     for (let at = 0; at < chunk.length; at += MESSAGE_BYTES) {
-      yield dataMessage(chunk.subarray(at, at + MESSAGE_BYTES));
+      const isLast = at + MESSAGE_BYTES >= chunk.length;
+      yield dataMessage(chunk.subarray(at, at + MESSAGE_BYTES), isLast ? () => releasePooled(chunk) : undefined);
     }
   }
 }

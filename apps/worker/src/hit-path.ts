@@ -34,6 +34,7 @@ import {
 } from "@ringlight/s3";
 import { newTraceContext } from "@ringlight/telemetry";
 import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
+import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
 import type { MountTable } from "./mount-table.ts";
 import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
@@ -54,6 +55,8 @@ export interface HitPathOptions {
   readonly router: Router;
   readonly ring: RingKeeper;
   readonly store: PageStore;
+  /** What other workers of this host own. */
+  readonly siblings: SiblingView;
   readonly statistics: WorkerStatistics;
   readonly pageBytes: number;
   readonly segmentBytes: number;
@@ -72,6 +75,8 @@ interface KnownObject {
   version: VersionId;
   ring: Ring | undefined;
   owned: boolean;
+  /** The object of a sibling; undefined where this worker owns it. */
+  sibling: SiblingObject | undefined;
   heads: Map<string, HeadTemplate>;
   counters: Map<string, HitCounters>;
 }
@@ -131,7 +136,8 @@ export class HitPath {
       return undefined;
     }
     if (!this.options.access.allows(head, known.target)) return undefined;
-    const page = isHead || range === undefined ? undefined : this.openPage(known.version, range.start, range);
+    const page =
+      isHead || range === undefined ? undefined : this.openPage(known.version, range.start, range, known.sibling);
     if (!isHead && page === undefined) return undefined;
     const ids = newIds();
     const template = this.#template(known, meta, isHead ? "HEAD" : (page?.tier ?? ""), partial);
@@ -169,6 +175,7 @@ export class HitPath {
       version: "",
       ring: undefined,
       owned: false,
+      sibling: undefined,
       heads: new Map(),
       counters: new Map(),
     };
@@ -182,7 +189,7 @@ export class HitPath {
 
   /** Brings what is derived up to date; false when there is no fresh metadata. */
   #refresh(known: KnownObject): boolean {
-    const { mounts, objects, ring, workerId } = this.options;
+    const { mounts, objects, ring, siblings, workerId } = this.options;
     const { bucket, key } = known.target;
     const record = mounts.peek(bucket);
     if (record === undefined) return false;
@@ -193,18 +200,19 @@ export class HitPath {
       known.meta = undefined;
       known.ring = undefined;
     }
-    const meta = objects.peekFresh(known.metadataId, record.freshness);
+    if (ring.ring !== known.ring) {
+      known.ring = ring.ring;
+      known.owned = ring.ring.owners(segmentKey(bucket, key, 0), record.replicas).includes(workerId);
+    }
+    known.sibling = known.owned ? undefined : siblings.peek(bucket, key);
+    const meta = known.owned ? objects.peekFresh(known.metadataId, record.freshness) : known.sibling?.meta;
     if (meta === undefined) return false;
     if (meta !== known.meta) {
       known.meta = meta;
       known.version = pageVersion(record, key, meta.version);
       known.heads.clear();
     }
-    if (ring.ring !== known.ring) {
-      known.ring = ring.ring;
-      known.owned = ring.ring.owners(segmentKey(bucket, key, 0), record.replicas).includes(workerId);
-    }
-    return known.owned;
+    return true;
   }
 
   /** Whether the general path, too, would read all segments of the range here. */
@@ -212,6 +220,7 @@ export class HitPath {
     const { segmentBytes, workerId } = this.options;
     const { record, ring, target } = known;
     if (record === undefined || ring === undefined) return false;
+    if (known.sibling !== undefined) return true;
     const last = segmentOf(range.end, segmentBytes);
     for (let segment = Math.max(1, segmentOf(range.start, segmentBytes)); segment <= last; segment++) {
       if (!ring.owners(segmentKey(target.bucket, target.key, segment), record.replicas).includes(workerId))
@@ -225,16 +234,24 @@ export class HitPath {
     const { pageBytes, store } = this.options;
     const next = Math.floor(range.end / pageBytes) + 1;
     if (next * pageBytes >= meta.sizeBytes) return false;
+    const { sibling } = known;
+    if (sibling !== undefined) return !sibling.has(next);
     if (store.peek(known.version, next) === undefined) return true;
     return (next + 1) * pageBytes < meta.sizeBytes && store.peek(known.version, next + 1) === undefined;
   }
 
   /** The page that holds a byte, if it is here and was verified before. */
-  openPage(version: VersionId, offset: number, range: ByteRange): PageRef | undefined {
+  openPage(
+    version: VersionId,
+    offset: number,
+    range: ByteRange,
+    sibling: SiblingObject | undefined,
+  ): PageRef | undefined {
     const { pageBytes, store } = this.options;
     const index = Math.floor(offset / pageBytes);
     const from = offset - index * pageBytes;
     const length = Math.min(range.end + 1, (index + 1) * pageBytes) - offset;
+    if (sibling !== undefined) return sibling.open(index, length);
     const opened = store.open(version, index, { range: { offset: from, length } });
     if (!(opened instanceof Promise)) return opened;
     opened.then(
@@ -252,7 +269,7 @@ export class HitPath {
       if (tier !== "HEAD") {
         status.hits = 1;
         status.bytesBySource.set(tier, 1);
-        status.servedBy.push(this.options.workerId);
+        status.servedBy.push(known.sibling?.ownerId ?? this.options.workerId);
       }
       template = headTemplate(partial ? 206 : 200, meta, status, this.options.workerId);
       known.heads.set(name, template);
@@ -290,6 +307,8 @@ class Hit implements HitAnswer {
   readonly #known: KnownObject;
   readonly #meta: ObjectMeta | undefined;
   readonly #version: VersionId;
+  /** Whose pages these are, if they are a sibling's, which counts them. */
+  readonly #sibling: SiblingObject | undefined;
   readonly #isHead: boolean;
   readonly #range: ByteRange | undefined;
   readonly #traceId: string;
@@ -315,6 +334,7 @@ class Hit implements HitAnswer {
     this.#known = known;
     this.#meta = known.meta;
     this.#version = known.version;
+    this.#sibling = known.sibling;
     this.headLength = headLength;
     this.#isHead = isHead;
     this.#range = range;
@@ -335,6 +355,7 @@ class Hit implements HitAnswer {
     this.position = page.position + offset;
     this.lengthBytes = length;
     this.#at += length;
+    if (this.#sibling !== undefined) return;
     const counters = this.#path.countersOf(this.#known, page.tier);
     counters.requests.add(1);
     counters.bytes.add(length);
@@ -345,7 +366,7 @@ class Hit implements HitAnswer {
     this.#page = undefined;
     const range = this.#range;
     if (this.#isHead || range === undefined || this.#at > range.end) return false;
-    const page = this.#path.openPage(this.#version, this.#at, range);
+    const page = this.#path.openPage(this.#version, this.#at, range, this.#sibling);
     if (page === undefined) return false;
     this.#take(page, range);
     return true;

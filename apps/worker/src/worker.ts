@@ -18,6 +18,7 @@ import { BufferPool } from "./lease-buffers.ts";
 import { OwnObjects } from "./lease-objects.ts";
 import { startLeaseService } from "./lease-service.ts";
 import { LeaseSessions } from "./lease-sessions.ts";
+import { SiblingView } from "./lease-siblings.ts";
 import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
@@ -221,6 +222,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
           firstByteMs: done.firstByteMs,
         }),
     });
+    const siblings = new SiblingView({
+      workerId: id,
+      hostname: hostname(),
+      token,
+      ring,
+      mounts,
+      clock,
+      segmentBytes,
+    });
+    opened.push(() => siblings.close());
     const hits = createHitPath({
       workerId: id,
       access: new ReadAccess(access),
@@ -229,6 +240,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       router,
       ring,
       store,
+      siblings,
       statistics,
       pageBytes: config.pageBytes,
       segmentBytes,

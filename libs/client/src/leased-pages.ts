@@ -135,6 +135,15 @@ export class LeasedPages implements LeaseHolder {
     else used.add(page);
   }
 
+  /** Reads the page by its file no more, as when that turned out to be damaged. */
+  forget(page: LeasedPage): void {
+    const pages = this.#objects.get(page.object)?.pages;
+    if (pages?.get(page.index) !== page) return;
+    pages.delete(page.index);
+    this.#pages--;
+    this.#files.drop(page);
+  }
+
   /** Asks for a lease on the object, and for the places of its pages from `first` to `last`. Never rejects. */
   want(path: string, first: number, last: number): Promise<void> {
     if (this.#closed) return Promise.resolve();
@@ -183,13 +192,13 @@ export class LeasedPages implements LeaseHolder {
   }
 
   tidy(): void {
-    for (const page of this.#files.sweep()) this.#forget(page);
+    for (const page of this.#files.sweep()) this.forget(page);
   }
 
   ended(session: LeaseSession, hasFailed: boolean): void {
     this.revoke(session, "");
     for (const object of this.#objects.values()) {
-      for (const page of object.pages.values()) if (page.session === session) this.#forget(page);
+      for (const page of object.pages.values()) if (page.session === session) this.forget(page);
     }
     this.#used.delete(session);
     for (const [id, known] of this.#sessions) {
@@ -327,14 +336,6 @@ export class LeasedPages implements LeaseHolder {
     for (const page of object.pages.values()) this.#files.drop(page);
     this.#pages -= object.pages.size;
     object.pages.clear();
-  }
-
-  #forget(page: LeasedPage): void {
-    const pages = this.#objects.get(page.object)?.pages;
-    if (pages?.get(page.index) !== page) return;
-    pages.delete(page.index);
-    this.#pages--;
-    this.#files.drop(page);
   }
 }
 
