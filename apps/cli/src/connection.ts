@@ -19,7 +19,7 @@ export interface Target {
 }
 
 /** Works out the target: option before environment before the data directory's cluster.json. @throws RL_NO_WORKERS, RL_BAD_REQUEST */
-function findTarget(
+export function findTarget(
   options: ConnectionOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Target {

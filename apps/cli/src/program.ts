@@ -5,6 +5,7 @@ import { completionScript, type Shell } from "./completion.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { MOUNT_OPTIONS_HELP } from "./mount-spec.ts";
+import { addJobs } from "./program-jobs.ts";
 import type { RawUpOptions } from "./up/options.ts";
 
 /** Takes the exit code of commands that have one of their own. */
@@ -197,6 +198,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
   addUp(program, setExitCode);
   addReading(program);
   addMounts(program);
+  addJobs(program, talking, setExitCode);
   addProcesses(program, setExitCode);
   const completion = program
     .command("completion")

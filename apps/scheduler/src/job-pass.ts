@@ -196,7 +196,7 @@ export class Pass {
         units.push({ unit: { path, version, sizeBytes, segment, whole }, bytes, object, rank, moves: 0 });
       }
     }
-    const listedBytes = op === "sync" ? sizeBytes : units.reduce((sum, { bytes }) => sum + bytes, 0);
+    const listedBytes = whole ? sizeBytes : units.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#hand(0, listedBytes - object.listedBytes);
     object.listedBytes = listedBytes;
     object.left = units.length;
