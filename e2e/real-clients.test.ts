@@ -1,13 +1,14 @@
 /**
  * Clients that are not ours read a thousand objects of a real S3 server through the cluster: the right bytes, cold and
- * warm; and the warm pass sends no GET to the server, by the server's side and by the console's.
+ * warm; and the warm pass sends no GET to the server, by the server's side and by the console's. On several workers that
+ * share one port and on one, with the pages sent by the addon and without it.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import {
   type CountingProxy,
@@ -60,15 +61,9 @@ before(async () => {
   };
   await Promise.all(Array.from({ length: 8 }, upload));
   direct.destroy();
-  cluster = await startCluster({
-    portOffset: 1000,
-    args: ["--mount", `/${BUCKET}=s3://${BUCKET},endpoint=${counted.endpoint},region=us-east-1,credentials=env:STORE`],
-    env: { STORE_ACCESS_KEY_ID: store.accessKeyId, STORE_SECRET_ACCESS_KEY: store.secretAccessKey },
-  });
 });
 
 after(async () => {
-  await cluster?.remove();
   await counted?.close();
   await store?.stop();
   rmSync(work, { recursive: true, force: true });
@@ -163,23 +158,50 @@ async function consoleGets(): Promise<number> {
   return gets;
 }
 
-test("aws s3 cp reads a thousand objects with the right bytes, cold", async () => {
-  counted.resetCounts();
-  await download("aws", "cold");
-  assert.ok(counted.count({ op: "GetObject" }) >= OBJECTS);
-});
+/** Ways to run the cluster, each with the client that reads cold. */
+const VARIANTS = [
+  { name: "three workers, pages sent by the addon", cold: "aws", workers: 3, sendfile: "auto" },
+  { name: "three workers, without the addon", cold: "rclone", workers: 3, sendfile: "off" },
+  { name: "one worker, pages sent by the addon", cold: "s3cmd", workers: 1, sendfile: "auto" },
+  { name: "one worker, without the addon", cold: "rclone", workers: 1, sendfile: "off" },
+];
 
-test("the console shows as many GETs to the store as the store has seen", async () => {
-  const seen = counted.count({ op: "GetObject" });
-  await waitFor(async () => (await consoleGets()) === seen, { timeoutMs: 10_000 });
-});
+for (const { name, cold, workers, sendfile } of VARIANTS) {
+  describe(name, () => {
+    before(async () => {
+      const mount = `/${BUCKET}=s3://${BUCKET},endpoint=${counted.endpoint},region=us-east-1,credentials=env:STORE`;
+      cluster = await startCluster({
+        portOffset: 1000,
+        args: ["--workers", String(workers), "--mount", mount],
+        env: {
+          STORE_ACCESS_KEY_ID: store.accessKeyId,
+          STORE_SECRET_ACCESS_KEY: store.secretAccessKey,
+          RINGLIGHT_SENDFILE: sendfile,
+        },
+      });
+    });
 
-for (const client of Object.keys(clients)) {
-  test(`${client} reads them warm with the right bytes, and not one GET reaches the store`, async () => {
-    counted.resetCounts();
-    const before = await consoleGets();
-    await download(client, "warm");
-    assert.equal(counted.count({ op: "GetObject" }), 0);
-    await waitFor(async () => (await consoleGets()) === before, { timeoutMs: 10_000 });
+    after(async () => cluster?.remove());
+
+    test(`${cold} reads a thousand objects with the right bytes, cold`, async () => {
+      counted.resetCounts();
+      await download(cold, "cold");
+      assert.ok(counted.count({ op: "GetObject" }) >= OBJECTS);
+    });
+
+    test("the console shows as many GETs to the store as the store has seen", async () => {
+      const seen = counted.count({ op: "GetObject" });
+      await waitFor(async () => (await consoleGets()) === seen, { timeoutMs: 10_000 });
+    });
+
+    for (const client of Object.keys(clients)) {
+      test(`${client} reads them warm with the right bytes, and not one GET reaches the store`, async () => {
+        counted.resetCounts();
+        const before = await consoleGets();
+        await download(client, "warm");
+        assert.equal(counted.count({ op: "GetObject" }), 0);
+        await waitFor(async () => (await consoleGets()) === before, { timeoutMs: 10_000 });
+      });
+    }
   });
 }

@@ -1,6 +1,7 @@
 /** What `ringlight up` prints when the cluster is ready. */
 import path from "node:path";
 import { defaultDataDir } from "@ringlight/config";
+import { count } from "../format.ts";
 import type { ClusterFile } from "./cluster-file.ts";
 import type { KeyPair } from "./data-dir.ts";
 import { DEMO_MOUNT } from "./demo/demo.ts";
@@ -44,7 +45,7 @@ export function readyText(information: ReadyInformation): string {
   const logs = path.relative(process.cwd(), cluster.logs);
   return [
     "",
-    `Ringlight is ready after ${(startedInMs / 1000).toFixed(1)} s: ${cluster.workers.length} workers, ${mounts.length === 0 ? "no mount yet" : `mounted ${mounts.map((name) => `/${name}`).join(", ")}`}.`,
+    `Ringlight is ready after ${(startedInMs / 1000).toFixed(1)} s: ${count(cluster.workers.length, "worker")}, ${mounts.length === 0 ? "no mount yet" : `mounted ${mounts.map((name) => `/${name}`).join(", ")}`}.`,
     "",
     `  Console      ${cluster.console ?? "not started (--no-console)"}`,
     `  S3 endpoint  ${cluster.s3Endpoint}`,

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { formatBytes, isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
+import { count } from "../format.ts";
 import { nextCommand } from "../layout.ts";
 import { readyJson, readyText } from "./banner.ts";
 import type { Child } from "./child-process.ts";
@@ -199,7 +200,7 @@ async function start(
   const wait = (child: Child, ready: () => Promise<boolean>, timeoutMs = READY_MS) =>
     waitUntil(child, ready, { timeoutMs, signal, logFile: logFile(child.name) });
   say(
-    `Starting ${options.workers} workers, scheduler${options.console ? ", console" : ""}${options.registry ? "" : " and registry"} in ${options.dataDir}.`,
+    `Starting ${count(options.workers, "worker")}, scheduler${options.console ? ", console" : ""}${options.registry ? "" : " and registry"} in ${options.dataDir}.`,
   );
 
   if (options.registry === undefined) {
