@@ -1,12 +1,12 @@
 /** The benchmarks' command line: `npm run bench -- <name>`, or `ringlight bench <name>`. */
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { profileWorker } from "./dataplane/cpu.ts";
 import { dataplane } from "./dataplane/dataplane.ts";
-import { verdict } from "./dataplane/row.ts";
-import { summary, tableText } from "./dataplane/table.ts";
+import { type Row, verdict } from "./dataplane/row.ts";
+import { disturbed, summary, tableMarkdown, tableText } from "./dataplane/table.ts";
 import { reportText } from "./report.ts";
 import { benchRing } from "./ring.ts";
 import { smoke } from "./smoke.ts";
@@ -23,7 +23,9 @@ const HELP = `usage: ringlight bench <name> [options]
               --seconds S  seconds of a measured round (default 1.5)
               --quick      3 rounds of half a second
               --json       the rows as JSON
+              --markdown   the table as Markdown
               --out FILE   the rows as JSON in a file, too
+              --nice N     priority of both sides, as nice(1) has it: -10 keeps other work of the machine away (root)
               --gate       exit code 1 when a figure is short of its bar
   cpu       flame graphs (SVG) and the hottest functions of a worker, warm and cold
               --seconds S  seconds of each load (default 1.5)
@@ -43,7 +45,9 @@ const { values, positionals } = parseArgs({
     case: { type: "string", default: "" },
     seconds: { type: "string", default: "1.5" },
     quick: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
     gate: { type: "boolean", default: false },
+    nice: { type: "string" },
     out: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -55,6 +59,13 @@ function positive(name: string, text: string): number {
   if (Number.isInteger(value) && value > 0) return value;
   process.stderr.write(`ringlight bench: --${name} is "${text}"; a whole number above 0 is needed\n`);
   process.exit(2);
+}
+
+function disturbance(rows: readonly Row[]): string {
+  const count = disturbed(rows);
+  return count === 0
+    ? ""
+    : `${count} warm rows met a machine that was busy with other work; trust their CPU columns more.\n`;
 }
 
 function seconds(text: string): number {
@@ -82,6 +93,8 @@ switch (name) {
   }
   case "dataplane": {
     const { quick } = values;
+    // Everything that is started inherits it: servers of both sides and the generator.
+    if (values.nice !== undefined) setPriority(Number(values.nice));
     const rows = await dataplane({
       rounds: quick ? 3 : positive("rounds", values.rounds),
       seconds: quick ? 0.5 : seconds(values.seconds),
@@ -95,7 +108,8 @@ switch (name) {
     const report = { bench: "dataplane", node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, rows };
     if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
     if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    else process.stdout.write(`${tableText(rows)}\n\n${summary(rows)}\n`);
+    else if (values.markdown) process.stdout.write(`${tableMarkdown(rows)}\n`);
+    else process.stdout.write(`${tableText(rows)}\n\n${summary(rows)}\n${disturbance(rows)}`);
     if (values.gate && rows.some((row) => verdict(row) === "short")) process.exitCode = 1;
     break;
   }

@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CpuProfile, foldProfile, type HotFunction, hottest, hottestFiles } from "./cpu-profile.ts";
 import { flameGraph } from "./flame-graph.ts";
-import { Generator, type LoadOptions } from "./generator.ts";
+import type { LoadOptions } from "./generator.ts";
 import { cpuMicros, requestRate } from "./measured.ts";
 import { getLine, getLines } from "./requests.ts";
 import { Ringlight } from "./ringlight.ts";
-import { GENERATOR_CORE, OBJECTS, Stage } from "./stage.ts";
+import { OBJECTS, Stage } from "./stage.ts";
 import { plainStore } from "./stores.ts";
 
 const KIB = 1024;
@@ -95,7 +95,6 @@ export async function profileWorker({ seconds, directory, progress }: CpuOptions
     progress(subject.title);
     const stage = new Stage({ rounds: 1, seconds, quick: false }, progress);
     try {
-      stage.generator = await Generator.build(stage.scratch("generator"), GENERATOR_CORE);
       parts.push(await profiled(stage, subject, directory));
     } finally {
       await stage.close();

@@ -4,17 +4,14 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Generator } from "./generator.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ringlight-generator-"));
-let generator: Generator;
+const generator = new Generator(directory, "0-1");
 const servers: { close: () => void; closeAllConnections: () => void }[] = [];
 
-before(async () => {
-  generator = await Generator.build(directory, "0-1");
-});
 after(() => {
   for (const server of servers) {
     server.closeAllConnections();

@@ -70,22 +70,25 @@ interface Printed {
 
 /** Runs loads. */
 export class Generator {
-  readonly #program: string;
   readonly #directory: string;
   readonly #cores: string;
+  #program: Promise<string> | undefined;
   #files = 0;
 
-  private constructor(program: string, directory: string, cores: string) {
-    this.#program = program;
+  /** @param directory where the program and the files of requests go @param cores cores of the generator, as taskset has them */
+  constructor(directory: string, cores: string) {
     this.#directory = directory;
     this.#cores = cores;
   }
 
-  /** Compiles the generator into the directory. @throws Error with the compiler's words */
-  static async build(directory: string, cores: string): Promise<Generator> {
-    const program = join(directory, "load");
-    await run("cc", ["-O2", "-o", program, SOURCE], { timeout: COMPILE_MS });
-    return new Generator(program, directory, cores);
+  /** The program, compiled when it is first needed. */
+  #built(): Promise<string> {
+    this.#program ??= (async () => {
+      const program = join(this.#directory, "load");
+      await run("cc", ["-O2", "-o", program, SOURCE], { timeout: COMPILE_MS });
+      return program;
+    })();
+    return this.#program;
   }
 
   /** Writes a file of requests: "METHOD /path" and headers after tabs, one a line. */
@@ -95,7 +98,7 @@ export class Generator {
     return file;
   }
 
-  /** @throws Error when an answer was wrong, unless errors are tolerated */
+  /** @throws Error when an answer was wrong, unless errors are tolerated; Error with the compiler's words */
   async load(options: LoadOptions): Promise<Measured> {
     const { seconds, warmSeconds = 0 } = options;
     const args = [
@@ -114,7 +117,8 @@ export class Generator {
     if (options.slowBytesPerSecond !== undefined) args.push(`--slow=${options.slowBytesPerSecond}`);
     if (options.pids !== undefined && options.pids.length > 0) args.push(`--pids=${options.pids.join(",")}`);
     if (options.seed !== undefined) args.push(`--seed=${options.seed}`);
-    const { stdout } = await run("taskset", ["-c", options.cores ?? this.#cores, this.#program, ...args], {
+    const program = await this.#built();
+    const { stdout } = await run("taskset", ["-c", options.cores ?? this.#cores, program, ...args], {
       timeout: (seconds + warmSeconds) * 1000 + SLACK_MS,
     });
     const printed = JSON.parse(stdout) as Printed;

@@ -27,8 +27,16 @@ const PROGRAMS = {
 const SEARCHED = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
 
 /** Where a program is, or undefined. */
-export function programPath(name: string): string | undefined {
+function programPath(name: string): string | undefined {
   return SEARCHED.map((directory) => join(directory, name)).find((path) => existsSync(path));
+}
+
+/** Where a program is. @throws Error naming the package to install */
+export function program(name: string): string {
+  const path = programPath(name);
+  if (path !== undefined) return path;
+  const [wanted = name] = Object.entries(PROGRAMS).find(([, program]) => program === name) ?? [];
+  throw new Error(`${name} is not installed: apt-get install -y --no-install-recommends ${wanted}`);
 }
 
 /** Debian packages that the benchmark needs and the machine lacks. */
@@ -76,7 +84,7 @@ export async function startNginx(
   const cores = "cores" in options ? options.cores : SERVER_CORE;
   const process = stage.start({
     name: config,
-    command: programPath("nginx") ?? "nginx",
+    command: program("nginx"),
     // As root nginx would give its worker to an account that may not look into the scratch directory.
     args: ["-p", directory, "-c", file, "-e", join(directory, "error.log"), ...userArgs()],
     ...(cores !== undefined && { cores }),
@@ -100,7 +108,7 @@ export async function startVarnish(stage: Stage, storePort: number): Promise<Ref
   writeFileSync(file, configuration("varnish.vcl", { STORE: storePort }));
   const process = stage.start({
     name: "varnish",
-    command: programPath("varnishd") ?? "varnishd",
+    command: program("varnishd"),
     args: [
       ...["-F", "-j", "none", "-f", file, "-n", work, "-a", `127.0.0.1:${port}`, "-s", "malloc,2g"],
       // One pool for one core; more threads than the benchmark has connections.

@@ -1,11 +1,10 @@
 /** Ringlight under measurement: a registry of its own and workers started directly, with everything on that is on by default. */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, type NewMount } from "@ringlight/client";
-import { type Credentials, signRequest } from "@ringlight/sigv4";
+import type { Credentials } from "@ringlight/sigv4";
 import { freePort, waitFor } from "@ringlight/testing";
 import type { Door } from "./requests.ts";
 import type { ServerProcess } from "./server-process.ts";
@@ -125,7 +124,7 @@ export class Ringlight {
     return first;
   }
 
-  /** Adds a mount, readable without a signature where this version of Ringlight can, and waits until all workers have it. */
+  /** Adds a mount that may be read without a signature, and waits until all workers have it. */
   async mount(mount: BenchMount): Promise<void> {
     const client = await connect({ endpoints: this.workers.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`) });
     const name = mount.name ?? BUCKET;
@@ -138,6 +137,7 @@ export class Ringlight {
       replicas: 1,
       freshness: undefined,
       createdUnixMs: 0,
+      access: "anonymous-read",
     };
     await client.addMount(record, { deadlineMs: START_MS });
     await client.close();
@@ -148,24 +148,6 @@ export class Ringlight {
         what: `the mount ${name} on every worker`,
       });
     }
-    await this.#allowAnonymousReads(name);
-  }
-
-  /** Asks for anonymous reads by a bucket policy, as an operator would; a worker that has no policies says no. */
-  async #allowAnonymousReads(name: string): Promise<void> {
-    const { s3Port, credentials } = this.worker;
-    const url = new URL(`http://127.0.0.1:${s3Port}/${name}?policy`);
-    const Statement = [
-      { Effect: "Allow", Principal: "*", Action: ["s3:GetObject"], Resource: [`arn:aws:s3:::${name}/*`] },
-    ];
-    const body = JSON.stringify({ Version: "2012-10-17", Statement });
-    const payloadHash = createHash("sha256").update(body).digest("hex");
-    const { host: _, ...headers } = signRequest(
-      { method: "PUT", url, headers: { "content-type": "application/json" } },
-      { credentials, region: "us-east-1", payloadHash },
-    );
-    const response = await fetch(url, { method: "PUT", headers, body });
-    await response.arrayBuffer();
   }
 
   /** The door of a worker: without credentials where anonymous reads are allowed, else as the key of its file. */

@@ -1,6 +1,6 @@
 /** Rows of the table: what was compared with what, how it came out over the rounds, and the bar that it is held to. */
 import { median } from "../statistics.ts";
-import { byteRate, cpuMicros, cpuSecondsPerGb, type Measured, requestRate } from "./measured.ts";
+import { byteRate, cpuMicros, cpuSecondsPerGb, type Measured, requestRate, requestsPerCpuSecond } from "./measured.ts";
 
 /** Median, least and greatest of the rounds. */
 export interface Spread {
@@ -26,6 +26,8 @@ export interface SideFigures {
   readonly cpuMicrosPerRequest: number;
   readonly cpuSecondsPerGb: number;
   readonly generatorShare: number;
+  /** CPU seconds of the servers a second: 1 is a whole core. */
+  readonly serverShare: number;
 }
 
 /** A row. */
@@ -38,6 +40,8 @@ export interface Row {
   readonly unit: string;
   /** Absent for what is printed for comparison only. */
   readonly bar?: Bar;
+  /** Requests that a second of our CPU time carries over what one of theirs does: the ratio without the machine's moods. */
+  readonly perCpu?: Spread;
   readonly ours?: SideFigures;
   readonly theirs?: SideFigures;
   /** Why there is no figure, or what to know about it. */
@@ -60,6 +64,7 @@ export function figures(rounds: readonly Measured[]): SideFigures {
     cpuMicrosPerRequest: of(cpuMicros),
     cpuSecondsPerGb: of(cpuSecondsPerGb),
     generatorShare: of(({ generatorShare }) => generatorShare),
+    serverShare: of(({ serverCpuSeconds, seconds }) => serverCpuSeconds / seconds),
   };
 }
 
@@ -83,6 +88,9 @@ export function ratioRow({ ours, theirs, figure = requestRate, bar, note, ...nam
     value: spread(ratios),
     unit: "x",
     ...(bar && { bar }),
+    perCpu: spread(
+      ours.map((measured, round) => requestsPerCpuSecond(measured) / requestsPerCpuSecond(theirs[round] ?? measured)),
+    ),
     ours: figures(ours),
     theirs: figures(theirs),
     ...(note !== undefined && { note }),

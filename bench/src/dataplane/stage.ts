@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "@ringlight/testing";
-import type { Generator } from "./generator.ts";
+import { Generator } from "./generator.ts";
 import { type Row, refusedRow } from "./row.ts";
 import { type ServerOptions, ServerProcess } from "./server-process.ts";
 
@@ -40,31 +40,29 @@ export interface Effort {
 export class Stage {
   /** On tmpfs where there is one: neither side is to wait for a disk. */
   readonly directory: string;
-  /** What the references serve. */
-  readonly root: string;
   readonly effort: Effort;
   readonly progress: (line: string) => void;
+  readonly generator: Generator;
   readonly #closers: (() => Promise<void> | void)[] = [];
-  #generator: Generator | undefined;
+  #root: string | undefined;
   #cold = 0;
 
   constructor(effort: Effort, progress: (line: string) => void) {
     this.effort = effort;
     this.progress = progress;
     this.directory = mkdtempSync(join(shared(), "ringlight-bench-"));
-    this.root = join(this.directory, "root");
+    this.generator = new Generator(this.directory, GENERATOR_CORE);
     // Closes first what was opened last, so the directory goes at the very end.
     this.onClose(() => rmSync(this.directory, { recursive: true, force: true }));
-    makeObjects(this.root);
   }
 
-  get generator(): Generator {
-    if (this.#generator === undefined) throw new Error("the generator is not built");
-    return this.#generator;
-  }
-
-  set generator(built: Generator) {
-    this.#generator = built;
+  /** What the references serve; made when it is first needed. */
+  get root(): string {
+    if (this.#root === undefined) {
+      this.#root = join(this.directory, "root");
+      makeObjects(this.#root);
+    }
+    return this.#root;
   }
 
   /** A run of numbers that no cold read has used yet; the first of them. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Row, spread } from "./row.ts";
-import { spreadText, summary, tableMarkdown, tableText } from "./table.ts";
+import { disturbed, spreadText, summary, tableMarkdown, tableText } from "./table.ts";
 
 const figures = {
   requestsPerSecond: 54_400,
@@ -11,6 +11,7 @@ const figures = {
   cpuMicrosPerRequest: 18.04,
   cpuSecondsPerGb: 4.4,
   generatorShare: 0.61,
+  serverShare: 0.99,
 };
 const reached: Row = {
   case: "warm 4 KiB",
@@ -70,4 +71,10 @@ test("the summary counts verdicts", () => {
 test("a single figure has no spread", () => {
   assert.equal(spreadText(spread([222]), "MiB"), "222 MiB");
   assert.equal(spreadText(spread([1.5]), "ms"), "1.50 ms");
+});
+
+test("a warm row whose server and generator both lacked their core was disturbed by other work", () => {
+  const starved = { ...figures, serverShare: 0.5 };
+  assert.equal(disturbed([reached, { ...reached, ours: starved }, { ...reached, case: "cold", ours: starved }]), 1);
+  assert.equal(disturbed([{ ...reached, theirs: { ...starved, generatorShare: 0.97 } }]), 0);
 });

@@ -8,6 +8,7 @@ const HEADINGS = [
   "figure (least to greatest)",
   "bar",
   "",
+  "requests a CPU second",
   "ringlight",
   "reference",
   "CPU: ringlight",
@@ -31,7 +32,20 @@ export function tableText(rows: readonly Row[]): string {
 /** The same as a table in Markdown. */
 export function tableMarkdown(rows: readonly Row[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(HEADINGS), line(HEADINGS.map(() => "---")), ...rows.map((row) => line(cellsOf(row)))].join("\n");
+  const said = notes(rows).map((note) => (note === "" ? note : `- ${note}`));
+  return [line(HEADINGS), line(HEADINGS.map(() => "---")), ...rows.map((row) => line(cellsOf(row))), ...said].join(
+    "\n",
+  );
+}
+
+/** A closed loop keeps its server or its generator busy. Where neither had its core, other work had it. */
+const CORE_SHARE = 0.85;
+
+/** How many rows met a machine that was busy with other work: their spread says more than their median. */
+export function disturbed(rows: readonly Row[]): number {
+  const starved = (side: SideFigures | undefined) =>
+    side !== undefined && side.serverShare < CORE_SHARE && side.generatorShare < CORE_SHARE;
+  return rows.filter((row) => /^warm/.test(row.case) && (starved(row.ours) || starved(row.theirs))).length;
 }
 
 /** "12 passed their bar, 3 are short, 4 are for comparison." */
@@ -48,6 +62,7 @@ function cellsOf(row: Row): string[] {
     row.value === undefined ? "none" : spreadText(row.value, row.unit),
     row.bar === undefined || Number.isNaN(row.bar.value) ? "" : barText(row.bar, row.unit),
     result === undefined ? "" : result === "pass" ? "pass" : "SHORT",
+    row.perCpu === undefined || Number.isNaN(row.perCpu.median) ? "" : `${row.perCpu.median.toFixed(2)}x`,
     row.ours === undefined ? "" : speed(row.ours),
     row.theirs === undefined ? "" : speed(row.theirs),
     row.ours === undefined ? "" : cpu(row.ours),

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { freePort, waitFor } from "@ringlight/testing";
-import { configuration, programPath, startNginx } from "./references.ts";
+import { configuration, program, startNginx } from "./references.ts";
 import { getLine } from "./requests.ts";
 import { Ringlight } from "./ringlight.ts";
 import { interleave, type Side } from "./rounds.ts";
@@ -102,7 +102,7 @@ async function startFronts(stage: Stage, workerPort: number) {
   writeFileSync(file, configuration("stunnel.conf", { TLS: certificates, PORT: port, WORKER: workerPort }));
   const stunnel = stage.start({
     name: "stunnel",
-    command: programPath("stunnel4") ?? "stunnel4",
+    command: program("stunnel4"),
     args: [file],
     cores: SERVER_CORE,
   });

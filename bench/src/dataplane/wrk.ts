@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Measured } from "./measured.ts";
+import { program } from "./references.ts";
 import { GENERATOR_CORE } from "./stage.ts";
 
 const run = promisify(execFile);
@@ -40,7 +41,17 @@ export async function wrk(options: WrkOptions): Promise<Measured> {
   const { stdout } = await run(
     "taskset",
     [
-      ...["-c", GENERATOR_CORE, "wrk", "-t1", `-c${connections}`, `-d${Math.ceil(seconds)}s`, "-s", SCRIPT, url],
+      ...[
+        "-c",
+        GENERATOR_CORE,
+        program("wrk"),
+        "-t1",
+        `-c${connections}`,
+        `-d${Math.ceil(seconds)}s`,
+        "-s",
+        SCRIPT,
+        url,
+      ],
       ...["--", String(rangeBytes), String(objectBytes)],
     ],
     { timeout: seconds * 1000 + SLACK_MS },
