@@ -1,5 +1,5 @@
 /** Credentials, scopes and the keys derived from them. */
-import { createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** An access key pair. Never log it. */
 export interface Credentials {
@@ -46,8 +46,51 @@ export function formatScope(scope: Scope): string {
 
 /** The signature, in hex, of a canonical request's hash at a time written as 20130524T000000Z. */
 export function signatureOf(secret: string, scope: Scope, amzDate: string, requestHash: string): string {
-  const stringToSign = `${ALGORITHM}\n${amzDate}\n${formatScope(scope)}\n${requestHash}`;
-  return createHmac("sha256", signingKey(secret, scope)).update(stringToSign).digest("hex");
+  return padsOf(secret, scope).sign(`${ALGORITHM}\n${amzDate}\n${formatScope(scope)}\n${requestHash}`);
+}
+
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+/** A string to sign has a time, a scope and a hash, and is shorter; a longer one (a strange region) takes the slow way. */
+const MAX_TEXT = 512;
+
+/**
+ * HMAC-SHA256 (RFC 2104) under one key by two one-shot hashes over blocks that are filled beforehand. An Hmac object for
+ * each signature, with the key object behind it, costs about ten times the hashing.
+ */
+class HmacPads {
+  readonly #key: Buffer;
+  readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_TEXT, 0x36);
+  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
+
+  constructor(key: Buffer) {
+    this.#key = key;
+    for (let at = 0; at < key.length; at++) {
+      this.#inner[at]! ^= key[at]!;
+      this.#outer[at]! ^= key[at]!;
+    }
+  }
+
+  /** The code of a text, in hex. */
+  sign(text: string): string {
+    if (text.length * 3 > MAX_TEXT) return createHmac("sha256", this.#key).update(text).digest("hex");
+    const length = this.#inner.write(text, BLOCK_BYTES, "utf8");
+    const digest = hash("sha256", this.#inner.subarray(0, BLOCK_BYTES + length), "buffer");
+    digest.copy(this.#outer, BLOCK_BYTES);
+    return hash("sha256", this.#outer, "hex");
+  }
+}
+
+const keptPads = new Map<Buffer, HmacPads>();
+
+function padsOf(secret: string, scope: Scope): HmacPads {
+  const key = signingKey(secret, scope);
+  const kept = keptPads.get(key);
+  if (kept) return kept;
+  const pads = new HmacPads(key);
+  if (keptPads.size >= MAX_KEPT_KEYS) keptPads.clear();
+  keptPads.set(key, pads);
+  return pads;
 }
 
 /** A time as 20130524T000000Z. */

@@ -1,6 +1,6 @@
 /** Whether a read may be answered at once: the general handler's rules, with "no" for whatever it has more to say about. */
 import { systemClock } from "@ringlight/core";
-import { signatureKind, verifyRequest } from "@ringlight/sigv4";
+import { RequestVerifier } from "@ringlight/sigv4";
 import type { S3HandlerOptions } from "../handler.ts";
 import { actionOf } from "../policy/actions.ts";
 import { parseTarget, type Target } from "../target.ts";
@@ -23,6 +23,7 @@ const READ_ACTION = actionOf("GetObject") ?? "";
 export class ReadAccess {
   readonly #options: ReadAccessOptions;
   readonly #suffixes: readonly string[];
+  readonly #verifier = new RequestVerifier();
 
   constructor(options: ReadAccessOptions) {
     this.#options = options;
@@ -54,8 +55,8 @@ export class ReadAccess {
   allows(head: RequestHead, target: Target): boolean {
     const { anonymous, credentials, permits, region, maxSkewMs, clock = systemClock } = this.#options;
     const received = { method: head.method, rawUrl: target.rawUrl, headers: head.headers, rawHeaders: head.rawHeaders };
-    if (signatureKind(received) === "none") return anonymous?.(target.bucket) === true;
-    const result = verifyRequest(received, {
+    if (this.#verifier.isUnsigned(received)) return anonymous?.(target.bucket) === true;
+    const result = this.#verifier.verify(received, {
       lookup: credentials,
       now: clock.now(),
       ...(maxSkewMs !== undefined && { maxSkewMs }),
