@@ -17,11 +17,18 @@ interface Entry {
   readonly fetchedAtMs: number;
 }
 
+/** A question to the UFS; overtaken when the object was written meanwhile. */
+interface Question {
+  overtaken: boolean;
+}
+
 /** Options of the metadata cache. */
 export interface MetadataCacheOptions {
   readonly clock: Clock;
   /** How long "not found" is believed, milliseconds. */
   readonly negativeTtlMs: number;
+  /** When this process last stood still for too long, on the clock: what was learned before that is asked for again. */
+  readonly resumedMs?: () => number;
   /** Called when a known object turns out to have another version, or to be gone. */
   readonly onReplaced: (mount: string, key: string, before: ObjectMeta, after: ObjectMeta | undefined) => void;
 }
@@ -31,6 +38,8 @@ export class MetadataCache {
   readonly #options: MetadataCacheOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #pending = new Map<string, Promise<ObjectMeta>>();
+  /** Questions on their way, by object: those asked before a write must not be remembered. */
+  readonly #asked = new Map<string, Set<Question>>();
 
   #peeks = 0;
 
@@ -95,21 +104,38 @@ export class MetadataCache {
     if (entry !== undefined) this.#entries.set(id, { meta: entry.meta, fetchedAtMs: Number.NEGATIVE_INFINITY });
   }
 
+  /**
+   * Forgets what was learned before now: the object was written. Questions on their way still answer those who asked them,
+   * who came before; later readers ask anew, and nothing that was asked before is remembered.
+   */
+  forget(mount: string, key: string): void {
+    const id = `${mount}/${key}`;
+    this.#pending.delete(id);
+    for (const question of this.#asked.get(id) ?? []) question.overtaken = true;
+    this.expire(mount, key);
+  }
+
   get size(): number {
     return this.#entries.size;
   }
 
   async #fetch(mount: string, key: string, id: string, ask: () => Promise<ObjectMeta>): Promise<ObjectMeta> {
     const askedAtMs = this.#options.clock.monotonicMs();
+    const question: Question = { overtaken: false };
+    const asked = this.#asked.get(id) ?? new Set();
+    this.#asked.set(id, asked.add(question));
     let meta: ObjectMeta | undefined;
     try {
       meta = await ask();
     } catch (error) {
       if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
+    } finally {
+      asked.delete(question);
+      if (asked.size === 0 && this.#asked.get(id) === asked) this.#asked.delete(id);
     }
     const before = this.#entries.get(id);
     // Answers may overtake each other; the one that was asked for last is kept.
-    if (before === undefined || before.fetchedAtMs <= askedAtMs) {
+    if (!question.overtaken && (before === undefined || before.fetchedAtMs <= askedAtMs)) {
       this.#entries.delete(id);
       this.#entries.set(id, { meta, fetchedAtMs: askedAtMs });
       if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? "");
@@ -122,6 +148,8 @@ export class MetadataCache {
   }
 
   #isFresh(entry: Entry, freshness: Freshness): boolean {
+    const { resumedMs } = this.#options;
+    if (resumedMs !== undefined && entry.fetchedAtMs < resumedMs()) return false;
     const ageMs = this.#options.clock.monotonicMs() - entry.fetchedAtMs;
     if (entry.meta === undefined) return freshness.kind !== "strict" && ageMs <= this.#options.negativeTtlMs;
     if (freshness.kind === "immutable") return ageMs !== Number.POSITIVE_INFINITY;

@@ -67,6 +67,8 @@ export interface ObjectReaderOptions {
   readonly clock: Clock;
   readonly segmentBytes: number;
   readonly negativeTtlMs: number;
+  /** See MetadataCacheOptions. */
+  readonly resumedMs?: () => number;
   /** Opens bytes at another worker; undefined when it is not known any more. */
   readonly fillSource?: (
     workerId: string,
@@ -103,6 +105,7 @@ export class ObjectReader {
     this.#metadata = new MetadataCache({
       clock: options.clock,
       negativeTtlMs: options.negativeTtlMs,
+      ...(options.resumedMs && { resumedMs: options.resumedMs }),
       onReplaced: (mountId, key, before, after) => {
         options.store.invalidate(versionId(mountId, key, before.version));
         if (after !== undefined) options.pages.noteSuccessor(versionId(mountId, key, after.version));
@@ -121,6 +124,12 @@ export class ObjectReader {
     const open = await this.#options.mounts.get(mount);
     this.#metadata.expire(mountIdentity(open.record), key);
     return this.#head(open, key);
+  }
+
+  /** Forgets what is remembered of an object that was written: the next reader asks the UFS. Nothing for a mount that is not known. */
+  forget(mount: string, key: string): void {
+    const record = this.#options.mounts.peek(mount);
+    if (record !== undefined) this.#metadata.forget(mountIdentity(record), key);
   }
 
   /** Metadata that the freshness rule lets be used without asking anybody. @param id see metadataId */

@@ -25,6 +25,7 @@ import {
 } from "./peer-wire.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import { traceOf } from "./trace.ts";
+import { MAX_NOTICE_BYTES, PEER_NOTICE_PATH, parseNotices, type WriteNotice } from "./write-notices.ts";
 
 /** Connections of other workers are kept this long when idle, milliseconds: longer than any pause of theirs. */
 const KEEP_ALIVE_MS = 10 * 60_000;
@@ -37,6 +38,8 @@ export interface RestServerOptions {
   readonly segmentBytes: number;
   /** What is relayed of each segment. */
   readonly traffic: SegmentTraffic;
+  /** Forgets what is remembered of objects that another worker wrote. */
+  readonly onWritten: (notices: readonly WriteNotice[]) => Promise<void>;
   /** Why the worker is not ready, or undefined when it is. */
   readonly notReady: () => string | undefined;
   /** How page bytes leave on the S3 port, for people. */
@@ -57,7 +60,11 @@ export function createRestServer(options: RestServerOptions): Server {
   const token = options.token === undefined ? undefined : Buffer.from(`Bearer ${options.token}`);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: 64 * 1024 }, (request, response) => {
     const path = request.url ?? "/";
-    if (request.method !== "GET" && request.method !== "HEAD") {
+    if (request.method === "POST" && path === PEER_NOTICE_PATH) {
+      if (token !== undefined && !sameText(request.headers.authorization, token)) {
+        sendError(response, new RinglightError("RL_UNAUTHENTICATED", "the cluster token is missing or wrong"));
+      } else void takeNotices(options, request, response);
+    } else if (request.method !== "GET" && request.method !== "HEAD") {
       sendError(response, new RinglightError("RL_NOT_IMPLEMENTED", `${request.method} ${path}`), 405);
     } else if (path === "/healthz") {
       sendJson(response, 200, { status: "ok" });
@@ -97,6 +104,29 @@ export function createRestServer(options: RestServerOptions): Server {
   });
   server.headersTimeout = 30_000;
   return server;
+}
+
+/** Hears of writes at other workers, and answers when nothing older is served from here. */
+async function takeNotices(
+  options: RestServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const pieces: Buffer[] = [];
+    let sizeBytes = 0;
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      sizeBytes += piece.length;
+      if (sizeBytes > MAX_NOTICE_BYTES) throw new RinglightError("RL_BAD_REQUEST", "the notices are too long");
+      pieces.push(piece);
+    }
+    const batch = parseNotices(Buffer.concat(pieces).toString("utf8"));
+    if (batch === undefined) throw new RinglightError("RL_BAD_REQUEST", "these are no notices of writes");
+    await options.onWritten(batch.written.map(([mount, key]) => ({ mount, key })));
+    response.writeHead(200, { "content-length": 0 }).end();
+  } catch (error) {
+    if (!response.destroyed) sendError(response, toRinglightError(error, "RL_BAD_REQUEST"));
+  }
 }
 
 async function answerPeer(

@@ -5,10 +5,12 @@ import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import type { MountTable } from "./mount-table.ts";
 import type { ReadContext } from "./object-reader.ts";
 import type { Router } from "./router.ts";
+import { s3WriteBackend } from "./s3-write-backend.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
+import type { Writer } from "./writer.ts";
 
 /** Makes the backend of the S3 handler. */
-export function s3Backend(mounts: MountTable, router: Router): S3Backend {
+export function s3Backend(mounts: MountTable, router: Router, writer: Writer): S3Backend {
   const traced = async <T>(
     name: string,
     request: RequestContext,
@@ -42,6 +44,7 @@ export function s3Backend(mounts: MountTable, router: Router): S3Backend {
     }
   };
   return {
+    writes: s3WriteBackend(mounts, router, writer),
     listBuckets: async () => mounts.list().map(({ name, createdMs }) => ({ name, createdMs })),
     bucketExists: (bucket) => mounts.list().some(({ name }) => name === bucket),
     head: (bucket, key, ctx) => traced("s3.HeadObject", ctx, (context) => router.head(bucket, key, context)),

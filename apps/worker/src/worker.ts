@@ -24,6 +24,7 @@ import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { PageReader } from "./page-reader.ts";
+import { PauseWatch } from "./pause-watch.ts";
 import { PeerClient } from "./peer-client.ts";
 import { createRestServer } from "./rest-server.ts";
 import { RingKeeper } from "./ring-keeper.ts";
@@ -34,6 +35,8 @@ import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from
 import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
+import { type WriteNotice, WriteNotices } from "./write-notices.ts";
+import { Writer } from "./writer.ts";
 
 /** Bound on bytes being fetched from UFSs at once, bytes. */
 const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
@@ -137,6 +140,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     });
     opened.push(() => peers.close());
     const leases = new LeaseSessions(clock);
+    const pauses = new PauseWatch();
+    opened.push(() => pauses.close());
     const objects = new ObjectReader({
       workerId: id,
       mounts,
@@ -145,6 +150,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       clock,
       segmentBytes,
       negativeTtlMs,
+      resumedMs: () => pauses.resumedMs(),
       onReplaced: (mount, key) => void leases.revoke(mount, key),
       fillSource: (workerId, { mount, key }, traceparent) => {
         const owner = ring.worker(workerId);
@@ -154,6 +160,23 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
           return (await peers.read(owner, mount, key, { pinned: { ...pinned, range } }, call)).body;
         };
       },
+    });
+    const forget = async (notices: readonly WriteNotice[]) => {
+      for (const { mount, key } of notices) objects.forget(mount, key);
+      await Promise.all(notices.map(({ mount, key }) => leases.revoke(mount, key)));
+    };
+    const notices = new WriteNotices({
+      token,
+      clock,
+      onSilent: (peer, why) => log.warn("a worker did not hear of a write in time", { peer, error: why }),
+    });
+    opened.push(() => notices.close());
+    const writer = new Writer({
+      workerId: id,
+      mounts,
+      notices,
+      forget,
+      workers: () => registry.view().workers.values(),
     });
     const router = new Router({
       workerId: id,
@@ -187,6 +210,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       ring,
       segmentBytes,
       traffic: new SegmentTraffic(clock),
+      onWritten: forget,
       notReady: () => {
         if (ending) return "the worker is ending";
         return registered ? undefined : "the worker is not registered yet";
@@ -207,7 +231,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     };
     const handler = createS3Handler({
       ...access,
-      backend: s3Backend(mounts, router),
+      backend: s3Backend(mounts, router, writer),
       hostId: id,
       onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
       decorate: (headers, status) => {

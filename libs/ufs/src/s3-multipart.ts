@@ -4,6 +4,7 @@ import {
   type CompleteRequest,
   type CreatedUpload,
   type CreateUploadRequest,
+  isRinglightError,
   type ListUploadsRequest,
   type ObjectChecksums,
   type PartCopyRequest,
@@ -15,6 +16,7 @@ import {
   type WriteResult,
   type WrittenPart,
 } from "@ringlight/core";
+import { multipartEtag } from "./multipart-etag.ts";
 import { describe } from "./s3-errors.ts";
 import type { S3Location } from "./s3-location.ts";
 import { etagOf } from "./s3-meta.ts";
@@ -29,7 +31,7 @@ import {
   settingsHeaders,
   sourceHeaders,
 } from "./s3-write-headers.ts";
-import type { RunWrite } from "./s3-write-http.ts";
+import type { Ask, RunWrite } from "./s3-write-http.ts";
 import { documentOf, element, elementsOf, textOf } from "./s3-xml.ts";
 
 /** Multipart uploads of one mount. */
@@ -73,7 +75,7 @@ export class S3Multipart {
       body,
       repeatable: true,
     } as const;
-    const { headers } = await this.run("multipart", `part ${partNumber} of`, ask, options);
+    const { headers } = await this.#ofUpload(`part ${partNumber} of`, ask, options);
     const etag = etagOf(headers.etag);
     if (etag === undefined) throw this.#unclear("the store sent no ETag of the part", key);
     const value = body.checksum?.value();
@@ -117,7 +119,7 @@ export class S3Multipart {
       ["part-number-marker", String(page.partNumberMarker)],
       ["uploadId", uploadId],
     ] as const;
-    const { text } = await this.run("multipart", "parts of", { method: "GET", key, query, repeatable: true }, options);
+    const { text } = await this.#ofUpload("parts of", { method: "GET", key, query, repeatable: true }, options);
     const parts = elementsOf(text, "Part").map((part) => {
       const kept = checksums(checksumElements(part), undefined);
       return {
@@ -173,8 +175,9 @@ export class S3Multipart {
       repeatable: false,
       slow: true,
     } as const;
-    const answer = await this.run("multipart", "complete the upload of", ask, options);
-    const etag = etagOf(textOf(answer.text, "ETag"));
+    const answer = await this.#ofUpload("complete the upload of", ask, options);
+    // Some stores (radosgw 16) leave the element empty.
+    const etag = etagOf(textOf(answer.text, "ETag")) ?? multipartEtag(request.parts.map((part) => part.etag));
     if (etag === undefined) throw this.#unclear("the store sent no ETag of the object", key);
     const kept = checksums(checksumElements(answer.text), textOf(answer.text, "ChecksumType"));
     return { version: etag, etag, ...(kept && { checksums: kept }), ...clientHeaders(answer.headers) };
@@ -182,7 +185,7 @@ export class S3Multipart {
 
   async abortUpload(key: string, uploadId: string, options?: UfsCallOptions): Promise<void> {
     const ask = { method: "DELETE", key, query: [["uploadId", uploadId]], repeatable: true } as const;
-    await this.run("multipart", "abort the upload of", ask, options);
+    await this.#ofUpload("abort the upload of", ask, options);
   }
 
   async listUploads(request: ListUploadsRequest, options?: UfsCallOptions): Promise<UploadsPage> {
@@ -221,6 +224,16 @@ export class S3Multipart {
       nextKeyMarker: truncated ? own(textOf(text, "NextKeyMarker")) : "",
       nextUploadIdMarker: truncated ? (textOf(text, "NextUploadIdMarker") ?? "") : "",
     };
+  }
+
+  /** An operation on an upload that was begun: whatever the store calls it, what is missing is the upload. */
+  async #ofUpload(verb: string, ask: Ask, options: UfsCallOptions | undefined): ReturnType<RunWrite> {
+    try {
+      return await this.run("multipart", verb, ask, options);
+    } catch (error) {
+      if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
+      throw new RinglightError("RL_NO_SUCH_UPLOAD", error.message, { cause: error });
+    }
   }
 
   #unclear(what: string, key: string): RinglightError {

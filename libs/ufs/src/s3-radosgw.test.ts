@@ -5,6 +5,7 @@ import { isRinglightError, type UfsObservation } from "@ringlight/core";
 import { type CountingProxy, type Radosgw, startCountingProxy, startRadosgw } from "@ringlight/testing";
 import { openUfs } from "./index.ts";
 import { collect, ufsContract } from "./ufs-contract.ts";
+import { ufsWriteContract } from "./ufs-write-contract.ts";
 
 describe("s3:// on Ceph's radosgw", () => {
   let gateway: Radosgw;
@@ -49,6 +50,27 @@ describe("s3:// on Ceph's radosgw", () => {
       };
     });
   }
+
+  ufsWriteContract("radosgw", async () => {
+    const Bucket = `writes-${++buckets}`;
+    await s3.send(new CreateBucketCommand({ Bucket }));
+    const ufs = await openUfs(
+      {
+        uri: `s3://${Bucket}/pre/fix`,
+        options: { endpoint: proxy.endpoint },
+        credentials: { kind: "env", prefix: "T" },
+      },
+      { env: env() },
+    );
+    return {
+      ufs,
+      minPartBytes: 5 * 1024 * 1024,
+      keepsTags: true,
+      rollsUploads: false,
+      conditionalDeletes: false,
+      close: () => ufs.close(),
+    };
+  });
 
   it("sends one GET a read and tells metadata and refusals as they are", async () => {
     const Bucket = "facts";

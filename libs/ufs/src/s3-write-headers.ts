@@ -42,8 +42,9 @@ export function settingsHeaders(settings: ObjectSettings | undefined): Record<st
 /** Headers of a write's conditions. */
 export function conditionHeaders(conditions: WriteConditions | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
-  put(headers, "if-match", conditions?.ifMatch);
-  put(headers, "if-none-match", conditions?.ifNoneMatch);
+  // S3 takes a lone ETag with and without its quotes; radosgw 16 knows it without them only.
+  put(headers, "if-match", conditions?.ifMatch?.replace(/^"([^",]*)"$/, "$1"));
+  put(headers, "if-none-match", conditions?.ifNoneMatch?.replace(/^"([^",]*)"$/, "$1"));
   return headers;
 }
 

@@ -25,6 +25,7 @@ for (const prefix of ["", "deep/er"]) {
       ufs,
       minPartBytes: 5000,
       keepsTags: true,
+      rollsUploads: true,
       conditionalDeletes: true,
       close: async () => {
         await ufs.close();

@@ -9,6 +9,7 @@ import {
   type PartPlace,
   type PutRequest,
   RinglightError,
+  type SourceConditions,
   toRinglightError,
   type UfsCallOptions,
   type UfsObservation,
@@ -36,6 +37,7 @@ import {
 } from "./s3-write-headers.ts";
 import { type RunWrite, S3WriteHttp } from "./s3-write-http.ts";
 import { documentOf, element, elementsOf, isXmlText, textOf } from "./s3-xml.ts";
+import { holdForSource } from "./write-conditions.ts";
 
 /** Copies and completions move up to 5 TiB inside of the store before they answer. */
 const SLOW_ANSWER_MS = 15 * 60_000;
@@ -108,7 +110,8 @@ export class S3Writes extends S3Multipart implements UfsWrites {
   }
 
   async copy(key: string, request: CopyRequest, options?: UfsCallOptions): Promise<WriteResult> {
-    const { settings, tagging, conditions, checksumAlgorithm } = request;
+    const { settings, tagging, conditions, checksumAlgorithm, sourceConditions } = request;
+    if (sourceConditions !== undefined) await this.#checkSource(request.sourceKey, sourceConditions, options);
     const headers: Record<string, string> = {
       ...settingsHeaders(settings),
       ...request.headers,
@@ -131,6 +134,15 @@ export class S3Writes extends S3Multipart implements UfsWrites {
       ...(kept && { checksums: kept }),
       ...clientHeaders(answer.headers),
     };
+  }
+
+  /** Some stores (radosgw 16) overlook conditions on the source of a copy. */
+  async #checkSource(key: string, conditions: SourceConditions, options: UfsCallOptions | undefined): Promise<void> {
+    const ask = { method: "HEAD", key, repeatable: true } as const;
+    const { headers } = await this.run("head", "HEAD of the source", ask, options);
+    const modifiedMs = Date.parse(headers["last-modified"] ?? "");
+    if (holdForSource(conditions, { etag: this.#etag(headers.etag, "HEAD"), modifiedMs })) return;
+    throw new RinglightError("RL_PRECONDITION_FAILED", `the source "${key}" does not meet the copy's conditions`);
   }
 
   async delete(key: string, conditions?: WriteConditions, options?: UfsCallOptions): Promise<void> {

@@ -15,6 +15,8 @@ export interface WriteFixture {
   readonly keepsTags: boolean;
   /** Conditions of deletes are honoured. */
   readonly conditionalDeletes: boolean;
+  /** Listings of uploads roll keys up at a delimiter. */
+  readonly rollsUploads: boolean;
   close(): Promise<void>;
 }
 
@@ -137,7 +139,10 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
 
     it("honours conditions", async () => {
       const write = (conditions: object) => writes.put("cond", { body: bodyOf("new"), conditions });
-      await assert.rejects(write({ ifMatch: '"0123"' }), code("RL_NOT_FOUND"));
+      // S3 says 404 of an object that is not there, others 412.
+      await assert.rejects(write({ ifMatch: '"0123"' }), (error) =>
+        code(isRinglightError(error, "RL_NOT_FOUND") ? "RL_NOT_FOUND" : "RL_PRECONDITION_FAILED")(error),
+      );
       const first = await write({ ifNoneMatch: "*" });
       await assert.rejects(write({ ifNoneMatch: "*" }), code("RL_PRECONDITION_FAILED"));
       await assert.rejects(write({ ifMatch: `"${md5("other")}"` }), code("RL_PRECONDITION_FAILED"));
@@ -205,7 +210,7 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
         settings: { contentType: "text/parts", userMetadata: { x: "y" } },
       });
       const bodies = [randomBytes(1, minPartBytes + 7), randomBytes(2, minPartBytes), randomBytes(3, 5)];
-      const parts = [];
+      const parts: { partNumber: number; etag: string }[] = [];
       for (const partNumber of [7, 3, 9]) {
         const body = bodies[[3, 7, 9].indexOf(partNumber)] ?? Buffer.alloc(0);
         const { etag } = await writes.uploadPart("big/one", uploadId, partNumber, bodyOf(body));
@@ -236,7 +241,9 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
         listed.uploads.map((upload) => [upload.key, upload.uploadId]),
         [["big/one", uploadId]],
       );
-      assert.deepEqual((await writes.listUploads({ ...uploads, delimiter: "/" })).commonPrefixes, ["big/"]);
+      if (fixture.rollsUploads) {
+        assert.deepEqual((await writes.listUploads({ ...uploads, delimiter: "/" })).commonPrefixes, ["big/"]);
+      }
       const complete = (named: typeof parts) => writes.completeUpload("big/one", uploadId, { parts: named });
       await assert.rejects(
         complete([{ partNumber: 3, etag: '"0123456789abcdef0123456789abcdef"' }]),
@@ -262,7 +269,7 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
         { start: 10, end: fixture.minPartBytes + 20 },
         { start: 0, end: 4 },
       ];
-      const parts = [];
+      const parts: { partNumber: number; etag: string }[] = [];
       for (const [index, range] of ranges.entries()) {
         const { etag } = await writes.uploadPartCopy("assembled", uploadId, index + 1, { sourceKey: "source", range });
         parts.push({ partNumber: index + 1, etag });
@@ -275,7 +282,7 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
 
     it("refuses what is wrong with an upload, and forgets aborted ones", async () => {
       const { uploadId } = await writes.createUpload("wrong", {});
-      const small = [];
+      const small: { partNumber: number; etag: string }[] = [];
       for (const partNumber of [1, 2]) {
         small.push({ partNumber, etag: (await writes.uploadPart("wrong", uploadId, partNumber, bodyOf("tiny"))).etag });
       }
