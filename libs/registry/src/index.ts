@@ -16,3 +16,4 @@ export { connectJobStore, type JobStore, type JobStoreOptions, MAX_PIECE_CHARS, 
 export { type PersistentRegistrationOptions, registerPersistently } from "./persistent-registration.ts";
 export { connectRegistry, type RegistryOptions } from "./registry.ts";
 export type { RegistryLog } from "./registry-log.ts";
+export { type PutMode, type SealedRecord, SealedStore, type SealedStoreOptions } from "./sealed-store.ts";
