@@ -8,39 +8,60 @@
  */
 import { markPooled } from "@ringlight/core";
 
-/** Buffers that are kept while nobody uses them. */
-const MAX_FREE = 48;
+/** Bytes that are kept while nobody uses them. */
+const MAX_FREE_BYTES = 48 * 1024 * 1024;
+/** Shorter pages are cut from slabs of this size, which the garbage collector takes when all of them are gone. */
+const SLAB_BYTES = 512 * 1024;
+const MIN_POOLED_BYTES = 32 * 1024;
 
-/** The pool of one page size. */
+/** Memory for pages of every length: in powers of two, so that less than half of it is unused. */
 export class PageBuffers {
-  readonly #pageBytes: number;
-  readonly #free: Buffer[] = [];
+  readonly #free = new Map<number, Buffer[]>();
+  #freeBytes = 0;
+  #slab = Buffer.alloc(0);
+  #slabAt = 0;
 
-  constructor(pageBytes: number) {
-    this.#pageBytes = pageBytes;
-  }
-
-  /** Memory for a page. A short page gets memory of its own, which is not used again. */
+  /** Memory for a page of so many bytes. */
   take(lengthBytes: number): PageBuffer {
-    if (lengthBytes !== this.#pageBytes) return new PageBuffer(Buffer.allocUnsafeSlow(lengthBytes), undefined);
-    return new PageBuffer(this.#free.pop() ?? Buffer.allocUnsafeSlow(lengthBytes), this);
+    if (lengthBytes < MIN_POOLED_BYTES) return new PageBuffer(this.#cut(lengthBytes), lengthBytes, undefined);
+    const sizeBytes = 2 ** Math.ceil(Math.log2(lengthBytes));
+    const known = this.#free.get(sizeBytes)?.pop();
+    if (known !== undefined) this.#freeBytes -= sizeBytes;
+    return new PageBuffer(known ?? Buffer.allocUnsafeSlow(sizeBytes), lengthBytes, this);
   }
 
-  /** Takes a buffer back that nobody can see any more. */
-  giveBack(bytes: Buffer): void {
-    if (this.#free.length < MAX_FREE) this.#free.push(bytes);
+  /** Takes memory back that nobody can see any more. */
+  giveBack(memory: Buffer): void {
+    if (this.#freeBytes + memory.length > MAX_FREE_BYTES) return;
+    this.#freeBytes += memory.length;
+    const free = this.#free.get(memory.length);
+    if (free === undefined) this.#free.set(memory.length, [memory]);
+    else free.push(memory);
+  }
+
+  #cut(lengthBytes: number): Buffer {
+    if (this.#slabAt + lengthBytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slabAt = 0;
+    }
+    const start = this.#slabAt;
+    this.#slabAt += lengthBytes;
+    return this.#slab.subarray(start, this.#slabAt);
   }
 }
 
 /** One page's memory, with the count of those who may still read it. */
 export class PageBuffer {
+  /** As long as the page. */
   readonly bytes: Buffer;
+  readonly #memory: Buffer;
   readonly #pool: PageBuffers | undefined;
   #holders = 1;
   readonly #release = (): void => this.release();
 
-  constructor(bytes: Buffer, pool: PageBuffers | undefined) {
-    this.bytes = bytes;
+  constructor(memory: Buffer, lengthBytes: number, pool: PageBuffers | undefined) {
+    this.#memory = memory;
+    this.bytes = memory.length === lengthBytes ? memory : memory.subarray(0, lengthBytes);
     this.#pool = pool;
   }
 
@@ -50,7 +71,7 @@ export class PageBuffer {
   }
 
   release(): void {
-    if (--this.#holders === 0) this.#pool?.giveBack(this.bytes);
+    if (--this.#holders === 0) this.#pool?.giveBack(this.#memory);
   }
 
   /** A piece to hand out. */

@@ -309,6 +309,8 @@ export class PageReader {
   #followSequential(request: PageReadRequest, last: number): void {
     const { store, pageBytes } = this.#options;
     const { version, meta, range } = request;
+    // Behind its end there is nothing to read ahead, and most objects are read whole.
+    if (range.end === meta.sizeBytes - 1) return;
     const window = this.#readAhead.next(version, range, pageBytes);
     if (window === 0 || this.#runs.isRefused(version)) return;
     const reach = Math.min(pageCount(meta.sizeBytes, pageBytes) - 1, last + window);

@@ -71,7 +71,7 @@ export class PageRuns {
   readonly #fetches = new Map<string, PageFetch>();
   /** Pages that the store has decided on and whose bytes are kept for the readers of their run; true for those it has. */
   readonly #kept = new Map<PageFetch, { readonly place: RunPlace; readonly stored: boolean }>();
-  readonly #buffers: PageBuffers;
+  readonly #buffers = new PageBuffers();
   /** Pages whose fetch broke off. */
   readonly #partial = new RecentSet(4096);
   /** Versions that replaced another one that was known here. */
@@ -84,7 +84,6 @@ export class PageRuns {
   constructor(options: PageRunsOptions) {
     this.#options = options;
     this.#budget = new FetchBudget(options.budgetBytes);
-    this.#buffers = new PageBuffers(options.pageBytes);
   }
 
   /** Runs that are being fetched, or whose pages are on their way into the store. */
