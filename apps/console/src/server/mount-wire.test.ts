@@ -19,6 +19,8 @@ test("a form becomes the protocol's mount, with options only where they were giv
   assert.equal(mount.credentials, "env:LOGS");
   assert.equal(mount.replicas, 2);
   assert.equal(mount.readOnly, true);
+  assert.equal(mount.access, "signed");
+  assert.equal(mountOfForm(parseMountForm({ ...FORM, anonymousRead: true })).access, "anonymous-read");
   assert.deepEqual(mount.freshness, { kind: Freshness_Kind.KIND_TTL, ttlMs: 90_000 });
 });
 

@@ -15,6 +15,7 @@ export interface MountForm {
   readonly freshness: string;
   readonly replicas: number;
   readonly readOnly: boolean;
+  readonly anonymousRead: boolean;
 }
 
 const CREDENTIALS = /^(default|anonymous|env:[A-Za-z_][A-Za-z0-9_]*|profile:[^\s:]+|file:\/.+)$/;
@@ -43,6 +44,7 @@ export function parseMountForm(body: unknown): MountForm {
     freshness: text("freshness", "ttl:60s") || "ttl:60s",
     replicas,
     readOnly: fields.readOnly === true,
+    anonymousRead: fields.anonymousRead === true,
   };
   if (!/^(s3:\/\/[^/]+|file:\/\/\/)/.test(form.uri)) {
     throw new RinglightError("RL_BAD_REQUEST", "uri: write s3://bucket/prefix or file:///directory");
@@ -81,6 +83,7 @@ export function mountOfForm(form: MountForm): Mount {
     name: form.name,
     uri: form.uri,
     readOnly: form.readOnly,
+    access: form.anonymousRead ? "anonymous-read" : "signed",
     replicas: form.replicas,
     credentials: form.credentials,
     options,

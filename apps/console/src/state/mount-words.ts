@@ -1,5 +1,5 @@
 /** Mounts in words: as people read them, and as the command line takes them. */
-import { type CredentialsRef, type Freshness, formatDuration } from "@ringlight/core";
+import { type CredentialsRef, type Freshness, formatDuration, type MountRecord } from "@ringlight/core";
 import { shellWord } from "./shell-word.ts";
 
 /** A mount as the form holds it; the same fields go to POST /api/mounts. */
@@ -13,6 +13,8 @@ export interface MountDraft {
   readonly freshness: string;
   readonly replicas: number;
   readonly readOnly: boolean;
+  /** Whether everybody may read over S3, or only who signs. */
+  readonly anonymousRead: boolean;
 }
 
 /** What the form begins with: the defaults of `ringlight mount add`. */
@@ -26,11 +28,17 @@ export const EMPTY_DRAFT: MountDraft = {
   freshness: "ttl:60s",
   replicas: 1,
   readOnly: false,
+  anonymousRead: false,
 };
 
 /** A freshness, for people. */
 export function freshnessWords(freshness: Freshness): string {
   return freshness.kind === "ttl" ? `ttl ${formatDuration(freshness.ttlMs)}` : freshness.kind;
+}
+
+/** Who may do what with a mount, for people. */
+export function accessWords({ readOnly, access }: Pick<MountRecord, "readOnly" | "access">): string {
+  return `${readOnly ? "read-only" : "read and write"}${access === "anonymous-read" ? ", anyone may read" : ""}`;
 }
 
 /** A reference to credentials as it is written; it holds no secret. */
@@ -53,6 +61,7 @@ export function addCommand(draft: MountDraft): string {
     .filter((name) => draft[name] !== "" && draft[name] !== EMPTY_DRAFT[name])
     .map((name) => `--option ${shellWord(`${name}=${draft[name]}`)}`);
   if (draft.replicas !== EMPTY_DRAFT.replicas) options.push(`--option replicas=${draft.replicas}`);
+  if (draft.anonymousRead) options.push("--option access=anonymous-read");
   if (draft.readOnly) options.push("--option read-only");
   const words = [shellWord(`/${draft.name || "name"}`), shellWord(draft.uri || "s3://bucket/prefix"), ...options];
   return `ringlight mount add ${words.join(" ")}`;

@@ -108,15 +108,14 @@ export function MountForm({ onDone }: { onDone: () => void }) {
               />
             )}
           </Field>
-          <label className="flex items-center gap-2 self-center text-[13px] sm:col-span-1">
-            <input
-              type="checkbox"
-              className="size-4 accent-(--rl-accent)"
-              checked={draft.readOnly}
-              onChange={(event) => change({ readOnly: event.target.checked })}
+          <div className="grid gap-1 self-center text-[13px] sm:col-span-1">
+            <Choice label="Read-only" checked={draft.readOnly} onChange={(readOnly) => change({ readOnly })} />
+            <Choice
+              label="Anyone may read over S3, without a key"
+              checked={draft.anonymousRead}
+              onChange={(anonymousRead) => change({ anonymousRead })}
             />
-            Read-only
-          </label>
+          </div>
         </div>
         {send.error ? <ErrorState error={send.error} onRetry={() => submit(true)} /> : null}
         <div className="flex flex-wrap items-center gap-2">
@@ -206,5 +205,23 @@ function Text({
       autoComplete="off"
       onChange={(event) => onText(event.target.value)}
     />
+  );
+}
+
+function Choice(props: {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+}) {
+  return (
+    <label className="flex items-center gap-2">
+      <input
+        type="checkbox"
+        className="size-4 accent-(--rl-accent)"
+        checked={props.checked}
+        onChange={(event) => props.onChange(event.target.checked)}
+      />
+      {props.label}
+    </label>
   );
 }

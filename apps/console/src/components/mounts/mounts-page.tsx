@@ -14,7 +14,7 @@ import { useMutation } from "@tanstack/react-query";
 import Link from "next/link";
 import { getJson } from "../../state/fetch-json.ts";
 import { useCluster, useLive, useNow } from "../../state/live.tsx";
-import { credentialsWords, freshnessWords } from "../../state/mount-words.ts";
+import { accessWords, credentialsWords, freshnessWords } from "../../state/mount-words.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import type { ErrorBody, MountView } from "../../wire.ts";
 import { PageHeader } from "../page-header.tsx";
@@ -143,7 +143,7 @@ function MountTable({ mounts, onRemove }: { mounts: readonly MountView[]; onRemo
         {
           id: "access",
           title: "Access",
-          cell: ({ record }) => (record.readOnly ? "read-only" : "read-only in this version"),
+          cell: ({ record }) => accessWords(record),
         },
         {
           id: "remove",
