@@ -39,6 +39,9 @@ export class ChunkedDecoder {
       this.#line += bytes.toString("latin1", at, end);
       at = end;
       if (this.#line.length > MAX_LINE_BYTES) throw new MalformedResponse("a line between two chunks is too long");
+      if (this.#state === "data-end" && !"\r\n".startsWith(this.#line)) {
+        throw new MalformedResponse("a chunk is longer than its size says");
+      }
       if (feed >= 0) this.#endOfLine();
     }
     return at;
@@ -50,7 +53,6 @@ export class ChunkedDecoder {
     if (!line.endsWith("\r\n")) throw new MalformedResponse("a line between two chunks ends without CR");
     const text = line.slice(0, -2);
     if (this.#state === "data-end") {
-      if (text !== "") throw new MalformedResponse("a chunk is longer than its size says");
       this.#state = "size";
       return;
     }
