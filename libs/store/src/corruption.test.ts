@@ -122,6 +122,39 @@ test("every hit is checked at a rate of one", async () => {
   await store.close();
 });
 
+test("a small read of a recovered page checks only the blocks that it needs, and the rest when that is read", async () => {
+  const { directory, open } = await filled(1, { verifySampleRate: 0 });
+  damage(fileOf(directory, 0), 140_000);
+  const store = await open();
+  const range = { offset: 5000, length: 4096 };
+  const ref = await store.open(version, 0, { range });
+  assert.ok(ref?.read(5000, 4096).equals(page(0).subarray(5000, 9096)));
+  ref?.release();
+  assert.ok(!(store.open(version, 0, { range }) instanceof Promise), "what was checked is not checked again");
+  assert.equal(store.stats()[0]?.corruptPages, 0);
+  assert.equal(await store.open(version, 0, { range: { offset: 131_000, length: 100 } }), undefined);
+  assert.equal(store.missReason(version, 0), "corrupt");
+  await store.close();
+});
+
+test("with verify every hit is checked, on disk and in memory, and damage is never served", async () => {
+  for (const directory of [diskDirectory(), memoryDirectory()]) {
+    const store = await openPageStore({
+      tiers: [{ name: "one", directories: [directory], limitBytes: 50_000_000 }],
+      verifySampleRate: 0,
+    });
+    await store.put(version, 0, page(0));
+    const range = { offset: 70_000, length: 100 };
+    (await store.open(version, 0, { verify: true, range }))?.release();
+    damage(fileOf(directory, 0), 70_050);
+    (await store.open(version, 0, { range: { offset: 0, length: 100 }, verify: true }))?.release();
+    assert.equal(store.stats()[0]?.corruptPages, 0, "the damaged block was not asked for");
+    assert.equal(await store.open(version, 0, { verify: true, range }), undefined);
+    assert.equal(store.stats()[0]?.corruptPages, 1);
+    await store.close();
+  }
+});
+
 test("a damaged copy on mem is replaced by the good one on ssd", async () => {
   const mem = memoryDirectory();
   const ssd = diskDirectory();

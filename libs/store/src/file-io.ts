@@ -56,14 +56,26 @@ async function writeRest(fd: number, part: Uint8Array, from: number): Promise<vo
   }
 }
 
-/** Reads `length` bytes from the start of a file; fewer if it is shorter. */
-export async function readStart(fd: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+/** Fills the buffer from a position of a file; the answer is shorter if the file ends before. */
+export async function readAt(fd: number, buffer: Buffer, position: number): Promise<Buffer> {
   let at = 0;
-  while (at < length) {
+  while (at < buffer.length) {
     const read = await new Promise<number>((resolve, reject) => {
-      fs.read(fd, buffer, at, length - at, at, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+      fs.read(fd, buffer, at, buffer.length - at, position + at, (error, bytes) =>
+        error ? reject(error) : resolve(bytes),
+      );
     });
+    if (read === 0) break;
+    at += read;
+  }
+  return buffer.subarray(0, at);
+}
+
+/** The same at once. */
+export function readAtSync(fd: number, buffer: Buffer, position: number): Buffer {
+  let at = 0;
+  while (at < buffer.length) {
+    const read = fs.readSync(fd, buffer, at, buffer.length - at, position + at);
     if (read === 0) break;
     at += read;
   }

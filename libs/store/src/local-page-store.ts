@@ -101,8 +101,20 @@ export class LocalPageStore implements PageStore {
       // The page, and with its last page the version, may be gone by now: look again from the start.
       if (file === undefined)
         return volume.table.find(ref, index) === slot ? undefined : this.open(version, index, options);
-      if (!volume.table.has(slot, VERIFIED) || options?.verify || this.#isSampled())
-        return this.#openVerified(version, index, options, volume, file);
+      const again = options?.verify === true || this.#isSampled();
+      if (again || !volume.table.has(slot, VERIFIED)) {
+        const { offset, length } = options?.range ?? { offset: 0, length: volume.table.lengthOf(slot) };
+        if (again || !volume.isVerified(file, offset, length)) {
+          this.#tiers[this.#tierOf.get(volume)!]!.verifiedPages++;
+          const whole = volume.verify(file, offset, length, again);
+          if (whole instanceof Promise) return this.#openVerified(version, index, options, volume, file, whole);
+          if (!whole) {
+            volume.release(file);
+            // A slower tier may hold a good copy.
+            return this.open(version, index, options);
+          }
+        }
+      }
       return this.#use(volume, slot, file);
     }
     return undefined;
@@ -238,11 +250,10 @@ export class LocalPageStore implements PageStore {
     options: OpenOptions | undefined,
     volume: Volume,
     file: OpenFile,
+    verification: Promise<boolean>,
   ): Promise<PageRef | undefined> {
     const lengthBytes = volume.table.lengthOf(file.slot);
-    this.#tiers[this.#tierOf.get(volume)!]!.verifiedPages++;
-    const whole = await volume.verify(file);
-    if (!whole || this.#closing) {
+    if (!(await verification) || this.#closing) {
       volume.release(file);
       // A slower tier may hold a good copy.
       return this.open(version, index, options);

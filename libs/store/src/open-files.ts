@@ -1,6 +1,7 @@
 /** Descriptors of page files, kept open between reads. */
 import * as fs from "node:fs";
 import { errnoOf } from "./file-io.ts";
+import type { PageCheck } from "./page-check.ts";
 
 /** One open page file. */
 export class OpenFile {
@@ -10,7 +11,9 @@ export class OpenFile {
   holders = 0;
   /** Set when the page left the index: the last holder closes the file, and the slot may name another page by now. */
   onLastRelease: (() => void) | undefined;
-  /** The check of the page's bytes that runs now; those who open the page meanwhile wait for it too. */
+  /** What was checked of the page since the file was opened, if it was not known to be good before. */
+  check: PageCheck | undefined;
+  /** The check of the whole page that runs now; those who open the page meanwhile wait for it too. */
   verification: Promise<boolean> | undefined;
 
   constructor(slot: number, fd: number) {

@@ -1,35 +1,76 @@
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkPageFile, formatPageName, makeTrailer, pageFileBytes, parsePageName } from "./page-file.ts";
+import { PageCheck } from "./page-check.ts";
+import { formatPageName, makeTrailer, pageFileBytes, parsePageName } from "./page-file.ts";
+import { diskDirectory } from "./scratch.ts";
 import { versionId } from "./version-id.ts";
 
 const version = versionId("m", "k", "1");
 
-test("a page file checks out for its own page only", () => {
+const path = join(diskDirectory(), "page");
+
+/** Both ways of checking, which must agree. */
+async function checkPageFile(file: Buffer, of: string, index: number, lengthBytes: number): Promise<boolean> {
+  fs.writeFileSync(path, file);
+  const fd = fs.openSync(path, "r");
+  try {
+    const whole = new PageCheck(fd, of, index, lengthBytes).checkSync(0, lengthBytes, false);
+    assert.equal(await new PageCheck(fd, of, index, lengthBytes).check(0, lengthBytes, false), whole);
+    return whole;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+test("a page file checks out for its own page only", async () => {
   for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
     const data = Buffer.alloc(length, "ringlight");
     const file = Buffer.concat([data, makeTrailer(version, 5, data)]);
     assert.equal(file.length, pageFileBytes(length));
-    assert.ok(checkPageFile(file, version, 5, length));
-    assert.ok(!checkPageFile(file, version, 6, length));
-    assert.ok(!checkPageFile(file, versionId("m", "k", "2"), 5, length));
-    assert.ok(!checkPageFile(file.subarray(0, -1), version, 5, length));
-    assert.ok(!checkPageFile(Buffer.concat([file, Buffer.alloc(1)]), version, 5, length));
+    assert.ok(await checkPageFile(file, version, 5, length));
+    assert.ok(!(await checkPageFile(file, version, 6, length)));
+    assert.ok(!(await checkPageFile(file, versionId("m", "k", "2"), 5, length)));
+    assert.ok(!(await checkPageFile(file.subarray(0, -1), version, 5, length)));
+    assert.ok(!(await checkPageFile(Buffer.concat([file, Buffer.alloc(1)]), version, 5, length)));
   }
 });
 
-test("any flipped bit, in the page or in its trailer, is found", () => {
+test("any flipped bit, in the page or in its trailer, is found", async () => {
   const data = Buffer.alloc(70_000, "ringlight");
   const file = Buffer.concat([data, makeTrailer(version, 0, data)]);
-  fc.assert(
-    fc.property(fc.nat(file.length - 1), fc.nat(7), (at, bit) => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length - 1), fc.nat(7), async (at, bit) => {
       const damaged = Buffer.from(file);
       damaged[at]! ^= 1 << bit;
-      assert.ok(!checkPageFile(damaged, version, 0, data.length));
+      assert.ok(!(await checkPageFile(damaged, version, 0, data.length)));
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
+});
+
+test("a range is checked block by block: damage elsewhere does not matter to it, and does to the next range", async () => {
+  const data = Buffer.alloc(300_000, "ringlight");
+  const file = Buffer.concat([data, makeTrailer(version, 0, data)]);
+  file[200_000]! ^= 1;
+  fs.writeFileSync(path, file);
+  const fd = fs.openSync(path, "r");
+  const check = new PageCheck(fd, version, 0, data.length);
+  assert.ok(await check.check(0, 4096, false));
+  assert.ok(check.covers(0, 65_536) && !check.covers(65_000, 1000) && !check.isComplete);
+  assert.ok(check.checkSync(100_000, 90_000, false));
+  assert.ok(!(await check.check(196_608, 1, false)), "the damaged block");
+  file[200_000]! ^= 1;
+  fs.writeFileSync(path, file);
+  assert.ok(await check.check(0, data.length, false));
+  assert.ok(check.isComplete && check.covers(0, data.length));
+  file[10]! ^= 1;
+  fs.writeFileSync(path, file);
+  assert.ok(check.checkSync(0, 100, false), "checked before");
+  assert.ok(!check.checkSync(0, 100, true), "and found when it is checked again");
+  fs.closeSync(fd);
 });
 
 test("names round-trip, and nothing else is taken for a name", () => {

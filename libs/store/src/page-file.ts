@@ -15,11 +15,11 @@
  * The trailer names the page, so that a file under another page's name is found out. The file's name carries version, index
  * and length: what the store needs to know at start is in the directory, not in the files.
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "@ringlight/checksum";
 import type { VersionId } from "@ringlight/core";
 
 /** Unit of the checksums. */
-const BLOCK_BYTES = 65_536;
+export const BLOCK_BYTES = 65_536;
 /** Unit of the file systems' allocation, and so of the accounting. */
 export const ALLOCATION_BYTES = 4096;
 /** Longest page that the format holds. */
@@ -106,10 +106,17 @@ export function makeTrailer(version: VersionId, index: number, data: Uint8Array)
   return trailer;
 }
 
-/** True if `file` is the whole, undamaged file of exactly this page. */
-export function checkPageFile(file: Buffer, version: VersionId, index: number, lengthBytes: number): boolean {
-  if (file.length !== pageFileBytes(lengthBytes)) return false;
-  const trailer = file.subarray(lengthBytes);
+/**
+ * The checksums of a page's blocks, from the bytes behind the page; undefined if they are not, to the last byte, the
+ * undamaged trailer of exactly this page.
+ */
+export function readTrailer(
+  trailer: Buffer,
+  version: VersionId,
+  index: number,
+  lengthBytes: number,
+): Uint32Array | undefined {
+  if (trailer.length !== pageFileBytes(lengthBytes) - lengthBytes) return undefined;
   const footer = trailer.length - FOOTER_BYTES;
   if (
     trailer.readUInt32LE(footer + 32) !== crc32(trailer.subarray(0, footer + 32)) ||
@@ -120,11 +127,12 @@ export function checkPageFile(file: Buffer, version: VersionId, index: number, l
     trailer.readUInt32LE(footer + 12) !== index ||
     trailer.toString("hex", footer + 16, footer + 32) !== version
   ) {
-    return false;
+    return undefined;
   }
-  for (let start = 0, at = 0; start < lengthBytes; start += BLOCK_BYTES, at += 4) {
-    const end = Math.min(start + BLOCK_BYTES, lengthBytes);
-    if (trailer.readUInt32LE(at) !== crc32(file.subarray(start, end))) return false;
-  }
-  return true;
+  return Uint32Array.from({ length: footer / 4 }, (_, block) => trailer.readUInt32LE(block * 4));
+}
+
+/** Checksum of one block of a page. */
+export function blockChecksum(block: Uint8Array): number {
+  return crc32(block);
 }

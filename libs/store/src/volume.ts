@@ -12,10 +12,11 @@ import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./direc
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { createEvictionPolicy, type EvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
-import { createFile, createFileSync, errnoOf, readStart } from "./file-io.ts";
+import { createFile, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { type OpenFile, OpenFiles } from "./open-files.ts";
-import { accountedBytes, checkPageFile, formatPageName, pageFileBytes, TEMPORARY_PREFIX } from "./page-file.ts";
+import { PageCheck } from "./page-check.ts";
+import { accountedBytes, formatPageName, TEMPORARY_PREFIX } from "./page-file.ts";
 import { LEAVING, PageTable, VERIFIED } from "./page-table.ts";
 import { recoverPages, subdirectories } from "./recovery.ts";
 import { SpaceBudget } from "./space-budget.ts";
@@ -68,6 +69,9 @@ const MOST_RECENT_BYTES = 32 * 1024 * 1024;
 
 /** Pages up to this length are written at once where that does not wait for a disk; longer ones would hold up the rest. */
 const QUICK_BYTES = 128 * 1024;
+
+/** Most bytes that are checked at once where reading them does not wait for a disk: a third of a millisecond. */
+const SYNC_CHECK_BYTES = 1024 * 1024;
 
 /** Makes the file of a page at the temporary path that it is given. */
 export type FillFile = (temporary: string) => Promise<void> | void;
@@ -258,12 +262,29 @@ export class Volume {
     if (!this.table.has(slot, LEAVING)) this.#policy.onHit(slot);
   }
 
+  /** True if the bytes of a held page that will be read were checked since the start. */
+  isVerified(file: OpenFile, offset: number, length: number): boolean {
+    return this.table.has(file.slot, VERIFIED) || (file.check?.covers(offset, length) ?? false);
+  }
+
   /**
-   * Reads the whole file of a held page and checks it. One check at a time for each page: later callers share it. A page
-   * that fails is dropped.
+   * Reads the blocks of a held page that hold the range and checks them: those not checked since the start, or all of them
+   * `again`. A page that fails is dropped. Files in memory are checked at once. Those who open a whole page meanwhile share
+   * the check.
    */
-  verify(file: OpenFile): Promise<boolean> {
-    file.verification ??= this.#verify(file).finally(() => {
+  verify(file: OpenFile, offset: number, length: number, again: boolean): boolean | Promise<boolean> {
+    const { table } = this;
+    const lengthBytes = table.lengthOf(file.slot);
+    file.check ??= new PageCheck(
+      file.fd,
+      this.#versions.idOf(table.versionOf(file.slot)),
+      table.indexOf(file.slot),
+      lengthBytes,
+    );
+    if (this.#isInMemory && length <= SYNC_CHECK_BYTES)
+      return this.#verifySync(file, file.check, offset, length, again);
+    if (length < lengthBytes || again) return this.#verify(file, file.check, offset, length, again);
+    file.verification ??= this.#verify(file, file.check, offset, length, again).finally(() => {
       file.verification = undefined;
     });
     return file.verification;
@@ -385,21 +406,26 @@ export class Volume {
     return ref >= 0 && this.table.find(ref, page.index) >= 0;
   }
 
-  async #verify(file: OpenFile): Promise<boolean> {
-    const table = this.table;
-    const { slot } = file;
-    const version = this.#versions.idOf(table.versionOf(slot));
-    const index = table.indexOf(slot);
-    const lengthBytes = table.lengthOf(slot);
+  async #verify(file: OpenFile, check: PageCheck, offset: number, length: number, again: boolean): Promise<boolean> {
+    // A page that cannot be read is as bad as a page that is wrong.
+    return this.#judge(file, check, await check.check(offset, length, again).catch(() => false));
+  }
+
+  #verifySync(file: OpenFile, check: PageCheck, offset: number, length: number, again: boolean): boolean {
     let whole = false;
     try {
-      whole = checkPageFile(await readStart(file.fd, pageFileBytes(lengthBytes) + 1), version, index, lengthBytes);
+      whole = check.checkSync(offset, length, again);
     } catch {
-      // A page that cannot be read is as bad as a page that is wrong.
+      // As above.
     }
-    if (file.retired) return whole;
-    if (whole) table.set(slot, VERIFIED);
-    else this.drop(slot, "corrupt");
+    return this.#judge(file, check, whole);
+  }
+
+  #judge(file: OpenFile, check: PageCheck, whole: boolean): boolean {
+    if (!file.retired) {
+      if (!whole) this.drop(file.slot, "corrupt");
+      else if (check.isComplete) this.table.set(file.slot, VERIFIED);
+    }
     return whole;
   }
 
