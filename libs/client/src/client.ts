@@ -1,5 +1,5 @@
 /** The client of a cluster: knows the ring, asks the owners, and falls back to others. */
-import { type Clock, type PageRun, RinglightError, systemClock } from "@ringlight/core";
+import { type Clock, isRinglightError, type PageRun, RinglightError, systemClock } from "@ringlight/core";
 import {
   type CheckMountsResponse,
   type Cluster,
@@ -92,6 +92,8 @@ const COVERAGE_BATCH = 5_000;
 /** Adding a mount waits for the store behind it. */
 const ADD_MOUNT_DEADLINE_MS = 30_000;
 const DEFAULT_INTERVAL_MS = 1_000;
+/** Times that a range is read again because the object changed meanwhile. */
+const MAX_RESTARTS = 8;
 
 /** Connects to a cluster. @throws RL_NO_WORKERS when no endpoint answers, RL_UNAUTHENTICATED, RL_BAD_REQUEST without endpoints */
 export async function connect(options: ConnectOptions): Promise<RinglightClient> {
@@ -284,10 +286,17 @@ export class RinglightClient {
     else void closed.finally(() => this.#state.close());
   }
 
+  /** A short range of whatever version: one that changes while it is read is read again. */
   async #readAlone({ path, offset, length }: RangeToRead): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.read(path, { offset, length }).stream) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    for (let restart = 0; ; restart++) {
+      try {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of this.read(path, { offset, length }).stream) chunks.push(chunk);
+        return Buffer.concat(chunks);
+      } catch (error) {
+        if (!isRinglightError(error, "RL_VERSION_CHANGED") || restart >= MAX_RESTARTS) throw error;
+      }
+    }
   }
 
   /** The first answer; a worker that fails by itself makes way for the next. */

@@ -91,6 +91,11 @@ export class LeasedPages implements LeaseHolder {
     return object;
   }
 
+  /** True if the object was leased, whether the lease still holds or has run out. */
+  wasLeased(path: string): boolean {
+    return this.#objects.has(path);
+  }
+
   /** Fills `target` with the object's bytes from `offset` on; false, and nothing of use in it, where one of the pages is not here. */
   readInto(object: LeasedObject, offset: number, target: Buffer): boolean {
     const { pageBytes, pages } = object;

@@ -107,7 +107,7 @@ export class RangeReader {
       return;
     }
     const failure = new RinglightError(errorCode as RinglightError["code"], error);
-    if (anotherMay(failure)) this.#readAlone(range);
+    if (anotherMay(failure) || failure.code === "RL_VERSION_CHANGED") this.#readAlone(range);
     else range.reject(failure);
   }
 

@@ -63,12 +63,15 @@ export class ShortCircuit {
     return this.#leases.readInto(object, offset, exact) ? bytes : -1;
   }
 
-  /** Notes that a range was not leased; the second time a lease is asked for, behind the reader's back. */
+  /**
+   * Notes that a range was not leased. The second time, or where the object was leased and its freshness has run out, a lease
+   * is asked for behind the reader's back.
+   */
   noteMiss(path: string, offset: number, length: number, pageBytes: number): void {
     if (!this.#leases.mayLease(path)) return;
     const first = Math.floor(offset / pageBytes);
     const name = `${first} ${path}`;
-    if (!this.#seen.delete(name)) {
+    if (!this.#leases.wasLeased(path) && !this.#seen.delete(name)) {
       if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
       this.#seen.add(name);
       return;
