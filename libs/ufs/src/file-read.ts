@@ -1,6 +1,6 @@
 /** Reading one version of a file: every chunk is given out only after the file was found unchanged behind it. */
 import type { FileHandle } from "node:fs/promises";
-import { type ByteRange, isRinglightError, RinglightError } from "@ringlight/core";
+import { type ByteRange, type ByteSink, isRinglightError, RinglightError } from "@ringlight/core";
 import { abortError, bounded, type Observed } from "./call.ts";
 import { fileError } from "./file-keys.ts";
 import { versionOf } from "./file-version.ts";
@@ -71,6 +71,31 @@ export class FileRead implements AsyncIterable<Uint8Array> {
   }
 }
 
+/**
+ * Fills a sink with a range of an open file: the bytes are read into the sink's own memory, and told of only after the file
+ * was found unchanged behind them. Closes the file.
+ * @throws RL_VERSION_CHANGED, RL_UFS_TIMEOUT, RL_UFS_ERROR, or what the signal means
+ */
+export async function fillFromFile(options: FileReadOptions, sink: ByteSink): Promise<void> {
+  const { file, range, signal, observed, what, stallTimeoutMs } = options;
+  try {
+    for (let position = range.start; position <= range.end; ) {
+      const from = position;
+      const left = range.end - from + 1;
+      const space = sink.space();
+      const piece = space.length > left ? space.subarray(0, left) : space;
+      await bounded(what, stallTimeoutMs, signal, () => file.readInto(from, piece));
+      position += piece.length;
+      observed.bytes += piece.length;
+      sink.advance(piece.length);
+    }
+  } catch (error) {
+    throw isRinglightError(error) ? error : fileError(error, what);
+  } finally {
+    await file.close();
+  }
+}
+
 /** A file opened in one version. */
 export class OpenFile {
   readonly sizeBytes: number;
@@ -81,7 +106,8 @@ export class OpenFile {
   #reading: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(handle: FileHandle, version: string, sizeBytes: number, what: string, release: () => void) {
+  /** Takes over a handle of which the version is known. */
+  constructor(handle: FileHandle, version: string, sizeBytes: number, what: string, release: () => void) {
     this.#handle = handle;
     this.#version = version;
     this.sizeBytes = sizeBytes;
@@ -106,7 +132,14 @@ export class OpenFile {
    * time before it changes bytes, so bytes of another version are never given out.
    */
   async read(position: number, length: number): Promise<Buffer> {
-    const work = this.#readChecked(position, length);
+    const buffer = Buffer.allocUnsafeSlow(length);
+    await this.readInto(position, buffer);
+    return buffer;
+  }
+
+  /** The same, into memory of the caller, all of which is filled. */
+  readInto(position: number, into: Uint8Array): Promise<void> {
+    const work = this.#readChecked(position, into);
     this.#reading = work.catch(() => undefined);
     return work;
   }
@@ -120,11 +153,11 @@ export class OpenFile {
     await Promise.race([closing, new Promise<void>((resolve) => setTimeout(resolve, 100).unref())]);
   }
 
-  async #readChecked(position: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(length);
+  async #readChecked(position: number, into: Uint8Array): Promise<void> {
+    const { length } = into;
     let filled = 0;
     while (filled < length) {
-      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+      const { bytesRead } = await this.#handle.read(into, filled, length - filled, position + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -132,6 +165,5 @@ export class OpenFile {
     if (filled < length || after.version !== this.#version) {
       throw new RinglightError("RL_VERSION_CHANGED", `the file changed while it was read: ${this.#what}`);
     }
-    return buffer;
   }
 }

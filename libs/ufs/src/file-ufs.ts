@@ -4,6 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import {
   type ByteRange,
+  type ByteSink,
   type ListPage,
   type ListRequest,
   type ObjectMeta,
@@ -18,7 +19,7 @@ import { contentTypeOf } from "./content-type.ts";
 import { FileDirectories } from "./file-directories.ts";
 import { FileRoot, fileError, isMissing } from "./file-keys.ts";
 import { FileLister } from "./file-list.ts";
-import { FileRead, OpenFile } from "./file-read.ts";
+import { FileRead, fillFromFile, OpenFile } from "./file-read.ts";
 import { versionOf } from "./file-version.ts";
 import { checkOptionKeys, limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
 import { checkRange } from "./range.ts";
@@ -101,6 +102,51 @@ class FileUfs implements Ufs {
     }
   }
 
+  readInto(
+    key: string,
+    version: string,
+    range: ByteRange,
+    sink: ByteSink,
+    options: UfsCallOptions = {},
+  ): Promise<void> {
+    return this.#fill(key, range, options.signal, async (open, what) => {
+      const { handle, meta, release } = await open();
+      const file = new OpenFile(handle, version, meta.sizeBytes, what, release);
+      if (meta.version !== version) {
+        await file.close();
+        throw new RinglightError("RL_VERSION_CHANGED", `the file changed: ${what}`);
+      }
+      if (range.end >= meta.sizeBytes) {
+        await file.close();
+        throw new RinglightError("RL_BAD_RANGE", `the range ends behind the file's ${meta.sizeBytes} bytes: ${what}`);
+      }
+      return { file, range, sink };
+    });
+  }
+
+  readCurrent(
+    key: string,
+    range: ByteRange,
+    begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
+    options: UfsCallOptions = {},
+  ): Promise<void> {
+    return this.#fill(key, range, options.signal, async (open, what) => {
+      const { handle, meta, release } = await open();
+      const file = new OpenFile(handle, meta.version, meta.sizeBytes, what, release);
+      try {
+        if (range.start >= meta.sizeBytes) {
+          const size = meta.sizeBytes === 0 ? "the file is empty" : `the file has ${meta.sizeBytes} bytes`;
+          throw new RinglightError("RL_BAD_RANGE", `${size}: ${what}`);
+        }
+        const held = { start: range.start, end: Math.min(range.end, meta.sizeBytes - 1) };
+        return { file, range: held, sink: await begin(meta, held) };
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    });
+  }
+
   list(request: ListRequest, options: UfsCallOptions = {}): Promise<ListPage> {
     return new Observed("list", this.#observe).run(() =>
       this.#bounded(`list ${JSON.stringify(request.prefix)}`, options.signal, async (signal) => {
@@ -123,6 +169,42 @@ class FileUfs implements Ufs {
         }
       }),
     );
+  }
+
+  /** Opens a file in bounded time and reads it into a sink. */
+  #fill(
+    key: string,
+    range: ByteRange,
+    given: AbortSignal | undefined,
+    begin: (
+      open: () => Promise<{ handle: FileHandle; meta: ObjectMeta; release: () => void }>,
+      what: string,
+    ) => Promise<{ file: OpenFile; range: ByteRange; sink: ByteSink }>,
+  ): Promise<void> {
+    const observed = new Observed("get", this.#observe);
+    const what = `read ${JSON.stringify(key)}`;
+    return observed.run(async () => {
+      checkRange(range, what);
+      const signal = this.#unite(given);
+      const open = () =>
+        bounded(`${what} in ${this.#root.directory}`, this.#limits.timeoutMs, signal, async (opening) => {
+          const release = await this.#open.take(opening);
+          let handle: FileHandle | undefined;
+          try {
+            handle = await this.#openFile(key);
+            const { version, etag, sizeBytes, modifiedMs } = versionOf(await handle.stat({ bigint: true }));
+            if (opening.aborted) throw opening.reason;
+            return { handle, meta: { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) }, release };
+          } catch (error) {
+            release();
+            await handle?.close();
+            throw error;
+          }
+        });
+      const { file, range: held, sink } = await begin(open, what);
+      const { stallTimeoutMs } = this.#limits;
+      await fillFromFile({ file, range: held, signal, observed, what, stallTimeoutMs }, sink);
+    });
   }
 
   async close(): Promise<void> {

@@ -76,6 +76,100 @@ export function ufsContract(name: string, make: () => Promise<UfsFixture>): void
       }
     };
 
+    /** A sink that gives its memory in spaces of an odd size, as pages would. */
+    const sinkOf = (sizeBytes: number, spaceBytes = 300_007) => {
+      const bytes = Buffer.alloc(sizeBytes);
+      let at = 0;
+      return {
+        bytes,
+        filled: () => at,
+        space: () => bytes.subarray(at, Math.min(bytes.length, (Math.floor(at / spaceBytes) + 1) * spaceBytes)),
+        advance: (length: number) => {
+          at += length;
+        },
+      };
+    };
+
+    it("puts a range of a version into a sink, and no bytes of another version", async () => {
+      const { readInto } = ufs;
+      if (readInto === undefined) return;
+      const current = await version("big.bin");
+      for (const [start, end] of [
+        [0, big.length - 1],
+        [0, 0],
+        [1_234_567, 2_345_678],
+        [big.length - 1, big.length - 1],
+      ] as const) {
+        const sink = sinkOf(end - start + 1);
+        await readInto.call(ufs, "big.bin", current, { start, end }, sink);
+        assert.equal(sink.filled(), end - start + 1);
+        assert.ok(sink.bytes.equals(big.subarray(start, end + 1)));
+      }
+      const into = (key: string, of: string, start: number, end: number) =>
+        readInto.call(ufs, key, of, { start, end }, sinkOf(end - start + 1));
+      await assert.rejects(into("big.bin", '"another"', 0, 9), code("RL_VERSION_CHANGED"));
+      await assert.rejects(into("big.bin", current, 5, big.length), code("RL_BAD_RANGE"));
+      await assert.rejects(into("no-such", current, 0, 9), code("RL_NOT_FOUND"));
+    });
+
+    it("learns of an object and reads it in one request", async () => {
+      const { readCurrent } = ufs;
+      if (readCurrent === undefined) return;
+      for (const [start, end] of [
+        [0, 999_999],
+        [0, 2 ** 40],
+        [2_000_000, 2 ** 40],
+      ] as const) {
+        const meta = await ufs.head("big.bin");
+        const before = fixture.observations.length;
+        const held = Math.min(end, big.length - 1);
+        const sink = sinkOf(held - start + 1);
+        await readCurrent.call(ufs, "big.bin", { start, end }, async (told, range) => {
+          assert.deepEqual(told, meta);
+          assert.deepEqual(range, { start, end: held });
+          return sink;
+        });
+        assert.ok(sink.bytes.equals(big.subarray(start, held + 1)));
+        const [seen, ...more] = fixture.observations.slice(before);
+        assert.equal(more.length, 0);
+        assert.deepEqual([seen?.op, seen?.status, seen?.bytes], ["get", "ok", sink.bytes.length]);
+      }
+      const never = () => assert.fail("nothing can be read");
+      const current = (key: string, start: number) => readCurrent.call(ufs, key, { start, end: start + 99 }, never);
+      await assert.rejects(current("empty", 0), code("RL_BAD_RANGE"));
+      await assert.rejects(current("big.bin", big.length), code("RL_BAD_RANGE"));
+      await assert.rejects(current("no-such", 0), code("RL_NOT_FOUND"));
+      const refused = new Error("no room");
+      await assert.rejects(
+        readCurrent.call(ufs, "big.bin", { start: 0, end: 99 }, async () => Promise.reject(refused)),
+        (error: Error) => error === refused || error.message.includes("no room"),
+      );
+    });
+
+    it("stops filling when the caller leaves", async () => {
+      const { readInto } = ufs;
+      if (readInto === undefined) return;
+      const leaving = new AbortController();
+      const sink = sinkOf(big.length, 10_000);
+      const advance = (length: number) => {
+        sink.advance(length);
+        leaving.abort();
+      };
+      const range = { start: 0, end: big.length - 1 };
+      const reading = readInto.call(
+        ufs,
+        "big.bin",
+        await version("big.bin"),
+        range,
+        { space: sink.space, advance },
+        {
+          signal: leaving.signal,
+        },
+      );
+      await assert.rejects(reading, code("RL_CANCELLED"));
+      assert.ok(sink.filled() < big.length);
+    });
+
     it("tells size, version, ETag and time of an object", async () => {
       const meta = await ufs.head("big.bin");
       assert.equal(meta.sizeBytes, big.length);
