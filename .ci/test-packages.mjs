@@ -12,6 +12,8 @@ const PACKAGES = {
   awscli: "aws",
   rclone: "rclone",
   s3cmd: "s3cmd",
+  s3fs: "s3fs",
+  "python3-boto3": "/usr/lib/python3/dist-packages/boto3/__init__.py",
   "ceph-mon": "ceph-mon",
   "ceph-osd": "ceph-osd",
   "ceph-mgr": "ceph-mgr",
