@@ -44,6 +44,11 @@ describe("parseMountSpec", () => {
     assert.equal(parseMountSpec("/d-1=file:///srv/a%2Cb", 0).uri, "file:///srv/a,b");
   });
 
+  it("takes how pages are kept and checked", () => {
+    const mount = parseMountSpec("/train=s3://b,eviction=freeze,verify=always", 0);
+    assert.deepEqual(mount.options, { eviction: "freeze", verify: "always" });
+  });
+
   it("refuses what is no mount, naming what is wrong", () => {
     refuses("nonsense", "write /name=s3://");
     refuses("/Upper=s3://b", "cannot name a mount");
@@ -52,6 +57,8 @@ describe("parseMountSpec", () => {
     refuses("/abc=s3://b,colour=red", '"colour" is no mount option');
     refuses("/abc=s3://b,freshness=now", 'freshness "now"');
     refuses("/abc=s3://b,replicas=0", "replicas=0");
+    refuses("/abc=s3://b,eviction=lru", "default, freeze");
+    refuses("/abc=s3://b,verify=never", "always, sampled");
     refuses("/abc=s3://b,region=", "has no value");
   });
 

@@ -11,11 +11,16 @@ import {
 
 const MAX_REPLICAS = 3;
 const UFS_OPTIONS = ["endpoint", "region", "addressing"] as const;
+/** Options that the workers read, and the words that they know. */
+const WORD_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  eviction: ["default", "freeze"],
+  verify: ["always", "sampled"],
+};
 const URI = /^(s3:\/\/[^/]+(\/.*)?|file:\/\/\/.*)$/;
 
 /** What a mount's options are, for help texts. */
 export const MOUNT_OPTIONS_HELP =
-  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, access=signed|anonymous-read, read-only";
+  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, access=signed|anonymous-read, eviction=default|freeze, verify=always|sampled, read-only";
 
 function bad(message: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", message);
@@ -59,6 +64,11 @@ export function formatCredentials(credentials: CredentialsRef): string {
   }
 }
 
+function parseWord(name: string, value: string, words: readonly string[]): string {
+  if (words.includes(value)) return value;
+  throw bad(`mount option ${name}=${value} is not known; it is one of ${words.join(", ")}`);
+}
+
 /** Options of a mount after its URI. */
 export interface MountOptions {
   readonly readOnly: boolean;
@@ -87,6 +97,7 @@ export function parseMountOptions(texts: readonly string[]): MountOptions {
     else if (name === "credentials") credentials = parseCredentials(value);
     else if (name === "replicas") replicas = parseReplicas(value);
     else if (name === "access") access = parseAccess(value);
+    else if (WORD_OPTIONS[name] !== undefined) options[name] = parseWord(name, value, WORD_OPTIONS[name]);
     else if (UFS_OPTIONS.some((known) => known === name)) options[name] = value;
     else throw bad(`"${name}" is no mount option; there are ${MOUNT_OPTIONS_HELP}`);
   }

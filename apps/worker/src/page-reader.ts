@@ -14,6 +14,7 @@ import {
   type ObjectMeta,
   type PageRef,
   type PageStore,
+  type PutOptions,
   pageCount,
   pageLength,
   type ReadStatus,
@@ -45,6 +46,8 @@ export interface PageReaderOptions {
     reason: MissReason | "",
     bytes: number,
   ) => void;
+  /** How the pages of a mount are offered to the store. */
+  readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
 }
 
 /** What to read: bytes of one version of one object. */

@@ -15,6 +15,7 @@ import {
   type MissReason,
   type ObjectMeta,
   type PageStore,
+  type PutOptions,
   RinglightError,
   type Ufs,
   type VersionId,
@@ -62,6 +63,8 @@ export interface PageRunsOptions {
   /** Bound on the bytes of pages that are being fetched or kept for their readers. */
   readonly budgetBytes: number;
   readonly clock: Clock;
+  /** How the pages of a mount are offered to the store. */
+  readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
 }
 
 /** Owns every fetch in flight. */
@@ -287,7 +290,7 @@ export class PageRuns {
     run.begin();
     buffer.hold();
     this.#options.store
-      .put(version, index, buffer.bytes)
+      .put(version, index, buffer.bytes, this.#options.putOptionsOf?.(place.mount))
       .then(({ stored }) => stored)
       .catch(() => false)
       .then((stored) => {

@@ -130,6 +130,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       budgetBytes: FETCH_BUDGET_BYTES,
       clock,
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
+      putOptionsOf: (mount) =>
+        mounts.peek(mount)?.options.eviction === "freeze" ? { admission: "freeze" } : undefined,
     });
     const { segmentBytes, negativeTtlMs } = config;
     const peers = new PeerClient({
@@ -431,8 +433,20 @@ function tiersOf(config: WorkerConfig, warn: (message: string) => void): TierOpt
       directory = chosen.directory;
       if (!chosen.inMemory) warn(`no writable /dev/shm: the mem tier is in ${directory}, on disk`);
     }
-    tiers.push({ name: "mem", directories: [directory], limitBytes: config.memBytes });
+    tiers.push({
+      name: "mem",
+      directories: [directory],
+      limitBytes: config.memBytes,
+      evictionPolicy: config.memEviction,
+    });
   }
-  if (config.ssdBytes > 0) tiers.push({ name: "ssd", directories: [...config.ssdDirs], limitBytes: config.ssdBytes });
+  if (config.ssdBytes > 0) {
+    tiers.push({
+      name: "ssd",
+      directories: [...config.ssdDirs],
+      limitBytes: config.ssdBytes,
+      evictionPolicy: config.ssdEviction,
+    });
+  }
   return tiers;
 }

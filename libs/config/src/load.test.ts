@@ -60,6 +60,8 @@ describe("loadConfig", () => {
         weight: 1,
         ufsTimeoutMs: 10_000,
         negativeTtlMs: 1000,
+        memEviction: "wtinylfu",
+        ssdEviction: "wtinylfu",
         sendfile: "auto",
         logLevel: "info",
         logFormat: "json",

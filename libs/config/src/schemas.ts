@@ -51,6 +51,14 @@ const logLevel = oneOf({
   default: "info",
   about: "The least severe log lines that are written.",
 });
+function eviction(tier: string) {
+  return oneOf({
+    of: ["wtinylfu", "lru", "s3fifo", "sieve", "freeze"],
+    default: "wtinylfu",
+    about: `Which pages leave the ${tier} tier when it is full; freeze keeps what came first and takes nothing more.`,
+  });
+}
+
 const logFormat = oneOf({
   of: ["json", "text"],
   default: "json",
@@ -143,6 +151,8 @@ const workerSettings = {
     limits: "from 100ms to 10m",
     about: "How long the store behind a mount may take for an answer to begin, or to go on.",
   }),
+  memEviction: eviction("mem"),
+  ssdEviction: eviction("ssd"),
   sendfile: oneOf({
     of: ["auto", "off"],
     default: "auto",
