@@ -4,6 +4,7 @@ import type { CommonOptions } from "./commands/output.ts";
 import { completionScript, type Shell } from "./completion.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
+import { addKeys } from "./key-commands.ts";
 import { MOUNT_OPTIONS_HELP } from "./mount-spec.ts";
 import { addJobs } from "./program-jobs.ts";
 import type { RawUpOptions } from "./up/options.ts";
@@ -198,6 +199,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
   addUp(program, setExitCode);
   addReading(program);
   addMounts(program);
+  addKeys(program);
   addJobs(program, talking, setExitCode);
   addProcesses(program, setExitCode);
   const completion = program

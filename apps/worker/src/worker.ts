@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
 import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
-import { connectRegistry, registerPersistently } from "@ringlight/registry";
+import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
 import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
+import { followAccessKeys } from "./access-keys.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
@@ -104,6 +105,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       log: (level, message, fields) => log[level](message, fields),
     });
     opened.push(() => registry.close());
+    const keyStore =
+      token === undefined
+        ? undefined
+        : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
+    opened.push(() => keyStore?.close());
+    const keys = await followAccessKeys({
+      root: (accessKeyId) => credentials.lookup(accessKeyId),
+      store: keyStore,
+      warn: (message, fields) => log.warn(message, fields),
+    });
     const ring = new RingKeeper(registry, clock);
     opened.push(() => ring.close());
     const connections = { open: 0 };
@@ -226,7 +237,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     opened.push(() => closeServer(rest, DRAIN_MS));
 
     const access = {
-      credentials: (accessKeyId: string) => credentials.lookup(accessKeyId),
+      credentials: keys.lookup,
+      permits: keys.permits,
       anonymous: (bucket: string) => mounts.peek(bucket)?.access === "anonymous-read",
       hostSuffixes: ["localhost"],
       clock,
@@ -400,6 +412,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       async close() {
         ending = true;
         log.info("worker ends");
+        // Once its lease is gone, writers at other workers do not tell it any more.
+        pauses.distrust();
         await registration.close();
         await closeAll();
       },

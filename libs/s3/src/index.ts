@@ -26,6 +26,7 @@ export { S3Door, type S3DoorOptions } from "./door/s3-door.ts";
 export { type AnswerHeaders, identifyHeaders, type RequestDone, type S3Request, type S3Response } from "./exchange.ts";
 export { createS3Handler, type S3Handler, type S3HandlerOptions } from "./handler.ts";
 export { objectHeaders } from "./object-headers.ts";
+export { newAccessKeyId, newSecretAccessKey, parseAccessKey } from "./policy/access-key.ts";
 export type { Permits } from "./policy/actions.ts";
 export { type AccessKey, KeyRing } from "./policy/key-ring.ts";
 export { FULL_ACCESS_DOCUMENT, type Policy, parsePolicy } from "./policy/policy-document.ts";
