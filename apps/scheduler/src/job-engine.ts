@@ -10,6 +10,7 @@ import { FailureList, filedFailures, LISTED_FAILURES, removeFailures, savedFailu
 import type { FailedObject } from "./job-pass.ts";
 import type { Placement } from "./job-placement.ts";
 import { JobRun } from "./job-run.ts";
+import { lineOfPath } from "./job-source.ts";
 import { specHash } from "./job-spec.ts";
 import { NO_COUNTERS } from "./job-tally.ts";
 import type { WorkerCalls } from "./worker-calls.ts";
@@ -174,7 +175,7 @@ export class JobEngine {
       throw new RinglightError("RL_CONFLICT", `job ${id}: ${why}`);
     }
     if (entries.length === 0) throw new RinglightError("RL_CONFLICT", `job ${id} left nothing undone`);
-    const manifest = `${[...new Set(entries.map(({ path }) => path))].join("\n")}\n`;
+    const manifest = `${[...new Set(entries.map(({ path }) => lineOfPath(path)))].join("\n")}\n`;
     const spec = { ...record.spec, paths: [], manifestPath: "", manifestHash: `retry of ${id}` };
     return this.submit(spec, manifest, id);
   }

@@ -49,6 +49,8 @@ export interface PassOptions {
   readonly traceparent: string;
   readonly onFailed: (failed: FailedObject) => void;
   readonly onRead: (bytes: number) => void;
+  /** Units went to others than the owners, because those did not answer. */
+  readonly onMoved: () => void;
 }
 
 interface PassObject {
@@ -67,6 +69,8 @@ interface PassUnit extends LaneUnit {
   readonly object: PassObject;
   /** Which of the owners. */
   readonly rank: number;
+  /** The one worker that is meant, whoever owns what. */
+  readonly worker?: string;
   moves: number;
 }
 
@@ -187,13 +191,17 @@ export class Pass {
     const { path, version, sizeBytes } = object;
     const whole = op === "free" || op === "sync";
     const segments = whole || spec.metadataOnly ? 1 : Math.max(1, Math.ceil(sizeBytes / segmentBytes));
-    const copies = this.#copies(path);
+    // Pages to free may lie with others than the owners: with who stood in for one, or owned them before.
+    const everybody = op === "free" ? this.#options.placement.alive().map(({ id }) => id) : undefined;
+    const copies = everybody === undefined ? this.#copies(path) : Math.max(1, everybody.length);
     const units: PassUnit[] = [];
     for (let segment = 0; segment < segments; segment++) {
       const length = whole ? sizeBytes : Math.min(segmentBytes, sizeBytes - segment * segmentBytes);
       const bytes = spec.metadataOnly || op === "sync" ? 0 : Math.max(0, length);
       for (let rank = 0; rank < copies; rank++) {
-        units.push({ unit: { path, version, sizeBytes, segment, whole }, bytes, object, rank, moves: 0 });
+        const worker = everybody?.[rank];
+        const unit = { path, version, sizeBytes, segment, whole };
+        units.push({ unit, bytes, object, rank, ...(worker !== undefined && { worker }), moves: 0 });
       }
     }
     const listedBytes = whole ? sizeBytes : units.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -210,26 +218,23 @@ export class Pass {
 
   /** On how many workers a unit is to be done. */
   #copies(path: string): number {
-    const { spec, placement, op } = this.#options;
-    const alive = placement.view.workers.size;
-    // Pages may lie with others than the owners: who stood in for one, or owned them before.
-    if (op === "free") return Math.max(1, alive);
+    const { spec, placement } = this.#options;
     const { mount } = parsePath(path);
     const wanted = spec.replicas > 0 ? spec.replicas : (placement.view.mounts.get(mount)?.replicas ?? 1);
     return Math.max(1, wanted);
   }
 
   #send(unit: PassUnit): void {
-    const { placement, op } = this.#options;
+    const { placement } = this.#options;
     const { mount, key } = parsePath(unit.unit.path);
     const owners =
-      op === "free"
-        ? placement.alive().map(({ id }) => id)
-        : placement.owners(mount, key, unit.unit.segment, unit.rank + 1, (id) => this.#isSuspect(id));
-    const workerId = owners[unit.rank];
+      unit.worker === undefined
+        ? placement.owners(mount, key, unit.unit.segment, unit.rank + 1, (id) => this.#isSuspect(id))
+        : [unit.worker];
+    const workerId = unit.worker ?? owners[unit.rank];
     if (workerId === undefined) {
       // Fewer workers live than there are to be copies: what can be is on the others already.
-      if (owners.length > 0) this.#result(unit, unplaced(op, owners.length), "");
+      if (owners.length > 0) this.#result(unit, unplaced(owners.length), "");
       else this.#homeless.push(unit);
       return;
     }
@@ -312,6 +317,7 @@ export class Pass {
   #lost(units: readonly PassUnit[], workerId: string): void {
     this.#suspects.set(workerId, this.#options.clock.monotonicMs() + SUSPECT_MS);
     if (this.#signal.aborted) return;
+    this.#options.onMoved();
     for (const unit of units) {
       if (this.#options.op === "free") {
         this.#result(unit, failedResult("RL_NO_WORKERS", `worker ${workerId} did not answer`), workerId);
@@ -425,8 +431,7 @@ function failedResult(code: string, message: string): Omit<UnitResult, "unit"> {
   return { ...NOTHING, code, message };
 }
 
-function unplaced(op: string, alive: number): Omit<UnitResult, "unit"> {
-  if (op === "free") return { ...NOTHING, outcome: "freed" };
+function unplaced(alive: number): Omit<UnitResult, "unit"> {
   return {
     ...NOTHING,
     outcome: "refused",

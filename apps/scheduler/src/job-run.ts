@@ -208,6 +208,9 @@ export class JobRun {
       onRead: (bytes) => {
         this.#readBytes += bytes;
       },
+      onMoved: () => {
+        this.#disturbed = true;
+      },
     });
     const saving = new AbortController();
     const saved = this.#saveEverySecond(AbortSignal.any([signal, saving.signal]));

@@ -124,7 +124,7 @@ async function* manifestObjects(options: SourceOptions, after: string): AsyncGen
       throw new RinglightError("RL_VERSION_CHANGED", "the manifest changed while the job ran; submit the job again");
     }
     number++;
-    const path = text.trim();
+    const path = pathOfLine(text);
     if (number <= skip || path === "" || path.startsWith("#")) continue;
     batch.push({ path, place: { source: 0, after: `${number} ${version}`.trimEnd() } });
     if (batch.length < LINES_AT_ONCE) continue;
@@ -147,6 +147,21 @@ async function stat(
     signal.throwIfAborted();
     const { code, message } = toRinglightError(error);
     return { ...entry, failure: { code, message } };
+  }
+}
+
+/** A path as a line of a manifest: as it is, or as a JSON string where it holds what a line cannot. */
+export function lineOfPath(path: string): string {
+  return /[\n\r]/.test(path) ? JSON.stringify(path) : path;
+}
+
+function pathOfLine(line: string): string {
+  const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  if (!text.startsWith('"')) return text;
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text;
   }
 }
 

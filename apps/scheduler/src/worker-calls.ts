@@ -30,6 +30,8 @@ const PASSING = [
   "RL_UFS_TIMEOUT",
   "RL_UFS_ERROR",
   "RL_REGISTRY_UNAVAILABLE",
+  // A mount that the scheduler knows and a worker has not heard of yet.
+  "RL_NO_SUCH_MOUNT",
 ] as const;
 
 /** Options of WorkerCalls. */
