@@ -28,11 +28,16 @@ export class PauseWatch {
   resumedMs(): number {
     const nowMs = this.#nowMs();
     if (nowMs - this.#lastMs > PAUSE_MS) {
-      this.#resumedMs = nowMs;
+      this.#resumedMs = Math.max(this.#resumedMs, nowMs);
       this.pauses++;
     }
     this.#lastMs = nowMs;
     return this.#resumedMs;
+  }
+
+  /** From now on nothing remembered is believed: the worker leaves the cluster, and writers wait for it no more. */
+  distrust(): void {
+    this.#resumedMs = Number.POSITIVE_INFINITY;
   }
 
   close(): void {
