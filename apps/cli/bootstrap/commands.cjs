@@ -5,6 +5,7 @@ const { ensurePackages } = require("./packages.cjs");
 const { ensureRuntime } = require("./runtime.cjs");
 const { ensureConsole } = require("./console-build.cjs");
 const { run, say } = require("./child.cjs");
+const { ensureNative } = require("./native-build.cjs");
 
 const ROOT = path.resolve(__dirname, "../../..");
 
@@ -45,6 +46,7 @@ async function perform(argv) {
   const args = argv.slice(1);
   await ensurePackages(ROOT);
   const runtime = ensureRuntime(ROOT);
+  if (!asksForHelp(args)) ensureNative(runtime);
   if (command.console(args)) await ensureConsole(ROOT, runtime);
   if (command.program.length === 0) return 0;
   const [program, ...fixed] = command.program;

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { AGAIN, ensureNative, loadNative, type Native } from "./index.ts";
+
+const here = new URL("..", import.meta.url).pathname;
+
+function addon(t: TestContext): Native | undefined {
+  const why = ensureNative();
+  const loaded = loadNative();
+  if (loaded.native !== undefined) return loaded.native;
+  assert.equal(loaded.reason, why);
+  t.diagnostic(`no addon on this machine: ${why}`);
+  return undefined;
+}
+
+async function pair(
+  t: TestContext,
+): Promise<{ readonly fd: number; readonly server: Socket; readonly client: Socket }> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const client = connect((listener.address() as AddressInfo).port, "127.0.0.1");
+  const [server] = (await once(listener, "connection")) as [Socket];
+  t.after(() => {
+    client.destroy();
+    server.destroy();
+    listener.close();
+  });
+  return { fd: (server as unknown as { _handle: { fd: number } })._handle.fd, server, client };
+}
+
+test("a head and the bytes of an unlinked file arrive whole at a client that reads late", async (t) => {
+  const native = addon(t);
+  if (native === undefined) return;
+  const { fd, client } = await pair(t);
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const bytes = Buffer.alloc(24 * 1024 * 1024, "0123456789abcdef!");
+  writeFileSync(join(directory, "page"), bytes);
+  const file = openSync(join(directory, "page"), "r");
+  unlinkSync(join(directory, "page"));
+  const head = Buffer.from("xxHEADxx");
+  let sent = 0;
+  let waits = 0;
+  const done = Promise.withResolvers<void>();
+  const turn = () => {
+    for (;;) {
+      const ofHead = Math.min(sent, 4);
+      const at = Math.max(0, sent - 4);
+      const result = native.sendFile(fd, head, 2 + ofHead, 4 - ofHead, file, 3 + at, bytes.length - 3 - at);
+      if (result === AGAIN) {
+        waits++;
+        watcher.arm();
+        return;
+      }
+      assert.ok(result > 0 && result <= 4 * 1024 * 1024 + 4, `${result}`);
+      sent += result;
+      if (sent === bytes.length + 1) return done.resolve();
+    }
+  };
+  const watcher = native.watchWritable(fd, turn);
+  turn();
+  assert.ok(waits > 0);
+  const got: Buffer[] = [];
+  let length = 0;
+  client.on("data", (chunk: Buffer) => {
+    got.push(chunk);
+    length += chunk.length;
+    if (length === bytes.length + 1) client.emit("whole");
+  });
+  await Promise.all([done.promise, once(client, "whole")]);
+  watcher.close();
+  watcher.close();
+  closeSync(file);
+  const whole = Buffer.concat(got);
+  assert.equal(whole.toString("latin1", 0, 4), "HEAD");
+  assert.equal(whole.subarray(4).equals(bytes.subarray(3)), true);
+});
+
+test("small bodies go out with their head, a short file is an error, and wrong arguments throw", async (t) => {
+  const native = addon(t);
+  if (native === undefined) return;
+  const { fd, client } = await pair(t);
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  writeFileSync(join(directory, "page"), "0123456789");
+  const file = openSync(join(directory, "page"), "r");
+  const head = Buffer.from("HEAD:");
+  assert.equal(native.sendFile(fd, head, 0, 5, file, 2, 4), 9);
+  const [chunk] = (await once(client, "data")) as [Buffer];
+  assert.equal(chunk.toString(), "HEAD:2345");
+  assert.ok(native.sendFile(fd, head, 0, 5, file, 8, 4) < 0);
+  assert.ok(native.sendFile(fd, head, 0, 0, file, 10, 4) < 0);
+  assert.equal(native.sendFile(fd, head, 0, 5, -1, 0, 0), 5);
+  assert.throws(() => native.sendFile(fd, head, 0, 6, file, 0, 1));
+  assert.throws(() => native.sendFile(-1, head, 0, 5, file, 0, 1));
+  assert.throws(() => native.sendFile(fd, head, 0, 5, file, -1, 1));
+  assert.throws(() => native.watchWritable(-1, () => undefined));
+  closeSync(file);
+});
+
+test("where nothing can be built, the reason is kept for the worker to say", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  mkdirSync(join(directory, "src"));
+  for (const file of ["build.cjs", "src/ringlight.c", "src/index.ts"]) cpSync(join(here, file), join(directory, file));
+  const script = `import("${directory}/src/index.ts").then((m) => {
+    const before = m.loadNative().reason;
+    m.ensureNative();
+    console.log(JSON.stringify([before, m.loadNative().reason]));
+  });`;
+  const env = { ...process.env, PATH: directory, CC: "" };
+  const run = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env });
+  const [before, after] = JSON.parse(run.stdout) as string[];
+  assert.equal(before, "the addon was not built");
+  assert.match(after ?? "", /^(no C compiler was found|Node's C headers were not found|the addon is for Linux only)/);
+});
