@@ -1,6 +1,6 @@
 /** What the S3 door needs of the worker: each mount is a bucket. */
-import { RinglightError } from "@ringlight/core";
-import type { RequestContext, S3Backend } from "@ringlight/s3";
+import { type Freshness, RinglightError, type Ufs } from "@ringlight/core";
+import type { ListingCache, RequestContext, S3Backend } from "@ringlight/s3";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import type { MountTable } from "./mount-table.ts";
 import type { ReadContext } from "./object-reader.ts";
@@ -9,8 +9,18 @@ import { s3WriteBackend } from "./s3-write-backend.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
 import type { Writer } from "./writer.ts";
 
-/** Makes the backend of the S3 handler. */
-export function s3Backend(mounts: MountTable, router: Router, writer: Writer): S3Backend {
+/** For how long the listings of an immutable mount are kept: its objects never change, but new ones come. */
+const IMMUTABLE_LISTING_MS = 60_000;
+
+function listingFreshMs(freshness: Freshness): number {
+  if (freshness.kind === "strict") return 0;
+  return freshness.kind === "ttl" ? freshness.ttlMs : IMMUTABLE_LISTING_MS;
+}
+
+/** Makes the backend of the S3 handler. Whoever hears of writes tells them to `listings`. */
+export function s3Backend(mounts: MountTable, router: Router, writer: Writer, listings: ListingCache): S3Backend {
+  /** The store that a mount's listings were read from: one that was mounted anew under an old name has others. */
+  const listed = new Map<string, Ufs>();
   const traced = async <T>(
     name: string,
     request: RequestContext,
@@ -52,6 +62,14 @@ export function s3Backend(mounts: MountTable, router: Router, writer: Writer): S
       if (key === "") throw new RinglightError("RL_BAD_REQUEST", "an object's key cannot be empty");
       return traced("s3.GetObject", ctx, (context) => router.open(bucket, key, plan, context));
     },
-    list: async (bucket, request, ctx) => (await mounts.get(bucket)).ufs.list(request, { signal: ctx.signal }),
+    list: async (bucket, request, ctx) => {
+      const { ufs } = await mounts.get(bucket);
+      if (listed.get(bucket) !== ufs) {
+        listed.set(bucket, ufs);
+        listings.forget(bucket);
+      }
+      const freshMs = listingFreshMs(mounts.record(bucket).freshness);
+      return listings.list(bucket, request, freshMs, (asked) => ufs.list(asked, { signal: ctx.signal }));
+    },
   };
 }

@@ -6,7 +6,7 @@ import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/cor
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
-import { createS3Handler, ReadAccess } from "@ringlight/s3";
+import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
 import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
@@ -174,8 +174,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         };
       },
     });
+    const listings = new ListingCache({ clock });
     const forget = async (notices: readonly WriteNotice[]) => {
-      for (const { mount, key } of notices) objects.forget(mount, key);
+      for (const { mount, key } of notices) {
+        objects.forget(mount, key);
+        listings.written(mount, key);
+      }
       await Promise.all(notices.map(({ mount, key }) => leases.revoke(mount, key)));
     };
     const notices = new WriteNotices({
@@ -245,7 +249,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     };
     const handler = createS3Handler({
       ...access,
-      backend: s3Backend(mounts, router, writer),
+      backend: s3Backend(mounts, router, writer, listings),
       hostId: id,
       onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
       decorate: (headers, status) => {

@@ -25,6 +25,7 @@ export type { RequestHead } from "./door/request-head.ts";
 export { S3Door, type S3DoorOptions } from "./door/s3-door.ts";
 export { type AnswerHeaders, identifyHeaders, type RequestDone, type S3Request, type S3Response } from "./exchange.ts";
 export { createS3Handler, type S3Handler, type S3HandlerOptions } from "./handler.ts";
+export { ListingCache, type ListingCacheOptions } from "./listing-cache.ts";
 export { objectHeaders } from "./object-headers.ts";
 export { newAccessKeyId, newSecretAccessKey, parseAccessKey } from "./policy/access-key.ts";
 export type { Permits } from "./policy/actions.ts";
