@@ -4,7 +4,7 @@
  */
 import { opendir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { type FileRoot, fileError, isMissing } from "./file-keys.ts";
+import { type FileRoot, fileError, HIDDEN_DIRECTORY, isMissing } from "./file-keys.ts";
 import { sortNames } from "./sort-names.ts";
 
 /** Names in a directory in the order of keys: files as they are, directories with a slash at their end. */
@@ -84,10 +84,12 @@ export class FileDirectories {
   async #read(path: string): Promise<Entries> {
     const real = await realpath(path);
     if (!(await this.#root.holds(real))) return [];
+    const isRoot = path === this.#root.directory;
     const names: string[] = [];
     const links: string[] = [];
     for await (const entry of await opendir(path, { bufferSize: READ_AHEAD })) {
       const { name } = entry;
+      if (isRoot && name === HIDDEN_DIRECTORY) continue;
       if (entry.isFile()) names.push(name);
       else if (entry.isDirectory()) names.push(`${name}/`);
       else if (entry.isSymbolicLink()) links.push(name);

@@ -5,6 +5,9 @@ import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { RinglightError } from "@ringlight/core";
 
+/** Name of the directory in the mount's own where writes keep what is theirs. No key begins with it. */
+export const HIDDEN_DIRECTORY = ".ringlight-writes";
+
 /** Is `path` the directory itself or beneath it? Both are real paths. */
 function isInside(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
@@ -28,7 +31,7 @@ export class FileRoot {
   pathOf(key: string): string | undefined {
     if (key.includes("\0")) throw new RinglightError("RL_BAD_REQUEST", "a key on a file system holds no zero byte");
     if (key === "") return this.directory;
-    if (!key.isWellFormed()) return undefined;
+    if (!key.isWellFormed() || key === HIDDEN_DIRECTORY || key.startsWith(`${HIDDEN_DIRECTORY}/`)) return undefined;
     for (const segment of key.split("/")) if (segment === "" || segment === "." || segment === "..") return undefined;
     return join(this.directory, key);
   }

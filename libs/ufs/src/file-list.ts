@@ -4,6 +4,7 @@ import { compareKeys, type ListedObject, type ListPage, type ListRequest } from 
 import { throwIfAborted } from "./call.ts";
 import type { FileDirectories } from "./file-directories.ts";
 import { type FileRoot, fileError, isMissing } from "./file-keys.ts";
+import type { FileSidecars } from "./file-sidecars.ts";
 import { versionOf } from "./file-version.ts";
 
 const LAST_CHARACTER = "\u{10ffff}";
@@ -25,9 +26,11 @@ function lowerBound(names: readonly string[], name: string): number {
 export class FileLister {
   readonly #root: FileRoot;
   readonly #directories: FileDirectories;
+  readonly #sidecars: FileSidecars;
 
-  constructor(root: FileRoot, directories: FileDirectories) {
+  constructor(root: FileRoot, directories: FileDirectories, sidecars: FileSidecars) {
     this.#root = root;
+    this.#sidecars = sidecars;
     this.#directories = directories;
   }
 
@@ -35,8 +38,10 @@ export class FileLister {
     const found = await this.#collect(request, request.maxKeys + 1, signal);
     const truncated = found.length > request.maxKeys;
     const page = truncated ? found.slice(0, request.maxKeys) : found;
+    const hasSidecars = await this.#sidecars.exist();
     const objects = await this.#describe(
       page.filter(({ rolled }) => !rolled).map(({ key }) => key),
+      hasSidecars,
       signal,
     );
     const commonPrefixes = page.filter(({ rolled }) => rolled).map(({ key }) => key);
@@ -105,28 +110,31 @@ export class FileLister {
   }
 
   /** Rows of the files that are still there. */
-  async #describe(keys: readonly string[], signal: AbortSignal): Promise<ListedObject[]> {
+  async #describe(keys: readonly string[], hasSidecars: boolean, signal: AbortSignal): Promise<ListedObject[]> {
     const rows = new Array<ListedObject | undefined>(keys.length);
     let next = 0;
     const work = async () => {
       while (next < keys.length) {
         throwIfAborted(signal, "a listing");
         const position = next++;
-        rows[position] = await this.#row(keys[position] ?? "");
+        rows[position] = await this.#row(keys[position] ?? "", hasSidecars);
       }
     };
     await Promise.all(Array.from({ length: Math.min(STATS_AT_ONCE, keys.length) }, work));
     return rows.filter((row) => row !== undefined);
   }
 
-  async #row(key: string): Promise<ListedObject | undefined> {
+  async #row(key: string, hasSidecars: boolean): Promise<ListedObject | undefined> {
     const path = this.#root.pathOf(key);
     if (path === undefined) return undefined;
     try {
       const state = await stat(path, { bigint: true });
       if (!state.isFile()) return undefined;
       const { version, etag, sizeBytes, modifiedMs } = versionOf(state);
-      return { key, sizeBytes, etag, version, modifiedMs };
+      const sidecar = hasSidecars ? await this.#sidecars.read(key, version) : undefined;
+      const storageClass = sidecar?.settings.storageClass;
+      const row = { key, sizeBytes, etag: sidecar?.etag ?? etag, version, modifiedMs };
+      return storageClass === undefined ? row : { ...row, storageClass };
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw fileError(error, path);

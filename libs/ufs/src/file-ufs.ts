@@ -20,7 +20,9 @@ import { FileDirectories } from "./file-directories.ts";
 import { FileRoot, fileError, isMissing } from "./file-keys.ts";
 import { FileLister } from "./file-list.ts";
 import { FileRead, fillFromFile, OpenFile } from "./file-read.ts";
+import { FileSidecars, withSidecar } from "./file-sidecars.ts";
 import { versionOf } from "./file-version.ts";
+import { FileWrites } from "./file-write.ts";
 import { checkOptionKeys, limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
 import { checkRange } from "./range.ts";
 
@@ -50,6 +52,8 @@ function directoryOf(mount: UfsMount): string {
 
 class FileUfs implements Ufs {
   readonly uri: string;
+  readonly writes: FileWrites;
+  readonly #sidecars: FileSidecars;
   readonly #root: FileRoot;
   readonly #lister: FileLister;
   readonly #limits: UfsLimits;
@@ -60,7 +64,10 @@ class FileUfs implements Ufs {
   constructor(directory: string, limits: UfsLimits, observe: UfsOptions["observe"]) {
     this.uri = `file://${directory}`;
     this.#root = new FileRoot(directory);
-    this.#lister = new FileLister(this.#root, new FileDirectories(this.#root));
+    this.#sidecars = new FileSidecars(directory);
+    this.#lister = new FileLister(this.#root, new FileDirectories(this.#root), this.#sidecars);
+    const state = (key: string) => this.#state(key);
+    this.writes = new FileWrites(this.#root, this.#sidecars, state, observe, this.#closing.signal);
     this.#limits = limits;
     this.#open = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
     this.#observe = observe;
@@ -68,16 +75,20 @@ class FileUfs implements Ufs {
 
   head(key: string, options: UfsCallOptions = {}): Promise<ObjectMeta> {
     return new Observed("head", this.#observe).run(() =>
-      this.#bounded(`stat ${JSON.stringify(key)}`, options.signal, async () => {
-        const handle = await this.#openFile(key);
-        try {
-          const { version, etag, sizeBytes, modifiedMs } = versionOf(await handle.stat({ bigint: true }));
-          return { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) };
-        } finally {
-          await handle.close();
-        }
-      }),
+      this.#bounded(`stat ${JSON.stringify(key)}`, options.signal, () => this.#state(key)),
     );
+  }
+
+  /** What a file is, with what was kept of it when it was written. */
+  async #state(key: string): Promise<ObjectMeta> {
+    const handle = await this.#openFile(key);
+    try {
+      const { version, etag, sizeBytes, modifiedMs } = versionOf(await handle.stat({ bigint: true }));
+      const meta = { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) };
+      return withSidecar(meta, await this.#sidecars.read(key, version));
+    } finally {
+      await handle.close();
+    }
   }
 
   async read(key: string, version: string, range: ByteRange, options: UfsCallOptions = {}): Promise<UfsBody> {

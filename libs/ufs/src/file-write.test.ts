@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { isRinglightError, type Ufs, type UfsWrites } from "@ringlight/core";
+import { openUfs } from "./index.ts";
+import { bodyOf, ufsWriteContract } from "./ufs-write-contract.ts";
+
+const MIN_PART_BYTES = 5 * 1024 * 1024;
+const mounted = (directory: string) =>
+  openUfs({ uri: pathToFileURL(directory).href, options: {}, credentials: { kind: "anonymous" } });
+
+ufsWriteContract("file://", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "ringlight-file-write-"));
+  const ufs = await mounted(directory);
+  return {
+    ufs,
+    minPartBytes: MIN_PART_BYTES,
+    keepsTags: true,
+    rollsUploads: true,
+    conditionalDeletes: true,
+    close: async () => {
+      await ufs.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+});
+
+describe("writes to file://", () => {
+  let parent: string;
+  let directory: string;
+  let ufs: Ufs;
+  let other: Ufs;
+  let writes: UfsWrites;
+  before(async () => {
+    parent = await mkdtemp(join(tmpdir(), "ringlight-file-write-"));
+    directory = join(parent, "root");
+    await mkdir(directory);
+    await mkdir(join(parent, "outside"));
+    ufs = await mounted(directory);
+    other = await mounted(directory);
+    assert.ok(ufs.writes);
+    writes = ufs.writes;
+  });
+  after(async () => {
+    await ufs?.close();
+    await other?.close();
+    await rm(parent, { recursive: true });
+  });
+  const code = (expected: string) => (error: unknown) => isRinglightError(error) && error.code === expected;
+
+  it("writes nothing outside of the directory, nor where writes keep what is theirs", async () => {
+    for (const key of [
+      "../x",
+      "a/../../x",
+      "/x",
+      "a//b",
+      ".",
+      "..",
+      "",
+      "a/./b",
+      ".ringlight-writes",
+      ".ringlight-writes/x",
+    ]) {
+      await assert.rejects(writes.put(key, { body: bodyOf("x") }), code("RL_BAD_REQUEST"), key);
+    }
+    await assert.rejects(writes.put("a\0b", { body: bodyOf("x") }), code("RL_BAD_REQUEST"));
+    await symlink(join(parent, "outside"), join(directory, "link"));
+    await assert.rejects(writes.put("link/x", { body: bodyOf("x") }), code("RL_UFS_DENIED"));
+    await writeFile(join(parent, "outside", "y"), "kept");
+    await writes.delete("link/y").catch(() => undefined);
+    await writes.delete(".ringlight-writes/meta");
+    assert.deepEqual(await readdir(parent), ["outside", "root"]);
+    assert.deepEqual(await readdir(join(parent, "outside")), ["y"]);
+    await rm(join(directory, "link"));
+  });
+
+  it("hides its own directory from readers and listings, and leaves nothing behind", async () => {
+    await writes.put("dir/k", { body: bodyOf("v") });
+    for (const delimiter of ["", "/"]) {
+      const page = await ufs.list({ prefix: "", delimiter, startAfter: "", maxKeys: 100 });
+      const names = [...page.objects.map((row) => row.key), ...page.commonPrefixes];
+      assert.deepEqual(names, delimiter === "" ? ["dir/k"] : ["dir/"]);
+    }
+    const hidden = await ufs.list({ prefix: ".ringlight-writes/", delimiter: "", startAfter: "", maxKeys: 100 });
+    assert.deepEqual(hidden.objects, []);
+    await assert.rejects(ufs.head(".ringlight-writes/tmp"), code("RL_NOT_FOUND"));
+    await writes.put("dir/k", { body: bodyOf("again") });
+    await writes.delete("dir/k");
+    const left = await readdir(join(directory, ".ringlight-writes"), { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      left.filter((entry) => entry.isFile()).map((entry) => entry.name),
+      [],
+    );
+    assert.deepEqual(await readdir(directory), [".ringlight-writes"]);
+  });
+
+  it("believes nothing that it kept of a file which others changed", async () => {
+    await writes.put("theirs", { body: bodyOf("ours"), settings: { userMetadata: { a: "1" } } });
+    assert.deepEqual((await other.head("theirs")).userMetadata, { a: "1" });
+    await writeFile(join(directory, "theirs"), "them");
+    await utimes(join(directory, "theirs"), 1, 1);
+    const meta = await ufs.head("theirs");
+    assert.equal(meta.userMetadata, undefined);
+    assert.notEqual(meta.etag, '"d41d8cd98f00b204e9800998ecf8427e"');
+    await writes.delete("theirs");
+  });
+
+  it("lets one of the creators win that come through different workers", async () => {
+    for (let round = 0; round < 10; round++) {
+      const tries = [ufs, other, ufs, other].map((mount, index) =>
+        mount.writes?.put(`won-${round}`, { body: bodyOf(`writer ${index}`), conditions: { ifNoneMatch: "*" } }).then(
+          () => 1,
+          () => 0,
+        ),
+      );
+      assert.equal(
+        (await Promise.all(tries)).reduce((sum: number, won) => sum + (won ?? 0), 0),
+        1,
+      );
+    }
+    await writes.deleteMany(Array.from({ length: 10 }, (_, round) => ({ key: `won-${round}` })));
+  });
+
+  it("says that a name is a file or a directory, and makes directories for keys that end with a slash", async () => {
+    await writes.put("name", { body: bodyOf("file") });
+    await assert.rejects(writes.put("name/below", { body: bodyOf("x") }), code("RL_CONFLICT"));
+    await writes.put("made/", { body: bodyOf("") });
+    await assert.rejects(writes.put("made", { body: bodyOf("x") }), code("RL_CONFLICT"));
+    await assert.rejects(writes.put("made/", { body: bodyOf("x") }), code("RL_BAD_REQUEST"));
+    assert.equal(await readFile(join(directory, "name"), "utf8"), "file");
+    await writes.delete("made/");
+    await writes.delete("name");
+    const encrypted = { headers: { "x-amz-server-side-encryption": "AES256" } };
+    await assert.rejects(writes.put("k", { body: bodyOf("x"), settings: encrypted }), code("RL_NOT_IMPLEMENTED"));
+    await assert.rejects(writes.put("x".repeat(300), { body: bodyOf("x") }), code("RL_BAD_REQUEST"));
+  });
+
+  it("goes on after a writer that died with the lock, and finds the place of a part", async () => {
+    const locks = join(directory, ".ringlight-writes", "locks");
+    const { createHash } = await import("node:crypto");
+    const lock = join(locks, createHash("sha256").update("locked").digest("hex"));
+    await writeFile(lock, "");
+    await utimes(lock, 1, 1);
+    await writes.put("locked", { body: bodyOf("free") });
+    assert.deepEqual((await writes.headPart("locked", 1)).range, { start: 0, end: 3 });
+    await assert.rejects(writes.headPart("locked", 2), code("RL_BAD_RANGE"));
+    await assert.rejects(writes.deleteBucket(), code("RL_NOT_EMPTY"));
+    await writes.delete("locked");
+    await assert.rejects(writes.createBucket(), code("RL_CONFLICT"));
+    await writes.deleteBucket();
+    await writes.createBucket();
+    assert.deepEqual(await readdir(directory), []);
+  });
+});
