@@ -53,6 +53,7 @@ before(async () => {
   for (const key of fileKeys) server.backend.put("files", key, `bytes of ${key}`);
   for (const key of otherKeys) server.backend.put("others", key, `bytes of ${key}`);
   server.backend.put("files", "big", big);
+  server.backend.writes.readOnly.add("others");
   home = await mkdtemp(join(tmpdir(), "rl-s3-cli-"));
   // The clients see the test server's key and nothing of the machine's own settings.
   env = {
@@ -87,24 +88,36 @@ async function checkAws(command: string): Promise<void> {
   for (const key of otherKeys) {
     assert.equal((await aws("cp", `s3://others/${key}`, "-")).toString(), `bytes of ${key}`);
   }
+  await aws("mb", "s3://written");
+  await aws("sync", tree, "s3://written", "--only-show-errors", "--metadata", "a=1");
+  assert.deepEqual(server.backend.keys("written"), server.backend.keys("files"));
+  // Larger than 8 MiB: in parts.
+  assert.ok(big.equals(server.backend.get("written", "big").bytes));
+  assert.deepEqual(server.backend.get("written", "big").meta.userMetadata, { a: "1" });
+  await aws("cp", "s3://written/big", "s3://written/copy of big", "--only-show-errors");
+  assert.ok(big.equals(server.backend.get("written", "copy of big").bytes));
+  await aws("mv", "s3://written/plain", "s3://written/moved", "--only-show-errors");
+  assert.equal(server.backend.find("written", "plain"), undefined);
+  await aws("rb", "s3://written", "--force");
+  assert.equal(server.backend.bucketExists("written"), false);
   const put = await run(command, [
     "--endpoint-url",
     `http://127.0.0.1:${server.port}`,
     "s3",
     "cp",
     join(tree, "big"),
-    "s3://files/new",
+    "s3://others/new",
   ]);
   assert.equal(put.code, 1);
   assert.match(put.stderr, /AccessDenied.*read-only/);
 }
 
-test("the AWS CLI lists, syncs and copies odd keys, and is told that it may not write", async (t) => {
+test("the AWS CLI lists, syncs, copies, moves and removes odd keys, uploads in parts, and is told where it may not write", async (t) => {
   // Debian's, and a newer one where the path has it.
   for (const command of ["/usr/bin/aws", "aws"]) if (await isHere(t, command)) await checkAws(command);
 });
 
-test("s3cmd lists and gets odd keys", async (t) => {
+test("s3cmd lists, gets, puts, copies and removes odd keys, in parts too", async (t) => {
   if (!(await isHere(t, "s3cmd"))) return;
   const host = `127.0.0.1:${server.port}`;
   const { accessKeyId, secretAccessKey } = TEST_CREDENTIALS;
@@ -137,9 +150,25 @@ test("s3cmd lists and gets odd keys", async (t) => {
     tree,
     fileKeys.filter((key) => !key.includes("\n")),
   );
+  await s3cmd("mb", "s3://put");
+  await s3cmd("put", "--recursive", "--multipart-chunk-size-mb=5", `${tree}/`, "s3://put/");
+  // It writes out control characters of names as text: a tab becomes "^I".
+  const putKeys = server.backend.keys("files").filter((key) => !/[\n\t]/.test(key));
+  assert.deepEqual(
+    server.backend.keys("put").filter((key) => !key.includes("^I")),
+    putKeys,
+  );
+  for (const key of putKeys) {
+    assert.ok(Buffer.from(server.backend.get("files", key).bytes).equals(server.backend.get("put", key).bytes), key);
+  }
+  await s3cmd("cp", "s3://put/plain", "s3://put/copy of plain");
+  assert.equal(server.backend.get("put", "copy of plain").bytes.toString(), "bytes of plain");
+  await s3cmd("del", "--recursive", "--force", "s3://put");
+  await s3cmd("rb", "s3://put");
+  assert.equal(server.backend.bucketExists("put"), false);
 });
 
-test("rclone lists, copies and reads ranges of odd keys", async (t) => {
+test("rclone lists, copies both ways, checks, and reads ranges of odd keys", async (t) => {
   if (!(await isHere(t, "rclone"))) return;
   const config = join(home, "rclone.conf");
   const lines = {
@@ -162,4 +191,12 @@ test("rclone lists, copies and reads ranges of odd keys", async (t) => {
   await rclone("copy", "rl:files", tree);
   await hasTree(tree, fileKeys);
   assert.equal((await rclone("cat", "--offset", "9", "--count", "4", "rl:files/plus+sign")).toString(), "plus");
+  await rclone("mkdir", "rl:uploaded");
+  await rclone("copy", tree, "rl:uploaded", "--s3-upload-cutoff", "6M", "--s3-chunk-size", "5M");
+  await rclone("check", tree, "rl:uploaded", "--download");
+  assert.deepEqual(server.backend.keys("uploaded"), server.backend.keys("files"));
+  await rclone("moveto", "rl:uploaded/plain", "rl:uploaded/moved");
+  assert.equal(server.backend.get("uploaded", "moved").bytes.toString(), "bytes of plain");
+  await rclone("purge", "rl:uploaded");
+  assert.equal(server.backend.bucketExists("uploaded"), false);
 });

@@ -171,3 +171,17 @@ function conditionFailed(condition: string): RinglightError {
     `At least one of the pre-conditions you specified did not hold: ${condition}`,
   );
 }
+
+const CONDITION_NAMES = [
+  "x-amz-copy-source-If-Match",
+  "x-amz-copy-source-If-None-Match",
+  "x-amz-copy-source-If-Modified-Since",
+  "x-amz-copy-source-If-Unmodified-Since",
+  "If-Match",
+  "If-None-Match",
+];
+
+/** The condition that a request makes, as S3 names it in an error; the likeliest one of several. */
+export function conditionName(headers: ReceivedHeaders): string | undefined {
+  return CONDITION_NAMES.find((name) => headers[name.toLowerCase()] !== undefined);
+}

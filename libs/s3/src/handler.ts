@@ -10,6 +10,7 @@ import {
 import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
+import { conditionName } from "./conditions.ts";
 import {
   type AnswerHeaders,
   Exchange,
@@ -284,7 +285,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   }
 
   function fail(exchange: Exchange, error: unknown): void {
-    const answer = toS3Error(error, exchange.bucket, exchange.key);
+    const answer = toS3Error(error, exchange.bucket, exchange.key, conditionName(exchange.req.headers));
     if (answer.status >= 500 && answer.status !== 501 && !exchange.signal.aborted) {
       options.onError?.(error, exchange.requestId);
     }

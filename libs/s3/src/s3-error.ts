@@ -1,5 +1,5 @@
 /** Errors of the S3 protocol: codes, statuses, and what becomes of a RinglightError. */
-import { toRinglightError } from "@ringlight/core";
+import { type ErrorCode, toRinglightError } from "@ringlight/core";
 import { element, plainXmlDocument } from "./xml.ts";
 
 /** HTTP status of every error code that this package answers with by itself. */
@@ -84,10 +84,34 @@ export class S3Error extends Error {
   }
 }
 
-/** Turns whatever was thrown into an answer: bucket and key are named where S3 names them. */
-export function toS3Error(error: unknown, bucket: string | undefined, key: string | undefined): S3Error {
+/** What S3 says where its clients and their tests know the words. */
+const WORDS: Partial<Record<ErrorCode, string>> = {
+  RL_NO_SUCH_UPLOAD:
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+  RL_INVALID_PART:
+    "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+  RL_INVALID_PART_ORDER: "The list of parts was not in ascending order. Parts must be ordered by part number.",
+  RL_ENTITY_TOO_SMALL: "Your proposed upload is smaller than the minimum allowed size",
+  RL_NOT_EMPTY: "The bucket you tried to delete is not empty",
+};
+
+/**
+ * Turns whatever was thrown into an answer: bucket and key are named where S3 names them, and the condition of the request
+ * where one did not hold.
+ */
+export function toS3Error(
+  error: unknown,
+  bucket: string | undefined,
+  key: string | undefined,
+  condition?: string,
+): S3Error {
   if (error instanceof S3Error) return error;
   const known = toRinglightError(error);
+  if (known.code === "RL_PRECONDITION_FAILED") {
+    const how = { code: "PreconditionFailed", status: 412, ringlightCode: known.code };
+    const message = "At least one of the pre-conditions you specified did not hold";
+    return new S3Error(how, message, condition === undefined ? {} : { Condition: condition });
+  }
   if (known.s3) return new S3Error({ ...known.s3, ringlightCode: known.code }, known.s3.message);
   const how = { code: known.info.s3, status: known.info.http, ringlightCode: known.code };
   if (known.code === "RL_NOT_FOUND") {
@@ -100,7 +124,11 @@ export function toS3Error(error: unknown, bucket: string | undefined, key: strin
   if (known.code === "RL_INTERNAL") {
     return new S3Error(how, "We encountered an internal error. Please try again.");
   }
-  return new S3Error(how, known.message);
+  return new S3Error(
+    how,
+    WORDS[known.code] ?? known.message,
+    known.code === "RL_NOT_EMPTY" ? { BucketName: bucket ?? "" } : {},
+  );
 }
 
 /** The error document. */

@@ -146,6 +146,7 @@ test("If-Match and If-None-Match decide about writes", async () => {
   const etag = (await put({ "if-none-match": "*" }, "one")).headers.etag ?? "";
   const again = await put({ "if-none-match": "*" }, "two");
   assert.deepEqual([again.status, again.code], [412, "PreconditionFailed"]);
+  assert.match(again.body.toString(), /pre-conditions you specified did not hold.*<Condition>If-None-Match</);
   assert.equal((await put({ "if-match": etag }, "two")).status, 200);
   const stale = await put({ "if-match": etag }, "three");
   assert.deepEqual([stale.status, stale.code], [412, "PreconditionFailed"]);
