@@ -4,7 +4,7 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   status:
     '{"cluster","epoch","leader","registryConnected","asOfMs","workers":[{"id","state":"up"|"down","weight","share","address","startedMs","tiers":[{"name","usedBytes","limitBytes","pages"}],"hits","misses","joined","bytesFromCache","bytesFromUfs"}],"answered","total","mounts":[],"schedulers":[{"id","address","leading"}]}',
   "mount ls":
-    '{"mounts":[{"name","uri","readOnly","freshness","replicas","credentials","options":{},"createdMs","checks":[{"worker","ok","errorCode","message","durationMs"}]}],"answered","total"}; checks with --check',
+    '{"mounts":[{"name","uri","readOnly","freshness","replicas","credentials","access","options":{},"createdMs","checks":[{"worker","ok","errorCode","message","durationMs"}]}],"answered","total"}; checks with --check',
   "mount add": '{"added":{"name","uri",...}} or {"valid":{...}} with --dry-run',
   "mount rm": '{"removed":"name"}',
   ls: 'a line for each entry: {"path","type":"mount"|"directory"} or {"path","type":"object","sizeBytes","modifiedMs","version","cachedBytes","cachedShare"}; the cached ones with --long',

@@ -34,6 +34,7 @@ import {
 } from "@ringlight/s3";
 import { newTraceContext } from "@ringlight/telemetry";
 import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
+import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
 import type { MountTable } from "./mount-table.ts";
 import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
@@ -132,6 +133,8 @@ export class HitPath {
       traceId = trace.traceId;
     }
     const isHead = head.method === "HEAD";
+    // What is checked on every read is waited for.
+    if (!isHead && verifiesAlways(record)) return undefined;
     if (!isHead && (range === undefined || !this.#owns(known, range) || this.#nearsGap(known, meta, range))) {
       return undefined;
     }

@@ -16,6 +16,7 @@ function shape(mount: MountRecord) {
     freshness: formatFreshness(mount.freshness),
     replicas: mount.replicas,
     credentials: formatCredentials(mount.credentials),
+    access: mount.access ?? "signed",
     options: mount.options,
     createdMs: mount.createdMs,
   };
