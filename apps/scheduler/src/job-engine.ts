@@ -257,12 +257,12 @@ export class JobEngine {
     job.run = run;
     job.record = run.record;
     log(takenOver ? "a job is taken over" : "a job starts", { job: record.id, kind: record.spec.kind });
-    this.#follow(job, run).catch((error: unknown) => {
+    this.#follow(job, run, record.scheduler).catch((error: unknown) => {
       log("a job's run failed", { job: record.id, error: String(error) });
     });
   }
 
-  async #follow(job: Job, run: JobRun): Promise<void> {
+  async #follow(job: Job, run: JobRun, predecessor: string): Promise<void> {
     const { log, store, clock } = this.#options;
     await run.start();
     job.run = undefined;
@@ -276,7 +276,8 @@ export class JobEngine {
         if (stored === undefined || !this.#leading) break;
         job.record = stored.record;
         job.revision = stored.revision;
-        if (stored.record.state === "running") this.#start(job, true);
+        // Written by anybody else, it is in the hands of a successor.
+        if (stored.record.state === "running" && stored.record.scheduler === predecessor) this.#start(job, true);
         break;
       } catch (error) {
         log("a job cannot be read; trying again", { job: id, error: String(error) });
