@@ -184,7 +184,8 @@ export class Exchange {
     if (res.destroyed || res.headersSent) return;
     const bytes = body === undefined ? undefined : Buffer.from(body, "utf8");
     this.identify(headers);
-    if (bytes !== undefined && req.method !== "HEAD") headers["Content-Length"] = bytes.length;
+    // An answer without a body says so, or node would announce a chunked one of no chunks. HEAD says what GET would say.
+    if (req.method !== "HEAD" && status !== 204 && status !== 304) headers["Content-Length"] = bytes?.length ?? 0;
     const unread = this.#unreadBody();
     if (unread === "large") headers.Connection = "close";
     this.markFirstByte();
