@@ -1,4 +1,7 @@
-/** Traces and an exact simulation, for tests and benchmarks of eviction policies. */
+/** The parts of the index, traces and an exact simulation: for tests and benchmarks. */
+export { createEvictionPolicy, EVICTION_POLICY_NAMES } from "./eviction-policy.ts";
+export { formatPageName } from "./page-file.ts";
+export { PageTable } from "./page-table.ts";
 export {
   epochLoop,
   fileReshuffle,
@@ -12,3 +15,4 @@ export {
   wandering,
 } from "./page-traces.ts";
 export { optimalHitRatio, policyHitRatio, simulateHitRatio } from "./policy-simulation.ts";
+export { mix32, VersionTable } from "./version-table.ts";
