@@ -38,7 +38,8 @@ enum { MAX_ENDPOINTS = 8, MAX_PIDS = 64, HEAD_BYTES = 8192, STEPS = 256, OCTAVES
 typedef struct { char *text; size_t length; char *number; } Target; /* number: where "{n}" stands, or NULL */
 typedef struct { int port; Target *targets; size_t count; size_t next; int exhausted; } Endpoint;
 typedef struct {
-  int fd, endpoint, busy, in_head, first_seen, wants_write, keep;
+  int fd, endpoint, busy, in_head, first_seen, wants_write, keep, chunked;
+  char tail[5]; /* the last bytes of a chunked body: it ends with "0\r\n\r\n" */
   char head[HEAD_BYTES];
   size_t head_length;
   uint64_t left, body_left, started;
@@ -224,6 +225,7 @@ static int ask(Connection *c, uint64_t started) {
   c->out_sent = 0;
   c->body_left = body_bytes;
   c->busy = c->in_head = 1;
+  c->chunked = 0;
   c->first_seen = 0;
   c->head_length = 0;
   c->started = started;
@@ -247,6 +249,16 @@ static void finished(Connection *c) {
   if (rate == 0) ask(c, at);
 }
 
+/* Whether a chunked body ends with these bytes. One request is in flight, so nothing comes behind it. */
+static int chunks_end(Connection *c, const char *p, size_t n) {
+  if (n >= sizeof c->tail) memcpy(c->tail, p + n - sizeof c->tail, sizeof c->tail);
+  else {
+    memmove(c->tail, c->tail + n, sizeof c->tail - n);
+    memcpy(c->tail + sizeof c->tail - n, p, n);
+  }
+  return !memcmp(c->tail, "0\r\n\r\n", sizeof c->tail);
+}
+
 /* Takes the head apart once it is complete. Returns how many of the `n` bytes were the head's. */
 static size_t take_head(Connection *c, const char *from, size_t n) {
   size_t room = HEAD_BYTES - 1 - c->head_length, k = n < room ? n : room, old = c->head_length;
@@ -264,11 +276,10 @@ static size_t take_head(Connection *c, const char *from, size_t n) {
   if (c->head[9] != '2') note_bad(c->head);
   char *length = strcasestr(c->head, "\r\ncontent-length:");
   char *closing = strcasestr(c->head, "\r\nconnection: close");
-  int chunked = strcasestr(c->head, "\r\ntransfer-encoding:") != NULL;
-  if (chunked && c->head[9] == '2') die("an answer is chunked; the generator reads Content-Length only");
-  /* The words of a refusal are not read: the connection ends with its head. */
-  c->keep = closing == NULL && !chunked;
-  c->left = length && !chunked ? strtoull(length + 17, NULL, 10) : 0;
+  c->chunked = strcasestr(c->head, "\r\ntransfer-encoding:") != NULL;
+  memset(c->tail, 0, sizeof c->tail);
+  c->keep = closing == NULL;
+  c->left = length && !c->chunked ? strtoull(length + 17, NULL, 10) : 0;
   c->in_head = 0;
   if (range_bytes && c->head[9] == '2' && c->left != range_bytes) note_bad("an answer that is not the range asked for");
   return used;
@@ -304,7 +315,10 @@ static void receive(Connection *c) {
         size_t used = take_head(c, p, rest);
         p += used;
         rest -= used;
-        if (!c->in_head && !c->left) { finished(c); return; }
+        if (!c->in_head && !c->left && !c->chunked) { finished(c); return; }
+      } else if (c->chunked) {
+        if (chunks_end(c, p, rest)) { finished(c); return; }
+        break;
       } else {
         uint64_t k = rest < c->left ? rest : c->left;
         c->left -= k;

@@ -25,7 +25,7 @@ const HELP = `usage: ringlight bench <name> [options]
               --json       the rows as JSON
               --markdown   the table as Markdown
               --out FILE   the rows as JSON in a file, too
-              --nice N     priority of both sides, as nice(1) has it: -10 keeps other work of the machine away (root)
+              --nice=N     priority of both sides, as nice(1) has it: --nice=-10 keeps other work away (root)
               --gate       exit code 1 when a figure is short of its bar
   cpu       flame graphs (SVG) and the hottest functions of a worker, warm and cold
               --seconds S  seconds of each load (default 1.5)

@@ -69,6 +69,17 @@ test("an answer that is not a success ends the run with its status line", async 
   await assert.rejects(generator.load(load), /3 of 3 answers were wrong; the first: HTTP\/1.1 403 Forbidden/);
 });
 
+test("answers in chunks are read to their end", async () => {
+  const port = await serve((_, response) => {
+    response.write("<Result>");
+    setImmediate(() => response.end("0</Result>"));
+  });
+  const targets = generator.targets(["GET /listing"]);
+  const measured = await generator.load({ endpoints: [{ port, targets }], connections: 2, seconds: 30, requests: 40 });
+  assert.equal(measured.requests, 40);
+  assert.equal(measured.errors, 0);
+});
+
 test("an open loop charges a stall to every request that was due meanwhile", async () => {
   let stalled = false;
   const port = await serve((_, response) => {

@@ -241,14 +241,14 @@ async function latencyRows(stage: Stage, cast: Cast): Promise<Row[]> {
       { ringlight: runner("ringlight", rates.ringlight), static: runner("static", rates.static) },
       stage.effort.rounds,
     );
-    const note = `${words}: ${Math.round(rates.ringlight)}/s against ${Math.round(rates.static)}/s`;
+    const note = `asked ${Math.round(rates.ringlight)} times a second, nginx ${Math.round(rates.static)}`;
     for (const [percentile, figure] of [
       ["p50", ({ p50Us }: Measured) => p50Us],
       ["p99", ({ p99Us }: Measured) => p99Us],
     ] as const) {
       rows.push(
         ratioRow({
-          case: `${LATENCY}, ${percentile}`,
+          case: `${LATENCY}, ${words}, ${percentile}`,
           reference: "nginx static",
           ours: taken.ringlight,
           theirs: taken.static,
