@@ -36,6 +36,7 @@ import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from
 import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
+import { WriteCache } from "./write-cache.ts";
 import { type WriteNotice, WriteNotices } from "./write-notices.ts";
 import { Writer } from "./writer.ts";
 
@@ -194,6 +195,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       notices,
       forget,
       workers: () => registry.view().workers.values(),
+      written: (mount, keys) => writeCache.written(mount, keys),
     });
     const router = new Router({
       workerId: id,
@@ -209,6 +211,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         log.warn("a worker did not answer; another one is asked", { peer: failure.workerId, error: failure.message });
       },
     });
+    const writeCache = new WriteCache({ mounts, router, log: logDebug });
+    opened.push(() => writeCache.close());
     let alive = new Set<string>();
     opened.push(
       registry.onChange((view) => {

@@ -164,7 +164,8 @@ export function parseNotices(text: string): NoticeBatch | undefined {
   try {
     const { written } = JSON.parse(text) as NoticeBatch;
     const ok =
-      Array.isArray(written) && written.every((row) => row.length === 2 && row.every((x) => typeof x === "string"));
+      Array.isArray(written) &&
+      written.every((row) => row.length === 2 && row.every((word: unknown) => typeof word === "string"));
     return ok ? { written } : undefined;
   } catch {
     return undefined;

@@ -25,6 +25,8 @@ export interface WriterOptions {
   readonly workers: () => Iterable<WorkerRecord>;
   /** Forgets what this worker remembers of the objects; resolves when nobody serves the old state from here. */
   readonly forget: (notices: readonly WriteNotice[]) => Promise<void>;
+  /** Told of objects that have new versions, once every worker knows. */
+  readonly written?: (mount: string, keys: readonly string[]) => void;
 }
 
 /** Errors after which the UFS certainly holds the old state. After others it may hold either. */
@@ -73,6 +75,7 @@ export class Writer {
       throw error;
     }
     await written();
+    this.#options.written?.(mount, keys);
     return result;
   }
 

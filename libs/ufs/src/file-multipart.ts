@@ -282,7 +282,7 @@ export abstract class FileMultipart {
   /** The parts that are there, in order. */
   async #parts(directory: string): Promise<StoredPart[]> {
     const parts = new Map<number, StoredPart>();
-    const names = await readdir(directory).catch(() => []);
+    const names: string[] = await readdir(directory).catch(() => []);
     for (const name of names) {
       const match = PART_NAME.exec(name);
       if (match === null) continue;

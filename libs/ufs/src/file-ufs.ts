@@ -205,7 +205,8 @@ class FileUfs implements Ufs {
             handle = await this.#openFile(key);
             const { version, etag, sizeBytes, modifiedMs } = versionOf(await handle.stat({ bigint: true }));
             if (opening.aborted) throw opening.reason;
-            return { handle, meta: { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) }, release };
+            const meta = { sizeBytes, version, etag, modifiedMs, contentType: contentTypeOf(key) };
+            return { handle, meta: withSidecar(meta, await this.#sidecars.read(key, version)), release };
           } catch (error) {
             release();
             await handle?.close();

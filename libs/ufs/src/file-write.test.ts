@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
-import { isRinglightError, type Ufs, type UfsWrites } from "@ringlight/core";
+import { isRinglightError, type ObjectMeta, type Ufs, type UfsWrites } from "@ringlight/core";
 import { openUfs } from "./index.ts";
 import { bodyOf, ufsWriteContract } from "./ufs-write-contract.ts";
 
@@ -100,6 +100,17 @@ describe("writes to file://", () => {
   it("believes nothing that it kept of a file which others changed", async () => {
     await writes.put("theirs", { body: bodyOf("ours"), settings: { userMetadata: { a: "1" } } });
     assert.deepEqual((await other.head("theirs")).userMetadata, { a: "1" });
+    const learned = Promise.withResolvers<ObjectMeta>();
+    await other.readCurrent?.("theirs", { start: 0, end: 3 }, async (meta) => {
+      learned.resolve(meta);
+      const space = Buffer.alloc(4);
+      let at = 0;
+      const advance = (bytes: number) => {
+        at += bytes;
+      };
+      return { space: () => space.subarray(at), advance };
+    });
+    assert.deepEqual((await learned.promise).userMetadata, { a: "1" });
     await writeFile(join(directory, "theirs"), "them");
     await utimes(join(directory, "theirs"), 1, 1);
     const meta = await ufs.head("theirs");

@@ -34,6 +34,9 @@ export function limitsOf(options: UfsOptions): UfsLimits {
   return { timeoutMs, stallTimeoutMs, maxConnections, maxQueued };
 }
 
+/** Options of mounts of every kind, which the workers read and the store does not. */
+const WORKERS_OPTIONS = ["eviction", "verify", "write-cache"];
+
 /** Refuses option keys that a scheme does not know. @throws RL_BAD_REQUEST naming the known ones. */
 export function checkOptionKeys(
   scheme: string,
@@ -41,7 +44,7 @@ export function checkOptionKeys(
   known: readonly string[],
 ): void {
   for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue;
+    if (known.includes(key) || WORKERS_OPTIONS.includes(key)) continue;
     const remedy = known.length === 0 ? "it has none" : `its options are ${known.join(", ")}`;
     throw new RinglightError("RL_BAD_REQUEST", `${scheme} mounts have no option "${key}"; ${remedy}`);
   }
