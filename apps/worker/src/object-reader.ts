@@ -286,6 +286,7 @@ export class ObjectReader {
       traceparent: trace.traceparent,
       ...(coldReason && { coldReason }),
       ...(begun && { begun }),
+      ...(record.options.verify === "always" && { verify: true }),
     });
     const remember = () => {
       const [source] = status.bytesBySource.keys();

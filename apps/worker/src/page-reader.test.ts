@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { newReadStatus, type PageStore, type ReadStatus, RinglightError, systemClock, type Ufs } from "@ringlight/core";
+import {
+  newReadStatus,
+  type PageStore,
+  type ReadStatus,
+  RinglightError,
+  releasePooled,
+  systemClock,
+  type Ufs,
+} from "@ringlight/core";
 import { openPageStore, versionId } from "@ringlight/store";
 import { randomBytes, waitFor } from "@ringlight/testing";
 import { PageReader } from "./page-reader.ts";
@@ -300,4 +308,141 @@ test("a small read of a large page leaves the page to be completed: it is fetche
     ufs.reads.map(({ start, end, aborted }) => [start, end, aborted]),
     [[2 * PAGE, 3 * PAGE - 1, false]],
   );
+});
+
+/** A store that takes no page. */
+function refusing(inner: PageStore): PageStore {
+  return new Proxy(inner, {
+    get: (target, name) => {
+      if (name === "put") return async () => ({ stored: false, reason: "admission" });
+      if (name === "missReason") return () => "admission_refused";
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+test("pages that the store refuses reach every reader of their run with one request, and a later reader misses", async () => {
+  const ufs = new CountingUfs(randomBytes(79, 8 * PAGE));
+  pages = new PageReader({
+    store: refusing(store),
+    pageBytes: PAGE,
+    budgetBytes: 16 * 1024 * 1024,
+    clock: systemClock,
+    count: (_mount, outcome, _tier, reason) => counts.push([outcome, reason].filter(Boolean).join(":")),
+  });
+  // Slow readers: the whole run is there, and refused, before they come to its second page.
+  const readers = [open(ufs, 0, ufs.data.length - 1), open(ufs, 0, ufs.data.length - 1)];
+  const firsts = await Promise.all(readers.map((reader) => reader.next()));
+  await settled();
+  for (const [index, reader] of readers.entries()) {
+    const rest = await collect(reader);
+    assert.deepEqual(Buffer.concat([firsts[index]?.value ?? Buffer.alloc(0), rest]), ufs.data);
+  }
+  assert.equal(ufs.bytesRead, ufs.data.length);
+  assert.equal(pages.bytesInFlight, 0);
+  counts.length = 0;
+  await collect(open(ufs, 0, 99));
+  assert.deepEqual(counts, ["miss:admission_refused"]);
+  await settled();
+  assert.equal(pages.bytesInFlight, 0);
+});
+
+test("what a read has fetched itself is a miss of it, also when it has come in before the reader did", async () => {
+  const ufs = new CountingUfs(randomBytes(80, 6 * PAGE));
+  const status = newReadStatus();
+  const reader = open(ufs, 0, ufs.data.length - 1, { status });
+  await reader.next();
+  await settled();
+  await collect(reader);
+  assert.deepEqual([status.misses, status.hits, status.joined], [6, 0, 0]);
+  assert.deepEqual([...status.bytesBySource], [["ufs", ufs.data.length]]);
+});
+
+test("memory is used again only after the last piece of its page was released", async () => {
+  const ufs = new CountingUfs(randomBytes(81, 64 * PAGE));
+  const held: Buffer[] = [];
+  const copies: Buffer[] = [];
+  let at = 0;
+  for (let round = 0; round < 16; round++) {
+    for await (const piece of open(ufs, at, at + 4 * PAGE - 1)) {
+      if (round % 2 === 0) {
+        held.push(piece as Buffer);
+        copies.push(Buffer.from(piece));
+      } else releasePooled(piece);
+    }
+    at += 4 * PAGE;
+    await settled();
+  }
+  for (const [index, piece] of held.entries())
+    assert.ok(piece.equals(copies[index] ?? Buffer.alloc(0)), `piece ${index}`);
+});
+
+test("an object that is not known is learned of and read with one request, whoever comes meanwhile", async () => {
+  const ufs = new CountingUfs(randomBytes(82, 3 * PAGE + 77));
+  let asked = 0;
+  let answer: () => void = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const learnable: Ufs = {
+    ...ufs.asUfs(),
+    readCurrent: async (_key, range, begin) => {
+      asked++;
+      await answered;
+      const end = Math.min(range.end, ufs.data.length - 1);
+      const meta = { sizeBytes: ufs.data.length, version: '"v1"', etag: '"v1"', modifiedMs: 0 };
+      const sink = await begin(meta, { start: range.start, end });
+      for (let from = range.start; from <= end; ) {
+        const space = sink.space();
+        const length = Math.min(space.length, 10_000, end + 1 - from);
+        space.set(ufs.data.subarray(from, from + length));
+        sink.advance(length);
+        from += length;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+  const source = { mount: "m", key: "k", ufs: learnable, traceparent: "" };
+  const learning = pages.learn(source, pages.firstRun(learnable, 0, 2 ** 40), () => VERSION, undefined);
+  answer();
+  const { meta, run, release } = await learning;
+  const request = {
+    ...{ mount: "m", key: "k", version: VERSION, meta, ufs: learnable, range: { start: 0, end: meta.sizeBytes - 1 } },
+    ...{ signal: new AbortController().signal, traceparent: "" },
+  };
+  const statuses = Array.from({ length: 50 }, () => newReadStatus());
+  const readers = statuses.map((status, index) =>
+    collect(pages.read({ ...request, status, ...(index === 0 && { begun: run }) })),
+  );
+  release();
+  for (const bytes of await Promise.all(readers)) assert.ok(bytes.equals(ufs.data));
+  assert.equal(asked, 1);
+  assert.equal(ufs.reads.length, 0);
+  assert.equal(statuses[0]?.misses, 4);
+  await settled();
+  assert.equal(pages.bytesInFlight, 0);
+});
+
+test("what was learned is given up when nobody reads it", async () => {
+  const ufs = new CountingUfs(randomBytes(83, PAGE));
+  let aborted = false;
+  const learnable: Ufs = {
+    ...ufs.asUfs(),
+    readCurrent: async (_key, _range, begin, options) => {
+      await begin({ sizeBytes: PAGE, version: '"v1"', etag: '"v1"', modifiedMs: 0 }, { start: 0, end: PAGE - 1 });
+      await new Promise((_, reject) =>
+        options?.signal?.addEventListener("abort", () => {
+          aborted = true;
+          reject(options.signal?.reason);
+        }),
+      );
+    },
+  };
+  const source = { mount: "m", key: "k", ufs: learnable, traceparent: "" };
+  const { release } = await pages.learn(source, { start: 0, end: PAGE - 1 }, () => VERSION, undefined);
+  release();
+  await settled();
+  assert.equal(aborted, true);
+  assert.equal(pages.bytesInFlight, 0);
 });

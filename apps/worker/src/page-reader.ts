@@ -68,6 +68,8 @@ export interface PageReadRequest {
   readonly background?: boolean;
   /** Told of the bytes that came from the UFS for each fetch that this read began. */
   readonly onFetched?: (bytes: number) => void;
+  /** Check bytes of the store against their checksums every time: `verify=always` of the mount. */
+  readonly verify?: boolean;
   /** The run that was begun for this read when its object was learned of. */
   readonly begun?: FetchRun;
 }
@@ -183,7 +185,7 @@ export class PageReader {
           request.signal.throwIfAborted();
           const known = this.#runs.find(request.version, index);
           // What this read has fetched itself and is in memory still is not read back from the store.
-          const opened = isAtHand(reading, known) ? undefined : this.#options.store.open(request.version, index);
+          const opened = isAtHand(reading, known) ? undefined : this.#open(request, index, at, to);
           const page = opened instanceof Promise ? await opened : opened;
           if (page !== undefined) {
             const bytes = readPage(page, at, to - at, failures++ >= MAX_REJOINS);
@@ -201,8 +203,11 @@ export class PageReader {
             while (at < to) {
               if (fetch.filled <= at) await this.#bytesBehind(reading, fetch, at, index > first);
               const { buffer } = fetch;
-              // The store has it by now.
-              if (buffer === undefined) break;
+              if (buffer === undefined) {
+                if (fetch.error !== undefined) throw fetch.error;
+                // The store has it by now.
+                break;
+              }
               this.#startAhead(reading, index);
               const piece = buffer.piece(at, Math.min(fetch.filled, to));
               at += piece.length;
@@ -221,6 +226,12 @@ export class PageReader {
       reading.waiter.close();
       for (const run of reading.joined) run.leave(satisfied);
     }
+  }
+
+  #open({ version, verify }: PageReadRequest, index: number, offset: number, to: number) {
+    const { store } = this.#options;
+    if (!verify) return store.open(version, index);
+    return store.open(version, index, { verify: true, range: { offset, length: to - offset } });
   }
 
   /** The fetch of the page: the one under way, or a new one. Its run is joined. */
