@@ -46,7 +46,8 @@ function checksumRows(values: ObjectChecksums["values"] | undefined): string {
 
 function partRows(headers: Exchange["req"]["headers"], attributes: ObjectAttributes): string {
   const { parts, meta } = attributes;
-  const total = parts?.length ?? meta.partsCount;
+  // The tag of an object that was uploaded in parts tells their number.
+  const total = parts?.length ?? meta.partsCount ?? (Number(/-(\d+)"$/.exec(meta.etag)?.[1] ?? 0) || undefined);
   if (total === undefined || (parts === undefined && total <= 1)) return "";
   if (!parts) return parent("ObjectParts", element("PartsCount", total));
   const maxParts = Math.min(MAX_PARTS, count(headers, "x-amz-max-parts", MAX_PARTS));

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectTaggingCommand,
+  GetObjectTaggingCommand,
+  PutObjectTaggingCommand,
+  type S3ServiceException,
+} from "@aws-sdk/client-s3";
+import { startTestServer, type TestServer } from "./test-server.ts";
+
+let server: TestServer;
+const at = { Bucket: "bkt", Key: "key" };
+
+before(async () => {
+  server = await startTestServer();
+});
+beforeEach(() => {
+  server.backend.removeBucket("bkt");
+  server.backend.addBucket("bkt");
+  server.backend.put("bkt", "key", "bytes");
+});
+after(() => server.close());
+
+const refusedWith = (name: string) => (error: S3ServiceException) => {
+  assert.equal(error.name, name, error.message);
+  return true;
+};
+
+test("tags are put, told, counted on reads, and taken away", async () => {
+  const TagSet = [
+    { Key: "team", Value: "data & more" },
+    { Key: "größe", Value: "" },
+  ];
+  assert.deepEqual((await server.sdk.send(new GetObjectTaggingCommand(at))).TagSet, []);
+  await server.sdk.send(new PutObjectTaggingCommand({ ...at, Tagging: { TagSet: [{ Key: "old", Value: "1" }] } }));
+  await server.sdk.send(
+    new PutObjectTaggingCommand({
+      ...at,
+      Tagging: { TagSet: [{ Key: "team", Value: "data + more" }, ...TagSet.slice(1)] },
+    }),
+  );
+  const told = await server.sdk.send(new GetObjectTaggingCommand(at));
+  assert.deepEqual(told.TagSet, [
+    { Key: "team", Value: "data + more" },
+    { Key: "größe", Value: "" },
+  ]);
+  assert.equal((await server.ask("/bkt/key")).headers["x-amz-tagging-count"], "2");
+  await server.sdk.send(new DeleteObjectTaggingCommand(at));
+  assert.deepEqual((await server.sdk.send(new GetObjectTaggingCommand(at))).TagSet, []);
+  await assert.rejects(server.sdk.send(new GetObjectTaggingCommand({ ...at, Key: "none" })), refusedWith("NoSuchKey"));
+});
+
+test("tags that break a rule are InvalidTag, and a document that is none MalformedXML", async () => {
+  const put = (TagSet: { Key: string; Value: string }[]) =>
+    server.sdk.send(new PutObjectTaggingCommand({ ...at, Tagging: { TagSet } }));
+  const tags = (count: number) => Array.from({ length: count }, (_, index) => ({ Key: `k${index}`, Value: "v" }));
+  await put(tags(10));
+  await put([{ Key: "k".repeat(128), Value: "v".repeat(256) }]);
+  for (const bad of [
+    tags(11),
+    [{ Key: "k".repeat(129), Value: "v" }],
+    [{ Key: "k", Value: "v".repeat(257) }],
+    [{ Key: "", Value: "v" }],
+    [{ Key: "k;", Value: "v" }],
+    [...tags(1), ...tags(1)],
+  ]) {
+    await assert.rejects(put(bad), refusedWith("InvalidTag"));
+  }
+  const broken = await server.ask("/bkt/key?tagging", {
+    method: "PUT",
+    headers: { "content-length": "9" },
+    body: "<Tagging>",
+  });
+  assert.equal(broken.code, "MalformedXML");
+});
+
+test("buckets are made once, and removed when they are empty", async () => {
+  const made = await server.sdk.send(new CreateBucketCommand({ Bucket: "new-bucket" }));
+  assert.equal(made.Location, "/new-bucket");
+  await assert.rejects(
+    server.sdk.send(new CreateBucketCommand({ Bucket: "new-bucket" })),
+    refusedWith("BucketAlreadyOwnedByYou"),
+  );
+  await assert.rejects(server.sdk.send(new DeleteBucketCommand({ Bucket: "bkt" })), refusedWith("BucketNotEmpty"));
+  await server.sdk.send(new DeleteBucketCommand({ Bucket: "new-bucket" }));
+  assert.equal(server.backend.bucketExists("new-bucket"), false);
+  await assert.rejects(server.sdk.send(new DeleteBucketCommand({ Bucket: "new-bucket" })), refusedWith("NoSuchBucket"));
+});
+
+test("a bucket in another region is IllegalLocationConstraintException, and names that are none are refused", async () => {
+  const body = "<CreateBucketConfiguration><LocationConstraint>mars-1</LocationConstraint></CreateBucketConfiguration>";
+  const headers = { "content-length": String(body.length) };
+  const mars = await server.ask("/new-bucket", { method: "PUT", headers, body });
+  assert.deepEqual([mars.status, mars.code], [400, "IllegalLocationConstraintException"]);
+  const home = await server.ask("/new-bucket", {
+    method: "PUT",
+    headers: { "content-length": String(body.length + 3) },
+    body: body.replace("mars-1", "us-east-1"),
+  });
+  assert.equal(home.status, 200);
+  assert.equal((await server.ask("/Bad_Name", { method: "PUT" })).code, "InvalidBucketName");
+  server.backend.removeBucket("new-bucket");
+});
+
+test("writes that S3 has and this endpoint has not are NotImplemented", async () => {
+  for (const [method, rawUrl] of [
+    ["PUT", "/bkt?policy"],
+    ["PUT", "/bkt?versioning"],
+    ["PUT", "/bkt?lifecycle"],
+    ["DELETE", "/bkt?cors"],
+    ["PUT", "/bkt/key?acl"],
+    ["POST", "/bkt/key?restore"],
+    ["POST", "/bkt"],
+  ] as const) {
+    const answer = await server.ask(rawUrl, { method, headers: { "content-length": "1" }, body: "x" });
+    assert.deepEqual([answer.status, answer.code], [501, "NotImplemented"], `${method} ${rawUrl}`);
+  }
+});
