@@ -1,6 +1,7 @@
 /**
- * Notices that this process stood still: stopped, swapped out, or kept from its event loop. What it remembered before the
- * pause may have been overwritten meanwhile by writers that did not wait for it any longer.
+ * Notices when this worker may have missed what was written at others, so that it believes nothing that it remembers from
+ * before: it stood still (stopped, swapped out, kept from its event loop), and writers waited for it no longer; or it had
+ * no lease, and writers did not know that it was there.
  */
 
 /** Longest pause after which remembered metadata is still believed, milliseconds. */
@@ -13,6 +14,7 @@ export class PauseWatch {
   readonly #timer: NodeJS.Timeout;
   #lastMs: number;
   #resumedMs = Number.NEGATIVE_INFINITY;
+  #isMember = true;
   /** Pauses noticed. */
   pauses = 0;
 
@@ -24,7 +26,7 @@ export class PauseWatch {
     this.#timer.unref();
   }
 
-  /** When the last pause ended, on the monotonic clock; what was learned before that must be asked for again. */
+  /** What was learned before this moment of the monotonic clock must be asked for again; Infinity: everything. */
   resumedMs(): number {
     const nowMs = this.#nowMs();
     if (nowMs - this.#lastMs > PAUSE_MS) {
@@ -32,7 +34,13 @@ export class PauseWatch {
       this.pauses++;
     }
     this.#lastMs = nowMs;
-    return this.#resumedMs;
+    return this.#isMember ? this.#resumedMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Says whether the registry knows of this worker, as far as this worker has heard. */
+  setMember(isMember: boolean): void {
+    if (isMember && !this.#isMember) this.#resumedMs = Math.max(this.#resumedMs, this.#nowMs());
+    this.#isMember = isMember;
   }
 
   /** From now on nothing remembered is believed: the worker leaves the cluster, and writers wait for it no more. */

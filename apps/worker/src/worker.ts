@@ -156,6 +156,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const leases = new LeaseSessions(clock);
     const pauses = new PauseWatch();
     opened.push(() => pauses.close());
+    const noteMembership = () => pauses.setMember(registry.view().workers.has(id));
+    noteMembership();
+    opened.push(registry.onChange(noteMembership));
     const objects = new ObjectReader({
       workerId: id,
       mounts,
@@ -194,7 +197,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       mounts,
       notices,
       forget,
-      workers: () => registry.view().workers.values(),
+      workers: () => mayServe(registry.view(), ring, peers),
       written: (mount, keys) => writeCache.written(mount, keys),
     });
     const router = new Router({
@@ -430,6 +433,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     await closeAll();
     throw error;
   }
+}
+
+/** The workers that readers may be sent to: those with a lease, and those that lost it a short time ago. */
+function mayServe(view: ClusterView, ring: RingKeeper, peers: PeerClient): Iterable<WorkerRecord> {
+  const found = new Map(view.workers);
+  for (const { id } of view.members) {
+    const worker = found.has(id) ? undefined : (ring.worker(id) ?? peers.recentlyHeard(id));
+    if (worker !== undefined) found.set(id, worker);
+  }
+  return found.values();
 }
 
 /** How gRPC statuses count beside HTTP's classes. */

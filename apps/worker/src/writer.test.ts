@@ -152,7 +152,7 @@ describe("metadata that was asked for before a write", () => {
     assert.equal(metadata.peek("m", "gone"), undefined);
   });
 
-  it("is not believed after the process stood still", () => {
+  it("is not believed after the process stood still, or had no lease", () => {
     let nowMs = 0;
     const watch = new PauseWatch(() => nowMs);
     assert.ok(watch.resumedMs() < 0);
@@ -161,6 +161,11 @@ describe("metadata that was asked for before a write", () => {
     nowMs += PAUSE_MS + 1;
     assert.equal(watch.resumedMs(), nowMs);
     assert.equal(watch.pauses, 1);
+    watch.setMember(false);
+    assert.equal(watch.resumedMs(), Number.POSITIVE_INFINITY);
+    nowMs += 10;
+    watch.setMember(true);
+    assert.equal(watch.resumedMs(), nowMs, "what was learned without a lease is not believed either");
     watch.distrust();
     assert.equal(watch.resumedMs(), Number.POSITIVE_INFINITY);
     watch.close();

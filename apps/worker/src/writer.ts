@@ -21,7 +21,7 @@ export interface WriterOptions {
   readonly workerId: string;
   readonly mounts: MountTable;
   readonly notices: WriteNotices;
-  /** The workers that are alive as far as this one knows. */
+  /** The workers that readers may be sent to, as far as this one knows. */
   readonly workers: () => Iterable<WorkerRecord>;
   /** Forgets what this worker remembers of the objects; resolves when nobody serves the old state from here. */
   readonly forget: (notices: readonly WriteNotice[]) => Promise<void>;
