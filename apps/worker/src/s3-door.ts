@@ -43,6 +43,10 @@ export function createS3Door(handler: S3Handler, hits: HitSource, dataPath: Data
   const httpServer = createServer({ maxHeaderSize: 64 * 1024, keepAliveTimeout: S3_KEEP_ALIVE_MS }, handler);
   // Without a listener of its own node would answer "100 Continue" before the handler has refused the body.
   httpServer.on("checkContinue", handler);
+  // Any other expectation means nothing to S3, and is no reason to refuse.
+  httpServer.on("checkExpectation", handler);
+  // A large upload may take its time; a body that stops coming is the handler's to end.
+  httpServer.requestTimeout = 0;
   httpServer.headersTimeout = S3_HEADERS_MS;
   return new S3Door({
     httpServer,
