@@ -26,13 +26,12 @@ const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 export class PageTable implements EvictablePages {
   readonly #versions: VersionTable;
   readonly #buckets = new SlotBuckets((slot) => this.hashOf(slot));
-  #versionRef = new Int32Array(64);
-  #index = new Uint32Array(64);
+  /** Version and index of each page, side by side: a look-up needs both. */
+  #names = new Uint32Array(128);
   /** Length, and above it the flags. */
   #length = new Uint32Array(64);
-  /** Links of the version's list, and of the list of free slots; slot + 1, 0 ends. */
-  #next = new Int32Array(64);
-  #previous = new Int32Array(64);
+  /** Links of the version's list, next and previous side by side, and of the list of free slots; slot + 1, 0 ends. */
+  #links = new Int32Array(128);
   /** First slot of each version, slot + 1. */
   #heads = new Int32Array(64);
   #free = 0;
@@ -52,7 +51,7 @@ export class PageTable implements EvictablePages {
   find(versionRef: number, index: number): number {
     const buckets = this.#buckets;
     for (let slot = buckets.first(this.#versions.hashOf(versionRef, index)); slot >= 0; slot = buckets.next()) {
-      if (this.#index[slot] === index && this.#versionRef[slot] === versionRef) return slot;
+      if (this.#names[slot * 2 + 1] === index && this.#names[slot * 2] === versionRef) return slot;
     }
     return -1;
   }
@@ -65,17 +64,17 @@ export class PageTable implements EvictablePages {
   /** Adds a page that is not there yet; takes over one use of the version. */
   insert(versionRef: number, index: number, lengthBytes: number, flags: number): number {
     let slot = this.#free - 1;
-    if (slot >= 0) this.#free = this.#next[slot]!;
+    if (slot >= 0) this.#free = this.#links[slot * 2]!;
     else slot = this.#top++;
-    if (slot >= this.#index.length) this.#grow();
+    if (slot >= this.#length.length) this.#grow();
     if (versionRef >= this.#heads.length) this.#heads = grown(this.#heads, versionRef + 1);
-    this.#versionRef[slot] = versionRef;
-    this.#index[slot] = index;
+    this.#names[slot * 2] = versionRef;
+    this.#names[slot * 2 + 1] = index;
     this.#length[slot] = lengthBytes + flags * 2 ** LENGTH_BITS;
     const head = this.#heads[versionRef]!;
-    this.#next[slot] = head;
-    this.#previous[slot] = 0;
-    if (head > 0) this.#previous[head - 1] = slot + 1;
+    this.#links[slot * 2] = head;
+    this.#links[slot * 2 + 1] = 0;
+    if (head > 0) this.#links[head * 2 - 1] = slot + 1;
     this.#heads[versionRef] = slot + 1;
     this.#buckets.add(this.hashOf(slot), slot);
     this.#count++;
@@ -84,14 +83,14 @@ export class PageTable implements EvictablePages {
 
   /** Removes a page and gives back its use of the version. */
   remove(slot: number): void {
-    const versionRef = this.#versionRef[slot]!;
+    const versionRef = this.#names[slot * 2]!;
     this.#buckets.remove(this.hashOf(slot), slot);
-    const next = this.#next[slot]!;
-    const previous = this.#previous[slot]!;
-    if (next > 0) this.#previous[next - 1] = previous;
-    if (previous > 0) this.#next[previous - 1] = next;
+    const next = this.#links[slot * 2]!;
+    const previous = this.#links[slot * 2 + 1]!;
+    if (next > 0) this.#links[next * 2 - 1] = previous;
+    if (previous > 0) this.#links[previous * 2 - 2] = next;
     else this.#heads[versionRef] = next;
-    this.#next[slot] = this.#free;
+    this.#links[slot * 2] = this.#free;
     this.#free = slot + 1;
     this.#count--;
     this.#versions.drop(versionRef);
@@ -100,16 +99,16 @@ export class PageTable implements EvictablePages {
   /** Slots of a version's pages, in no order. */
   slotsOf(versionRef: number): number[] {
     const slots: number[] = [];
-    for (let at = this.#heads[versionRef] ?? 0; at > 0; at = this.#next[at - 1]!) slots.push(at - 1);
+    for (let at = this.#heads[versionRef] ?? 0; at > 0; at = this.#links[at * 2 - 2]!) slots.push(at - 1);
     return slots;
   }
 
   versionOf(slot: number): number {
-    return this.#versionRef[slot]!;
+    return this.#names[slot * 2]!;
   }
 
   indexOf(slot: number): number {
-    return this.#index[slot]!;
+    return this.#names[slot * 2 + 1]!;
   }
 
   lengthOf(slot: number): number {
@@ -118,7 +117,7 @@ export class PageTable implements EvictablePages {
 
   /** The page's hash, as the eviction policy and the placement use it. */
   hashOf(slot: number): number {
-    return this.#versions.hashOf(this.#versionRef[slot]!, this.#index[slot]!);
+    return this.#versions.hashOf(this.#names[slot * 2]!, this.#names[slot * 2 + 1]!);
   }
 
   /** Bytes that the page is accounted for. */
@@ -139,11 +138,9 @@ export class PageTable implements EvictablePages {
   }
 
   #grow(): void {
-    const least = this.#index.length + 1;
-    this.#versionRef = grown(this.#versionRef, least);
-    this.#index = grown(this.#index, least);
+    const least = this.#length.length + 1;
+    this.#names = grown(this.#names, least * 2);
     this.#length = grown(this.#length, least);
-    this.#next = grown(this.#next, least);
-    this.#previous = grown(this.#previous, least);
+    this.#links = grown(this.#links, least * 2);
   }
 }

@@ -135,11 +135,14 @@ class PlainSketch {
   additions = 0;
   cellsOf(hash: number): string[] {
     const spread = mix32(hash ^ 0x5bd1e995);
-    return [0, 1, 2, 3].map((row) => `${hash % 64}/${row}/${Math.floor(spread / 2 ** (12 + row * 5)) % 32}`);
+    return [0, 1, 2, 3].map(
+      (row) => `${hash % 64}/${row}/${Math.floor(((Math.floor(spread / 2 ** (12 + row * 5)) % 32) * 24) / 32)}`,
+    );
   }
   doorsOf(hash: number): string[] {
-    const word = mix32(hash ^ 0x5bd1e995) % 256;
-    return [Math.floor(hash / 2 ** 27), Math.floor(hash / 2 ** 22) % 32].map((bit) => `${word}/${bit}`);
+    const spread = mix32(hash ^ 0x5bd1e995);
+    const bits = [spread % 128, (Math.floor(spread / 128) % 32) + 32 * Math.floor(hash / 2 ** 30)];
+    return bits.map((bit) => `${hash % 64}/${bit}`);
   }
   count(hash: number): number {
     return Math.min(...this.cellsOf(hash).map((cell) => this.cells.get(cell) ?? 0));

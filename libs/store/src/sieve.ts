@@ -39,7 +39,7 @@ export class SievePolicy implements EvictionPolicy {
   }
 
   onRemove(slot: number): void {
-    if (this.#hand === slot) this.#hand = this.#links.previous[slot]!;
+    if (this.#hand === slot) this.#hand = this.#list.previousOf(slot);
     this.#list.remove(slot);
   }
 
@@ -59,7 +59,7 @@ export class SievePolicy implements EvictionPolicy {
       let slot = this.#hand >= 0 ? this.#hand : this.#list.tail;
       while (this.#visited[slot] === 1) {
         this.#visited[slot] = 0;
-        slot = this.#links.previous[slot]!;
+        slot = this.#list.previousOf(slot);
         if (slot < 0) slot = this.#list.tail;
       }
       this.#hand = slot;

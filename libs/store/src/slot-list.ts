@@ -2,16 +2,16 @@
 import type { EvictablePages } from "./eviction-policy.ts";
 import { grown } from "./typed-array.ts";
 
-/** Links of all slots; lists that share them are disjoint. 8 bytes a slot. */
+/**
+ * Links of all slots; lists that share them are disjoint. 8 bytes a slot: at 2 × slot the next one, behind it the previous
+ * one, so that both are in one cache line.
+ */
 export class SlotLinks {
-  next = new Int32Array(64);
-  previous = new Int32Array(64);
+  pairs = new Int32Array(128);
 
   /** Makes room for a slot. */
   reserve(slot: number): void {
-    if (slot < this.next.length) return;
-    this.next = grown(this.next, slot + 1);
-    this.previous = grown(this.previous, slot + 1);
+    if (slot * 2 >= this.pairs.length) this.pairs = grown(this.pairs, slot * 2 + 2);
   }
 }
 
@@ -31,12 +31,7 @@ export class SlotList {
   }
 
   pushHead(slot: number): void {
-    const links = this.#links;
-    links.previous[slot] = -1;
-    links.next[slot] = this.head;
-    if (this.head >= 0) links.previous[this.head] = slot;
-    else this.tail = slot;
-    this.head = slot;
+    this.#linkHead(slot);
     this.size++;
     this.bytes += this.#pages.bytesOf(slot);
   }
@@ -51,21 +46,31 @@ export class SlotList {
   toHead(slot: number): void {
     if (this.head === slot) return;
     this.#unlink(slot);
-    const links = this.#links;
-    links.previous[slot] = -1;
-    links.next[slot] = this.head;
-    if (this.head >= 0) links.previous[this.head] = slot;
+    this.#linkHead(slot);
+  }
+
+  /** The next newer slot; -1 for the head. */
+  previousOf(slot: number): number {
+    return this.#links.pairs[slot * 2 + 1]!;
+  }
+
+  #linkHead(slot: number): void {
+    const { pairs } = this.#links;
+    const { head } = this;
+    pairs[slot * 2] = head;
+    pairs[slot * 2 + 1] = -1;
+    if (head >= 0) pairs[head * 2 + 1] = slot;
     else this.tail = slot;
     this.head = slot;
   }
 
   #unlink(slot: number): void {
-    const links = this.#links;
-    const previous = links.previous[slot]!;
-    const next = links.next[slot]!;
-    if (previous >= 0) links.next[previous] = next;
+    const { pairs } = this.#links;
+    const next = pairs[slot * 2]!;
+    const previous = pairs[slot * 2 + 1]!;
+    if (previous >= 0) pairs[previous * 2] = next;
     else this.head = next;
-    if (next >= 0) links.previous[next] = previous;
+    if (next >= 0) pairs[next * 2 + 1] = previous;
     else this.tail = previous;
   }
 }
