@@ -18,11 +18,21 @@ const MAX_READS = 16;
 /** Remembers accesses by path. */
 export class AccessLog {
   readonly #byPath = new Map<string, Access[]>();
+  /** The path that was read last, which is the newest in the map already. */
+  #last = "";
+  #lastReads: Access[] = [];
 
   add(path: string, access: Access): void {
+    if (path === this.#last) {
+      this.#lastReads.push(access);
+      if (this.#lastReads.length > MAX_READS) this.#lastReads.shift();
+      return;
+    }
     const reads = this.#byPath.get(path) ?? [];
     this.#byPath.delete(path);
     this.#byPath.set(path, reads);
+    this.#last = path;
+    this.#lastReads = reads;
     reads.push(access);
     if (reads.length > MAX_READS) reads.shift();
     if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");

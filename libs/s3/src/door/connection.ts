@@ -93,7 +93,7 @@ export class DoorConnection {
         if (ageMs > keepAliveTimeoutMs + headTimeoutMs) this.#socket.destroy();
       } else if (ageMs > headTimeoutMs) {
         if (this.#ended) this.#socket.destroy();
-        this.#refuse(TIMED_OUT);
+        else this.#refuse(TIMED_OUT);
       }
     }
   }
@@ -142,7 +142,7 @@ export class DoorConnection {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let turn = 0; this.#state === "idle" && this.#at < this.#bytes.length; turn++) {
+    for (let turn = 0; this.#state === "idle" && !this.#socket.destroyed && this.#at < this.#bytes.length; turn++) {
       if (turn === REQUESTS_A_TURN) {
         setImmediate(() => {
           this.#pumping = false;
@@ -242,7 +242,7 @@ export class DoorConnection {
 
   /** An answer is out. */
   #finished(): void {
-    if (this.#state === "gone") return;
+    if (this.#state === "gone" || this.#socket.destroyed) return;
     this.#state = "idle";
     if (this.#door.ticks !== this.#tick) this.#touch();
     if (!this.#keepAlive || this.#door.closing) {
@@ -258,6 +258,14 @@ export class DoorConnection {
   /** From here on node:http has the connection, beginning with the bytes that were not understood. */
   #handOver(): void {
     const socket = this.#socket;
+    if (this.#ended) {
+      // A client that ended its side has left, as node:http has it; and what ended takes no bytes back.
+      this.#bytes = NO_BYTES;
+      this.#at = 0;
+      this.#pumping = false;
+      socket.end();
+      return;
+    }
     const rest = this.#bytes.subarray(this.#at);
     this.#leave();
     socket.unshift(rest);

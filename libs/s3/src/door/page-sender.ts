@@ -42,6 +42,7 @@ export function sendfileSender(native: Native): PageSenderFactory {
 
 class SendfileSender implements PageSender {
   readonly #native: Native;
+  readonly #socket: Socket;
   readonly #events: SenderEvents;
   readonly #fd: number;
   #watcher: WriteWatcher | undefined;
@@ -54,6 +55,7 @@ class SendfileSender implements PageSender {
 
   constructor(native: Native, socket: Socket, events: SenderEvents) {
     this.#native = native;
+    this.#socket = socket;
     this.#events = events;
     this.#fd = descriptorOf(socket);
   }
@@ -70,7 +72,8 @@ class SendfileSender implements PageSender {
 
   #turn(headIsShared: boolean): void {
     const answer = this.#answer;
-    if (answer === undefined) return;
+    // The descriptor of a destroyed socket is closed, and may be another connection's by now.
+    if (answer === undefined || this.#socket.destroyed) return;
     let budget = TURN_BYTES;
     for (;;) {
       const wanted = Math.min(this.#left, budget);

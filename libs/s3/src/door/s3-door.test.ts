@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { ensureNative, loadNative } from "@ringlight/native";
+import { waitFor } from "@ringlight/testing";
+import type { S3Handler } from "../handler.ts";
+import type { HitAnswer } from "./hit.ts";
+import { copyingSender, sendfileSender } from "./page-sender.ts";
+import { S3Door, type S3DoorOptions } from "./s3-door.ts";
+
+ensureNative();
+const loaded = loadNative();
+
+/** Answers "/hit<bytes>" from a file of zeros, and counts. */
+class FileHits {
+  readonly done: { sent: number; aborted: boolean }[] = [];
+  damaged = 0;
+  fd: number;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  answer(url: string, into: Buffer): HitAnswer | undefined {
+    const bytes = /^\/hit(\d+)$/.exec(url)?.[1];
+    if (bytes === undefined) return undefined;
+    const headLength = into.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`, "latin1");
+    return {
+      headLength,
+      fd: this.fd,
+      position: 0,
+      lengthBytes: Number(bytes),
+      next: () => false,
+      rest: () => undefined,
+      damaged: () => {
+        this.damaged++;
+      },
+      done: (sent, aborted) => {
+        this.done.push({ sent, aborted });
+      },
+    };
+  }
+}
+
+interface Started {
+  readonly door: S3Door;
+  readonly hits: FileHits;
+  /** Answers of the general handler that wait for the test. */
+  readonly waiting: (() => void)[];
+  open(): Socket;
+}
+
+const FILE_BYTES = 32 * 1024 * 1024;
+
+async function start(t: TestContext, change: Partial<S3DoorOptions> = {}): Promise<Started> {
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-door-"));
+  writeFileSync(join(directory, "page"), Buffer.alloc(FILE_BYTES));
+  const fd = openSync(join(directory, "page"), "r");
+  const hits = new FileHits(fd);
+  const waiting: (() => void)[] = [];
+  const handler: S3Handler = (req, res) => {
+    const answer = () => {
+      res.writeHead(200, { "Content-Length": 2 });
+      res.end("ok");
+    };
+    if (req.url === "/wait") waiting.push(answer);
+    else answer();
+  };
+  const door = new S3Door({
+    httpServer: createServer({ keepAliveTimeout: 60_000 }, handler),
+    handler,
+    hits: (head, into) => hits.answer(head.url, into),
+    keepAliveTimeoutMs: 60_000,
+    headTimeoutMs: 60_000,
+    stallTimeoutMs: 60_000,
+    ...change,
+  });
+  await new Promise<void>((resolve) => door.server.listen(0, "127.0.0.1", resolve));
+  t.after(async () => {
+    await door.close(0);
+    closeSync(fd);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const { port } = door.server.address() as AddressInfo;
+  return {
+    door,
+    hits,
+    waiting,
+    open: () => {
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.on("error", () => undefined);
+      t.after(() => socket.destroy());
+      return socket;
+    },
+  };
+}
+
+const get = (url: string) => `GET ${url} HTTP/1.1\r\nHost: h\r\n\r\n`;
+
+async function textUntilEnd(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, "end");
+  return Buffer.concat(chunks).toString("latin1");
+}
+
+test("a head that never ends is answered with 408, and an idle connection is closed without a word", async (t) => {
+  const { open } = await start(t, { headTimeoutMs: 300, keepAliveTimeoutMs: 300 });
+  const silent = open();
+  const slow = open();
+  slow.write("GET /hit1 HTTP/1.1\r\nHost:");
+  const idle = open();
+  idle.write(get("/hit5"));
+  const [none, half, whole] = await Promise.all([silent, slow, idle].map(textUntilEnd));
+  assert.match(none ?? "", /^HTTP\/1\.1 408/);
+  assert.match(half ?? "", /^HTTP\/1\.1 408/);
+  assert.equal(whole, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0");
+});
+
+test("closing ends idle connections at once, also those of node:http, and busy ones behind their answer", async (t) => {
+  const { door, open, waiting } = await start(t);
+  const idle = open();
+  idle.write(get("/hit1"));
+  await once(idle, "data");
+  const handedOver = open();
+  handedOver.write("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok");
+  await once(handedOver, "data");
+  const busy = open();
+  busy.write(get("/wait"));
+  await waitFor(() => waiting.length === 1, { what: "the request" });
+  const closed = door.close(10_000);
+  await Promise.all([idle, handedOver].map((socket) => once(socket.resume(), "end")));
+  const answer = textUntilEnd(busy);
+  waiting[0]?.();
+  assert.match(await answer, /^HTTP\/1\.1 200 OK.*ok$/s);
+  busy.end();
+  await closed;
+});
+
+test("a connection that will not end is cut after the grace", async (t) => {
+  const { door, open, waiting } = await start(t);
+  const busy = open();
+  busy.write(get("/wait"));
+  await waitFor(() => waiting.length === 1, { what: "the request" });
+  await Promise.all([door.close(50), once(busy.resume(), "end")]);
+});
+
+test("what is handed over behind answers is answered by node:http, unless the client has ended its side", async (t) => {
+  const { open, hits } = await start(t);
+  const odd = "OPTIONS /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  const staying = open();
+  staying.write(get("/hit3") + get("/general") + odd);
+  assert.equal((await textUntilEnd(staying)).match(/HTTP\/1\.1 200 OK/g)?.length, 3);
+  const leaving = open();
+  leaving.end(get(`/hit${FILE_BYTES}`) + odd);
+  leaving.pause();
+  await once(leaving, "readable");
+  let length = 0;
+  leaving.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+  });
+  await once(leaving, "end");
+  assert.ok(length > FILE_BYTES);
+  assert.deepEqual(hits.done.at(-1), { sent: FILE_BYTES, aborted: false });
+});
+
+const senders = { "by copying": copyingSender, ...(loaded.native && { "by sendfile": sendfileSender(loaded.native) }) };
+for (const [name, sender] of Object.entries(senders)) {
+  test(`${name}: a client that takes nothing of a hit is cut off, and so is one whose page cannot be read`, async (t) => {
+    const { open, hits } = await start(t, { sender, stallTimeoutMs: 300 });
+    const stalled = open();
+    stalled.write(get(`/hit${FILE_BYTES}`));
+    await once(stalled, "readable");
+    await waitFor(() => hits.done.length === 1, { timeoutMs: 10_000, what: "the cut" });
+    assert.equal(hits.done[0]?.aborted, true);
+    assert.ok((hits.done[0]?.sent ?? 0) < FILE_BYTES);
+    const short = open();
+    short.write(get(`/hit${FILE_BYTES + 1000}`));
+    short.resume();
+    await once(short, "end");
+    assert.equal(hits.damaged, 1);
+    assert.equal(hits.done[1]?.aborted, true);
+  });
+
+  test(`${name}: one connection does not keep others waiting, and answers stay in order`, async (t) => {
+    const { open } = await start(t, { sender });
+    const large = open();
+    large.write(get(`/hit${FILE_BYTES}`).repeat(4));
+    large.resume();
+    const small = open();
+    for (let turn = 0; turn < 20; turn++) {
+      small.write(get("/hit4") + get("/general"));
+      let text = "";
+      while (!text.endsWith("ok")) text += String((await once(small, "data"))[0]);
+      assert.match(text, /^HTTP\/1\.1 200 OK\r\nContent-Length: 4\r\n\r\n\0{4}HTTP\/1\.1 200 OK/);
+    }
+  });
+}
