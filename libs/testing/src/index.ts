@@ -10,3 +10,4 @@ export type { GeneratedData, ObjectData, ObjectSettings, OriginObject, Synthesiz
 export * from "./seeded-bytes.ts";
 export * from "./spawn-process.ts";
 export * from "./wait-for.ts";
+export * from "./write-race.ts";

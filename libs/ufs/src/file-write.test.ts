@@ -20,6 +20,7 @@ ufsWriteContract("file://", async () => {
     minPartBytes: MIN_PART_BYTES,
     keepsTags: true,
     rollsUploads: true,
+    leavesOutParts: true,
     conditionalDeletes: true,
     close: async () => {
       await ufs.close();

@@ -67,6 +67,7 @@ describe("s3:// on Ceph's radosgw", () => {
       minPartBytes: 5 * 1024 * 1024,
       keepsTags: true,
       rollsUploads: false,
+      leavesOutParts: false,
       conditionalDeletes: false,
       close: () => ufs.close(),
     };

@@ -26,6 +26,7 @@ for (const prefix of ["", "deep/er"]) {
       minPartBytes: 5000,
       keepsTags: true,
       rollsUploads: true,
+      leavesOutParts: true,
       conditionalDeletes: true,
       close: async () => {
         await ufs.close();
