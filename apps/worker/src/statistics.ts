@@ -31,6 +31,8 @@ export interface Gauges {
   readonly process: ProcessMetrics;
   readonly openConnections: () => number;
   readonly fetchesInFlight: () => number;
+  /** How page bytes leave, for people. */
+  readonly dataPath: string;
 }
 
 /** Where hits of one mount on one tier are counted. */
@@ -213,6 +215,7 @@ export class WorkerStatistics {
       relayedBytes: this.#relayed.value,
       fallbacks: this.#fallbacks.value,
       fetchesInFlight: gauges.fetchesInFlight(),
+      dataPath: gauges.dataPath,
     };
   }
 }

@@ -121,12 +121,14 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const connections = { open: 0 };
     const measured = processMetrics();
     opened.push(() => measured.close());
+    const dataPath = chooseDataPath(config.sendfile);
     const statistics: WorkerStatistics = new WorkerStatistics(id, startedMs, {
       epoch: () => ring.ring.epoch,
       tiers: () => store.stats(),
       process: measured,
       openConnections: () => connections.open,
       fetchesInFlight: () => pages.runsInFlight,
+      dataPath: describeDataPath(dataPath),
     });
     const stats = () => statistics.snapshot(clock.now());
     const mounts = new MountTable({
@@ -225,7 +227,6 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       }),
     );
 
-    const dataPath = chooseDataPath(config.sendfile);
     let registered = false;
     let ending = false;
     const rest = createRestServer({

@@ -106,6 +106,8 @@ export interface WorkerStats {
   fallbacks: number;
   /** Page fetches from the UFS in flight now. */
   fetchesInFlight: number;
+  /** How page bytes leave on the S3 port: "sendfile", or "typescript (why)". */
+  dataPath: string;
 }
 
 /** Page requests on the owner, by what happened. */
@@ -1042,6 +1044,7 @@ function createBaseWorkerStats(): WorkerStats {
     relayedBytes: 0,
     fallbacks: 0,
     fetchesInFlight: 0,
+    dataPath: "",
   };
 }
 
@@ -1082,6 +1085,9 @@ export const WorkerStats: MessageFns<WorkerStats> = {
     }
     if (message.fetchesInFlight !== 0) {
       writer.uint32(96).uint32(message.fetchesInFlight);
+    }
+    if (message.dataPath !== "") {
+      writer.uint32(106).string(message.dataPath);
     }
     return writer;
   },
@@ -1195,6 +1201,14 @@ export const WorkerStats: MessageFns<WorkerStats> = {
             message.fetchesInFlight = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.dataPath = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1226,6 +1240,7 @@ export const WorkerStats: MessageFns<WorkerStats> = {
     message.relayedBytes = object.relayedBytes ?? 0;
     message.fallbacks = object.fallbacks ?? 0;
     message.fetchesInFlight = object.fetchesInFlight ?? 0;
+    message.dataPath = object.dataPath ?? "";
     return message;
   },
 };
