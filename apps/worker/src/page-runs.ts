@@ -22,7 +22,7 @@ import {
 } from "@ringlight/core";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { FetchBudget } from "./fetch-budget.ts";
-import { PageBuffers } from "./page-buffers.ts";
+import { type PageBuffer, PageBuffers } from "./page-buffers.ts";
 import { FetchRun, type PageFetch } from "./page-fetch.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RunLength } from "./run-length.ts";
@@ -289,18 +289,25 @@ export class PageRuns {
     if (buffer === undefined) return;
     run.begin();
     buffer.hold();
-    this.#options.store
-      .put(version, index, buffer.bytes, this.#options.putOptionsOf?.(place.mount))
-      .then(({ stored }) => stored)
-      .catch(() => false)
-      .then((stored) => {
-        buffer.release();
-        if (!stored) this.#refused.add(version);
-        // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
-        if (run.readers > 0 && (!stored || !this.#isShort)) this.#kept.set(page, { place, stored });
-        else this.#drop(place, page);
-        this.#done(place, run);
-      });
+    // After the readers: checksum and write take longer than the page took to come, and they have been woken only now.
+    setImmediate(() => void this.#store(place, page, buffer));
+  }
+
+  async #store(place: RunPlace, page: PageFetch, buffer: PageBuffer): Promise<void> {
+    const { version, mount } = place;
+    const { index, run } = page;
+    let stored = false;
+    try {
+      ({ stored } = await this.#options.store.put(version, index, buffer.bytes, this.#options.putOptionsOf?.(mount)));
+    } catch {
+      // A store that fails has not taken the page; it says why in its own state.
+    }
+    buffer.release();
+    if (!stored) this.#refused.add(version);
+    // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
+    if (run.readers > 0 && (!stored || !this.#isShort)) this.#kept.set(page, { place, stored });
+    else this.#drop(place, page);
+    this.#done(place, run);
   }
 
   /** Half of the budget is in use. */
