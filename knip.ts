@@ -32,6 +32,8 @@ const config: KnipConfig = {
     "libs/config": { entry: ["src/print-docs.ts", "src/**/*.test.ts"] },
     // Started by .ci/check-generated.mjs.
     "libs/proto": { ignoreDependencies: ["@bufbuild/buf"] },
+    // The types of build.cjs, which tsc finds by its name.
+    "libs/native": { entry: ["build.d.cts", "src/**/*.test.ts"] },
     // The embedded registry is a process too.
     "libs/registry": { entry: ["src/main.ts", "src/**/*.test.ts"] },
     // The load generator's processes are started by path.

@@ -89,7 +89,7 @@ export function createHitPath(options: HitPathOptions): HitSource {
 }
 
 /** See the head of the file. */
-export class HitPath {
+class HitPath {
   readonly options: HitPathOptions;
   readonly #known = new Map<string, KnownObject>();
   readonly #connectionLines: string;

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
+import { RinglightError } from "@ringlight/core";
+import { addonBase, buildNative } from "../build.cjs";
 
 /** What the addon offers; see ringlight.c. */
 interface Addon {
@@ -39,7 +41,7 @@ export interface Native {
    * @param length bytes of the file from `position` on
    */
   readonly sendFile: Addon["sendFile"];
-  /** @throws RL_INTERNAL (an Error with that code) when descriptors are used up */
+  /** @throws RL_INTERNAL when no descriptor is left */
   watchWritable(socketFd: number, onWritable: () => void): WriteWatcher;
 }
 
@@ -51,11 +53,6 @@ export type NativeLoad =
       /** For people: "no C compiler was found". */
       readonly reason: string;
     };
-
-const { addonBase, buildNative } = createRequire(import.meta.url)("../build.cjs") as {
-  addonBase(abi: string): string;
-  buildNative(node: string, abi: string): string | undefined;
-};
 
 /** Builds the addon for this process's Node if it is not there yet; returns why that failed. For tests and benchmarks: else the bootstrap does it. */
 export function ensureNative(): string | undefined {
@@ -75,7 +72,12 @@ export function loadNative(): NativeLoad {
 }
 
 function watcher(addon: Addon, fd: number, callback: () => void): WriteWatcher {
-  const handle = addon.watch(fd, callback);
+  let handle: object;
+  try {
+    handle = addon.watch(fd, callback);
+  } catch (cause) {
+    throw new RinglightError("RL_INTERNAL", `a connection cannot be watched: ${words(cause)}`, { cause });
+  }
   let open = true;
   return {
     arm: () => {
