@@ -58,6 +58,7 @@ describe("parseMountSpec", () => {
     refuses("/abc=s3://b,freshness=now", 'freshness "now"');
     refuses("/abc=s3://b,replicas=0", "replicas=0");
     refuses("/abc=s3://b,eviction=lru", "default, freeze");
+    refuses("/abc=s3://b,access=everybody", "access=everybody");
     refuses("/abc=s3://b,verify=never", "always, sampled");
     refuses("/abc=s3://b,region=", "has no value");
   });
@@ -67,6 +68,14 @@ describe("parseMountSpec", () => {
       () => parseMountSpec("/abc=s3://b,credentials=AKIA:hunter2", 0),
       (error: Error) => !error.message.includes("hunter2") && error.message.includes("env:PREFIX"),
     );
+  });
+});
+
+describe("access of a mount", () => {
+  it("is by signature unless anonymous reads are asked for", () => {
+    assert.equal(parseMountSpec("/abc=s3://b", 0).access, undefined);
+    assert.equal(parseMountSpec("/abc=s3://b,access=signed", 0).access, undefined);
+    assert.equal(parseMountSpec("/abc=s3://b,access=anonymous-read", 0).access, "anonymous-read");
   });
 });
 
