@@ -87,6 +87,8 @@ export type OriginFault =
   | { readonly kind: "slow"; readonly bytesPerSecond: number }
   /** The connection ends early, in order or by RST. */
   | { readonly kind: "cut"; readonly afterBytes: number; readonly reset: boolean }
+  /** The answer is made at once, and arrives so much later. */
+  | { readonly kind: "lag"; readonly ms: number }
   /** The connection ends after so many bytes of the request's body, and nothing is written. */
   | { readonly kind: "cut-upload"; readonly afterBytes: number }
   /** The request takes effect, and the connection ends before the answer. */

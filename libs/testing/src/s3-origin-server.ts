@@ -41,6 +41,12 @@ function partRange(object: OriginObject, partNumber: number): RangeAnswer {
   return length === 0 ? { kind: "all" } : { kind: "part", start, end: start + length - 1 };
 }
 
+/** Keeps what is written to the connection from now on for a while. */
+function holdBack({ socket }: ServerResponse, ms: number): void {
+  socket?.cork();
+  setTimeout(() => socket?.uncork(), ms);
+}
+
 /** The server behind S3Origin. */
 export class OriginServer implements S3Origin {
   readonly region: string;
@@ -150,6 +156,10 @@ export class OriginServer implements S3Origin {
     this.#faults.add(match, { kind: "cut", afterBytes, reset: true }, timing);
   }
 
+  lag(match: RequestMatch, ms: number, timing?: FaultTiming): void {
+    this.#faults.add(match, { kind: "lag", ms }, timing);
+  }
+
   cutUpload(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void {
     this.#faults.add(match, { kind: "cut-upload", afterBytes }, timing);
   }
@@ -201,6 +211,8 @@ export class OriginServer implements S3Origin {
         if (fault.kind !== "stall" || fault.afterBytes !== undefined) continue;
         if (!(await sleepWhileOpen(response, fault.ms))) return;
       }
+      const lag = faults.find((fault) => fault.kind === "lag");
+      if (lag !== undefined) holdBack(response, lag.ms);
       const failure = faults.find((fault) => fault.kind === "fail");
       if (failure !== undefined) {
         for (const [name, value] of Object.entries(failure.headers)) response.setHeader(name, value);

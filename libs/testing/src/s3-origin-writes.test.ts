@@ -18,7 +18,7 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
-import { randomBytes, type S3Origin, startS3Origin } from "./index.ts";
+import { randomBytes, type S3Origin, startS3Origin, waitFor } from "./index.ts";
 
 describe("the S3 origin, written by the AWS SDK", () => {
   const Bucket = "writes";
@@ -124,6 +124,16 @@ describe("the S3 origin, written by the AWS SDK", () => {
     await assert.rejects(put({ IfMatch: '"other"' }), { name: "PreconditionFailed" });
     await put({ IfMatch: head.ETag });
     await assert.rejects(put({ ContentMD5: createHash("md5").update("w").digest("base64") }), { name: "BadDigest" });
+  });
+
+  it("lets an answer arrive after what it says was overwritten", async () => {
+    origin.putObject(Bucket, "late", "old");
+    origin.lag({ op: "HeadObject", key: "late" }, 100, { times: 1 });
+    const head = s3.send(new HeadObjectCommand({ Bucket, Key: "late" }));
+    await waitFor(() => origin.requests.some((request) => request.op === "HeadObject" && request.key === "late"));
+    const { etag } = origin.putObject(Bucket, "late", "newer");
+    assert.notEqual((await head).ETag, etag);
+    assert.equal((await s3.send(new HeadObjectCommand({ Bucket, Key: "late" }))).ETag, etag);
   });
 
   it("deletes many, and leaves the old object when an upload is cut", async () => {

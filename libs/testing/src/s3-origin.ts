@@ -87,6 +87,8 @@ export interface S3Origin {
   fail(match: RequestMatch, fault: FailFault): void;
   /** Silence of `ms` (Infinity: until the client leaves) before the response, or after some bytes of the body. */
   stall(match: RequestMatch, ms: number, options?: FaultTiming & { readonly afterBytes?: number }): void;
+  /** Answers with what is true at once, but lets the answer arrive so much later: what it says may be overwritten by then. */
+  lag(match: RequestMatch, ms: number, timing?: FaultTiming): void;
   slow(match: RequestMatch, bytesPerSecond: number, timing?: FaultTiming): void;
   /** Closes the connection after so many bytes of the body, as if the server had died. */
   truncate(match: RequestMatch, afterBytes: number, timing?: FaultTiming): void;

@@ -150,6 +150,19 @@ describe("writes to file://", () => {
     await assert.rejects(writes.put("x".repeat(300), { body: bodyOf("x") }), code("RL_BAD_REQUEST"));
   });
 
+  it("removes what a writer that died left behind a day ago", async () => {
+    const temporary = join(directory, ".ringlight-writes", "tmp");
+    await mkdir(temporary, { recursive: true });
+    for (const name of ["left", "young"]) await writeFile(join(temporary, name), "x");
+    await utimes(join(temporary, "left"), 1, 1);
+    const later = await mounted(directory);
+    await later.writes?.put("swept", { body: bodyOf("x") });
+    await later.close();
+    assert.deepEqual(await readdir(temporary), ["young"]);
+    await rm(join(temporary, "young"));
+    await writes.delete("swept");
+  });
+
   it("goes on after a writer that died with the lock, and finds the place of a part", async () => {
     const locks = join(directory, ".ringlight-writes", "locks");
     const { createHash } = await import("node:crypto");

@@ -36,6 +36,9 @@ const COPY_CHUNK_BYTES = 1024 * 1024;
 /** Files of one DeleteObjects that are removed at once. */
 const DELETES_AT_ONCE = 8;
 
+/** A temporary file that was not written to for so long belongs to nobody, milliseconds. */
+const ABANDONED_MS = 24 * 3_600_000;
+
 /** A file that was written and has not taken its place yet. */
 export interface TemporaryFile {
   readonly path: string;
@@ -50,6 +53,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
   readonly #observe: ((observation: UfsObservation) => void) | undefined;
   readonly #closing: AbortSignal;
   readonly #head: (key: string) => Promise<ObjectMeta>;
+  #swept: Promise<void> | undefined;
 
   /** @param head metadata of a file, as the mount tells it */
   constructor(
@@ -224,6 +228,8 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     let handle: FileHandle | undefined;
     try {
       await mkdir(directory, { recursive: true }).catch(rethrow(directory));
+      this.#swept ??= sweep(directory);
+      await this.#swept;
       handle = await open(path, "wx").catch(rethrow(path));
       for await (const piece of heldBack(body, path)) {
         throwIfAborted(signal, "a write");
@@ -395,6 +401,18 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     }
     const etag = `"${createHash("md5").digest("hex")}"`;
     return { version: etag, etag, sizeBytes: 0 };
+  }
+}
+
+/** Removes what writers that died have left, so long ago that nobody can still be at it. */
+async function sweep(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const path = join(directory, name);
+    try {
+      if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+    } catch {
+      // Another process sweeps, too.
+    }
   }
 }
 
