@@ -15,6 +15,7 @@ import { copySource, copySourceRange } from "./copy-source.ts";
 import { parseComplete } from "./documents.ts";
 import { objectSettings, storeHeaders, taggingHeader, writeConditions } from "./object-settings.ts";
 import { checksumElements } from "./put-object.ts";
+import { answerSlowly } from "./slow-answer.ts";
 import { accessDenied, bodyOf, documentOf, passedHeaders, type WriteCall } from "./write-call.ts";
 
 const MAX_PARTS = 10_000;
@@ -111,25 +112,27 @@ export async function uploadPartCopy(call: WriteCall): Promise<void> {
   const source = copySource(headers);
   if (!call.allows("s3:GetObject", source.bucket, source.key)) throw accessDenied();
   const range = copySourceRange(headers);
-  const result = await writes.uploadPartCopy(
-    target.bucket,
-    target.key,
-    {
-      ...part,
-      sourceBucket: source.bucket,
-      sourceKey: source.key,
-      sourceConditions: source.conditions,
-      ...(range && { range }),
-    },
-    context,
-  );
-  const document = xmlDocument(
-    "CopyPartResult",
-    element("LastModified", xmlTime(result.modifiedMs ?? Date.now())),
-    element("ETag", result.etag),
-    checksumElements(result.checksums, false),
-  );
-  exchange.sendXml(200, document, passedHeaders(result.headers));
+  await answerSlowly(call, async () => {
+    const result = await writes.uploadPartCopy(
+      target.bucket,
+      target.key,
+      {
+        ...part,
+        sourceBucket: source.bucket,
+        sourceKey: source.key,
+        sourceConditions: source.conditions,
+        ...(range && { range }),
+      },
+      context,
+    );
+    const document = xmlDocument(
+      "CopyPartResult",
+      element("LastModified", xmlTime(result.modifiedMs ?? Date.now())),
+      element("ETag", result.etag),
+      checksumElements(result.checksums, false),
+    );
+    return { document, headers: passedHeaders(result.headers) };
+  });
 }
 
 /** Serves ListParts. */
@@ -210,28 +213,30 @@ export async function completeUpload(call: WriteCall): Promise<void> {
       { UploadId: id },
     );
   }
-  const result = await writes.completeUpload(
-    target.bucket,
-    target.key,
-    {
-      uploadId: id,
-      parts,
-      conditions,
-      ...(checksums && { checksums }),
-      ...(sizeBytes !== undefined && { sizeBytes }),
-    },
-    context,
-  );
-  const host = exchange.req.headers.host ?? "localhost";
-  const document = xmlDocument(
-    "CompleteMultipartUploadResult",
-    element("Location", `http://${host}${target.rawPath}`),
-    element("Bucket", target.bucket),
-    element("Key", target.key),
-    element("ETag", result.etag),
-    checksumElements(result.checksums),
-  );
-  exchange.sendXml(200, document, passedHeaders(result.headers));
+  await answerSlowly(call, async () => {
+    const result = await writes.completeUpload(
+      target.bucket,
+      target.key,
+      {
+        uploadId: id,
+        parts,
+        conditions,
+        ...(checksums && { checksums }),
+        ...(sizeBytes !== undefined && { sizeBytes }),
+      },
+      context,
+    );
+    const host = exchange.req.headers.host ?? "localhost";
+    const document = xmlDocument(
+      "CompleteMultipartUploadResult",
+      element("Location", `http://${host}${target.rawPath}`),
+      element("Bucket", target.bucket),
+      element("Key", target.key),
+      element("ETag", result.etag),
+      checksumElements(result.checksums),
+    );
+    return { document, headers: passedHeaders(result.headers) };
+  });
 }
 
 /** Serves AbortMultipartUpload. */

@@ -9,6 +9,7 @@ import { checksumResponseHeaders, headerText, namedAlgorithm } from "./checksum-
 import { copySource, replaces } from "./copy-source.ts";
 import { parseDelete, quoted } from "./documents.ts";
 import { objectSettings, storageClass, storeHeaders, taggingHeader, writeConditions } from "./object-settings.ts";
+import { answerSlowly } from "./slow-answer.ts";
 import { accessDenied, bodyOf, documentOf, passedHeaders, type WriteCall } from "./write-call.ts";
 
 /** Serves PutObject. */
@@ -61,29 +62,31 @@ export async function copyObject(call: WriteCall): Promise<void> {
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     );
   }
-  const result = await writes.copy(
-    target.bucket,
-    target.key,
-    {
-      sourceBucket: source.bucket,
-      sourceKey: source.key,
-      sourceConditions: source.conditions,
-      conditions: writeConditions(headers),
-      ...(replacesMetadata
-        ? { settings: objectSettings(headers) }
-        : { headers: { ...passed, ...(asked !== undefined && { "x-amz-storage-class": asked }) } }),
-      ...(replacesTags && { tagging: taggingHeader(headers) ?? "" }),
-      ...(algorithm && { checksumAlgorithm: algorithm }),
-    },
-    context,
-  );
-  const document = xmlDocument(
-    "CopyObjectResult",
-    element("LastModified", xmlTime(result.modifiedMs ?? Date.now())),
-    element("ETag", result.etag),
-    checksumElements(result.checksums),
-  );
-  exchange.sendXml(200, document, passedHeaders(result.headers));
+  await answerSlowly(call, async () => {
+    const result = await writes.copy(
+      target.bucket,
+      target.key,
+      {
+        sourceBucket: source.bucket,
+        sourceKey: source.key,
+        sourceConditions: source.conditions,
+        conditions: writeConditions(headers),
+        ...(replacesMetadata
+          ? { settings: objectSettings(headers) }
+          : { headers: { ...passed, ...(asked !== undefined && { "x-amz-storage-class": asked }) } }),
+        ...(replacesTags && { tagging: taggingHeader(headers) ?? "" }),
+        ...(algorithm && { checksumAlgorithm: algorithm }),
+      },
+      context,
+    );
+    const document = xmlDocument(
+      "CopyObjectResult",
+      element("LastModified", xmlTime(result.modifiedMs ?? Date.now())),
+      element("ETag", result.etag),
+      checksumElements(result.checksums),
+    );
+    return { document, headers: passedHeaders(result.headers) };
+  });
 }
 
 /** Serves DeleteObject. */
