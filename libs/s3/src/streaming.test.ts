@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { checksumBase64 } from "@ringlight/checksum";
-import { ChunkSigner, chunkSeed, signRequest } from "@ringlight/sigv4";
+import { ChunkSigner, chunkSeed, presignUrl, signRequest } from "@ringlight/sigv4";
 import { startTestServer, TEST_CREDENTIALS, TEST_REGION, type TestServer } from "./test-server.ts";
 
 let server: TestServer;
@@ -215,4 +215,29 @@ test("a refused body does not spoil the connection for the next request", async 
     const answer = await server.ask("/bkt/key", { method: "PUT", headers: crc, body: "hello" });
     assert.equal(answer.code, "BadDigest");
   }
+});
+
+test("a presigned URL uploads without further credentials, to its own key and by its own method", async () => {
+  const host = `127.0.0.1:${server.port}`;
+  const sign = (method: string, headers: Record<string, string> = {}) =>
+    presignUrl(
+      { method, url: new URL(`http://${host}/bkt/key`), headers },
+      { credentials: TEST_CREDENTIALS, region: TEST_REGION, expiresS: 60 },
+    );
+  const ask = (method: string, url: URL, path = url.pathname, headers: Record<string, string> = {}) =>
+    server.ask(`${path}${url.search}`, {
+      method,
+      headers: { "content-length": "5", ...headers },
+      body: "hello",
+      signed: false,
+    });
+  assert.equal((await ask("PUT", sign("PUT"))).status, 200);
+  assert.equal(stored(), "hello");
+  assert.equal((await ask("PUT", sign("GET"))).code, "SignatureDoesNotMatch");
+  assert.equal((await ask("PUT", sign("PUT"), "/bkt/other")).code, "SignatureDoesNotMatch");
+  // A header that was signed must come as it was signed.
+  const typed = sign("PUT", { "content-type": "text/x" });
+  assert.equal((await ask("PUT", typed)).code, "SignatureDoesNotMatch");
+  assert.equal((await ask("PUT", typed, undefined, { "content-type": "text/x" })).status, 200);
+  assert.equal(server.backend.get("bkt", "key").meta.contentType, "text/x");
 });
