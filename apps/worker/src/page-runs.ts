@@ -27,6 +27,9 @@ import { FetchRun, type PageFetch } from "./page-fetch.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RunLength } from "./run-length.ts";
 
+/** Pages are put into the store until so many bytes are on their way; the event loop then gets its turn. */
+const STORED_A_TURN_BYTES = 256 * 1024;
+
 /** What a run is fetched for. */
 export interface RunSource {
   readonly mount: string;
@@ -75,6 +78,8 @@ export class PageRuns {
   /** Pages that the store has decided on and whose bytes are kept for the readers of their run; true for those it has. */
   readonly #kept = new Map<PageFetch, { readonly place: RunPlace; readonly stored: boolean }>();
   readonly #buffers = new PageBuffers();
+  /** Complete pages that wait for their turn to be put into the store; they are paid for like those that are coming. */
+  readonly #unstored: { readonly place: RunPlace; readonly page: PageFetch; readonly buffer: PageBuffer }[] = [];
   /** Pages whose fetch broke off. */
   readonly #partial = new RecentSet(4096);
   /** Versions that replaced another one that was known here. */
@@ -290,8 +295,27 @@ export class PageRuns {
     run.begin();
     buffer.hold();
     // After the readers: checksum and write take longer than the page took to come, and they have been woken only now.
-    setImmediate(() => void this.#store(place, page, buffer));
+    this.#unstored.push({ place, page, buffer });
+    if (this.#unstored.length === 1) setImmediate(this.#storeNext);
   }
+
+  /**
+   * One page, or some small ones, in a turn of the event loop, so that a run that came at once does not hold up everybody; more
+   * where pages come faster than that, or what waits would use up the budget.
+   */
+  readonly #storeNext = (): void => {
+    let bytes = 0;
+    let count = 0;
+    const least = Math.ceil(this.#unstored.length / 4);
+    while (count < this.#unstored.length && (bytes < STORED_A_TURN_BYTES || count < least)) {
+      const next = this.#unstored[count++];
+      if (next === undefined) break;
+      bytes += next.page.lengthBytes;
+      void this.#store(next.place, next.page, next.buffer);
+    }
+    this.#unstored.splice(0, count);
+    if (this.#unstored.length > 0) setImmediate(this.#storeNext);
+  };
 
   async #store(place: RunPlace, page: PageFetch, buffer: PageBuffer): Promise<void> {
     const { version, mount } = place;
