@@ -69,6 +69,8 @@ export interface HitPathOptions {
 /** What is known of one target. Everything behind `target` is derived, and holds while `record` and `meta` are the current ones. */
 interface KnownObject {
   readonly target: Target;
+  /** The target under which it is to be remembered, until it is. */
+  keepAs: string | undefined;
   record: MountRecord | undefined;
   metadataId: string;
   path: string;
@@ -139,6 +141,7 @@ class HitPath {
       return undefined;
     }
     if (!this.options.access.allows(head, known.target)) return undefined;
+    this.#keep(known);
     const page =
       isHead || range === undefined ? undefined : this.openPage(known.version, range.start, range, known.sibling);
     if (!isHead && page === undefined) return undefined;
@@ -163,14 +166,16 @@ class HitPath {
       this.#hostIsPathStyle = this.options.access.isPathStyle(host);
       this.#host = host;
     }
-    const { url } = head;
-    const keep = this.#hostIsPathStyle && url.length <= MAX_URL_LENGTH;
-    let known = keep ? this.#known.get(url) : undefined;
+    const keep = this.#hostIsPathStyle && head.url.length <= MAX_URL_LENGTH;
+    const known = keep ? this.#known.get(head.url) : undefined;
     if (known !== undefined) return known;
-    const target = this.options.access.plainTarget(head);
+    // A copy: the url is a slice of the whole head, which it would keep in memory.
+    const url = Buffer.from(head.url, "latin1").toString("latin1");
+    const target = this.options.access.plainTarget(url, host);
     if (target === undefined) return undefined;
-    known = {
+    return {
       target,
+      keepAs: keep ? url : undefined,
       record: undefined,
       metadataId: "",
       path: "",
@@ -182,12 +187,14 @@ class HitPath {
       heads: new Map(),
       counters: new Map(),
     };
-    if (keep) {
-      if (this.#known.size >= MAX_OBJECTS) this.#known.delete(this.#known.keys().next().value ?? "");
-      // The url is a slice of the whole head, which it would keep alive.
-      this.#known.set(Buffer.from(url, "latin1").toString("latin1"), known);
-    }
-    return known;
+  }
+
+  /** Remembers an object that was read by somebody who may. */
+  #keep(known: KnownObject): void {
+    if (known.keepAs === undefined) return;
+    if (this.#known.size >= MAX_OBJECTS) this.#known.delete(this.#known.keys().next().value ?? "");
+    this.#known.set(known.keepAs, known);
+    known.keepAs = undefined;
   }
 
   /** Brings what is derived up to date; false when there is no fresh metadata. */

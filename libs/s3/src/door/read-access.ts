@@ -39,10 +39,10 @@ export class ReadAccess {
   }
 
   /** The object that a plain read is addressed to, or undefined for any other request. */
-  plainTarget(head: RequestHead): Target | undefined {
+  plainTarget(url: string, host: string | undefined): Target | undefined {
     let target: Target;
     try {
-      target = parseTarget(head.url, head.headers.host, this.#suffixes);
+      target = parseTarget(url, host, this.#suffixes);
     } catch {
       return undefined;
     }

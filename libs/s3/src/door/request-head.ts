@@ -61,12 +61,14 @@ const FOREIGN_NAMES = new Set([
 /** Names in lower case by how they are written: clients write few, and always the same way. */
 const lowered = new Map<string, string>();
 const MAX_LOWERED = 1024;
+const MAX_LOWERED_LENGTH = 64;
 
 function lower(name: string): string {
   const known = lowered.get(name);
   if (known !== undefined) return known;
   const text = name.toLowerCase();
-  if (lowered.size < MAX_LOWERED) lowered.set(name, text);
+  // A copy: the name is a slice of its whole head, which it would keep in memory.
+  if (lowered.size < MAX_LOWERED && name.length <= MAX_LOWERED_LENGTH) lowered.set(Buffer.from(name).toString(), text);
   return text;
 }
 
