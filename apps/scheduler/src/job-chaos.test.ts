@@ -186,3 +186,23 @@ test("a worker that joins in the middle of a load has what it owns in the end", 
     await cluster.close();
   }
 });
+
+test("a job goes on when the registry was away for longer than a lease, and is true in the end", async () => {
+  const cluster = await startJobCluster({ workers: 2, schedulers: 2, workerFlags: FLAGS });
+  try {
+    await cluster.mount("data");
+    const objects = fill(cluster, "away/", 900);
+    const { id } = await cluster.submit({ paths: ["/data/away/"], bytesPerSecond: 15 * MIB });
+    await cluster.until(id, ({ loaded }) => (loaded?.bytes ?? 0) > total(objects) / 4);
+    await cluster.wire.refuse();
+    await waitFor(() => cluster.view.workers.size === 0 && cluster.view.leader === undefined, { timeoutMs: 15_000 });
+    await cluster.wire.restore();
+    const job = await cluster.end(id, 90_000);
+    assert.deepEqual([job.state, job.listed], ["complete", { objects: 900, bytes: total(objects) }], job.reason);
+    assert.ok(job.takeovers > 0);
+    assert.equal((job.loaded?.bytes ?? 0) + (job.cached?.bytes ?? 0), total(objects));
+    assert.equal(await cluster.audit("data", objects), total(objects));
+  } finally {
+    await cluster.close();
+  }
+});

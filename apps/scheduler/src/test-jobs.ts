@@ -6,7 +6,15 @@ import { type ClusterView, isRinglightError, type MountRecord, type Registry } f
 import { type Job, JobServiceClient, type JobSpec, WorkerServiceClient } from "@ringlight/proto";
 import { connectRegistry, startEmbeddedRegistry } from "@ringlight/registry";
 import { ClientPool, callUnary } from "@ringlight/rpc";
-import { type S3Origin, type SpawnedProcess, spawnProcess, startS3Origin, waitFor } from "@ringlight/testing";
+import {
+  type FaultProxy,
+  type S3Origin,
+  type SpawnedProcess,
+  spawnProcess,
+  startFaultProxy,
+  startS3Origin,
+  waitFor,
+} from "@ringlight/testing";
 
 const APPS = resolve(import.meta.dirname, "../..");
 
@@ -22,6 +30,8 @@ export interface JobClusterOptions {
 export interface JobCluster {
   readonly origin: S3Origin;
   readonly registry: Registry;
+  /** Between the processes and the registry; the test itself goes around it. */
+  readonly wire: FaultProxy;
   /** Processes by id. */
   readonly processes: ReadonlyMap<string, SpawnedProcess>;
   readonly view: ClusterView;
@@ -69,6 +79,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
   const origin = await startS3Origin();
   const server = await startEmbeddedRegistry({ bind: "127.0.0.1", port: 0 });
   const endpoint = `127.0.0.1:${server.port}`;
+  const wire = await startFaultProxy(endpoint);
   const registry = connectRegistry({ endpoints: [endpoint], cluster: "default" });
   await registry.ready(5_000);
   const processes = new Map<string, SpawnedProcess>();
@@ -80,7 +91,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
     const common = [
       `--data-dir=${join(directory, id)}`,
       `--id=${id}`,
-      `--registry=${endpoint}`,
+      `--registry=${wire.address}`,
       `--lease-ttl=${leaseTtl}`,
     ];
     const main = join(APPS, app, "src/main.ts");
@@ -164,6 +175,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
   return {
     origin,
     registry,
+    wire,
     processes,
     get view() {
       return registry.view();
@@ -225,6 +237,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
       workerClients.close();
       await registry.close();
       await Promise.all([...processes.values()].map((child) => child.stop(3_000)));
+      await wire.close();
       await server.close();
       await origin.close();
       rmSync(directory, { recursive: true, force: true });
