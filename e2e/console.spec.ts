@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
 
@@ -9,6 +10,7 @@ const url = () => process.env.CONSOLE_URL ?? "";
 const shots = join(import.meta.dirname, "../artifacts/screenshots");
 
 interface Info {
+  readonly s3Endpoint: string;
   readonly workers: readonly { readonly id: string; readonly pid: number }[];
 }
 const info = () => JSON.parse(readFileSync(join(process.env.CONSOLE_DATA ?? "", "cluster.json"), "utf8")) as Info;
@@ -89,7 +91,7 @@ test("the cached share of a file and where it lives are shown beside it", async 
 
 test("the pages fit a telephone", async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const path of ["/", "/ring", "/workers", "/mounts", "/browse/demo"]) {
+  for (const path of ["/", "/ring", "/workers", "/mounts", "/browse/demo", "/keys"]) {
     await page.goto(url() + path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - window.innerWidth");
@@ -128,6 +130,64 @@ test("a mount that cannot be reached is refused with its reason, and a good one 
     rmSync(directory, { recursive: true, force: true });
   }
 });
+
+test("an access key is made, used, given a new secret, disabled and removed", async ({ page }) => {
+  await page.goto(`${url()}/keys`);
+  await expect(page.getByText("Only the root key")).toBeVisible();
+  await page.getByRole("button", { name: "Add key" }).click();
+  const form = page.getByRole("form", { name: "Add a key" });
+  await form.getByLabel("User", { exact: true }).fill("reader");
+  await form.getByLabel("Policy", { exact: true }).fill('{"Statement":{"Effect":"Perhaps"}}');
+  await form.getByRole("button", { name: "Add key" }).click();
+  await expect(form.getByRole("alert")).toContainText("Effect");
+  expect(complaints.splice(0).every((complaint) => complaint.startsWith("Failed to load resource"))).toBe(true);
+  await inspect(page, "key-form");
+  await form
+    .getByLabel("Policy", { exact: true })
+    .fill('{"Statement":{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::demo"}}');
+  await form.getByRole("button", { name: "Add key" }).click();
+  const row = page.getByTestId("key-row-reader");
+  await expect(row).toContainText("what its policy says");
+  const secret = page.getByTestId("new-secret");
+  const secretOf = async () => {
+    const words = (await secret.textContent()) ?? "";
+    const [, accessKeyId = "", secretAccessKey = ""] =
+      /ACCESS_KEY_ID=(RL[A-Z2-7]{18}).*SECRET_ACCESS_KEY=([\w-]{40})/.exec(words) ?? [];
+    return { accessKeyId, secretAccessKey };
+  };
+  const first = await secretOf();
+  await expect.poll(() => answerTo(first, "list"), { timeout: 10_000 }).toBe(200);
+  expect(await answerTo(first, "get")).toBe(403);
+  await inspect(page, "key-secret");
+  await row.getByRole("button", { name: "New secret of reader" }).click();
+  await expect(secret).not.toContainText(first.secretAccessKey);
+  const second = await secretOf();
+  await expect.poll(() => answerTo(second, "list"), { timeout: 10_000 }).toBe(200);
+  expect(await answerTo(first, "list")).toBe(403);
+  await row.getByRole("button", { name: "Disable reader" }).click();
+  await expect(row).toContainText("disabled");
+  await expect.poll(() => answerTo(second, "list"), { timeout: 10_000 }).toBe(403);
+  await row.getByRole("button", { name: "Remove reader" }).click();
+  await expect(row).toHaveCount(0);
+  await expect(page.getByText("Only the root key")).toBeVisible();
+});
+
+/** The status that the S3 endpoint gives to a key. */
+async function answerTo(
+  credentials: { readonly accessKeyId: string; readonly secretAccessKey: string },
+  what: "list" | "get",
+): Promise<number> {
+  const s3 = new S3Client({ endpoint: info().s3Endpoint, region: "us-east-1", forcePathStyle: true, credentials });
+  try {
+    if (what === "list") await s3.send(new ListObjectsV2Command({ Bucket: "demo", MaxKeys: 1 }));
+    else await s3.send(new GetObjectCommand({ Bucket: "demo", Key: "any" }));
+    return 200;
+  } catch (error) {
+    return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0;
+  } finally {
+    s3.destroy();
+  }
+}
 
 test("a request to change the mounts from another site's page is refused", async ({ page }) => {
   const answer = await page.request.post(`${url()}/api/mounts`, {

@@ -251,3 +251,18 @@ export interface ErrorBody {
   readonly message: string;
   readonly remedy: string;
 }
+
+/** An access key, without its secret. */
+export interface AccessKeyView {
+  readonly accessKeyId: string;
+  readonly user: string;
+  /** Its policy as JSON text; empty where everything is allowed. */
+  readonly policy: string;
+  readonly disabled: boolean;
+}
+
+/** A secret that was just made. */
+export interface NewSecretView {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}

@@ -4,7 +4,14 @@ import { useRouter } from "next/navigation";
 import { useEffect, useRef } from "react";
 import { useLive } from "../state/live.tsx";
 
-const GO: Readonly<Record<string, string>> = { o: "/", r: "/ring", w: "/workers", m: "/mounts", b: "/browse" };
+const GO: Readonly<Record<string, string>> = {
+  o: "/",
+  r: "/ring",
+  w: "/workers",
+  m: "/mounts",
+  b: "/browse",
+  k: "/keys",
+};
 
 const MAP: readonly (readonly [string, string])[] = [
   ["g o", "Overview"],
@@ -12,6 +19,7 @@ const MAP: readonly (readonly [string, string])[] = [
   ["g w", "Workers"],
   ["g m", "Mounts"],
   ["g b", "Browse"],
+  ["g k", "Access keys"],
   ["p", "Pause or go on"],
   ["?", "This map"],
   ["Esc", "Close"],

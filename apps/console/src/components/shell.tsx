@@ -15,6 +15,7 @@ const PAGES: readonly { href: string; name: string; icon: IconName; key: string 
   { href: "/workers", name: "Workers", icon: "workers", key: "w" },
   { href: "/mounts", name: "Mounts", icon: "mounts", key: "m" },
   { href: "/browse", name: "Browse", icon: "browse", key: "b" },
+  { href: "/keys", name: "Access keys", icon: "key", key: "k" },
 ];
 
 const isCurrent = (path: string, href: string) =>

@@ -1,6 +1,6 @@
 /** The console's one observer in this process: started with the server, or by the first request that needs it. */
 import { type ConsoleConfig, loadConfig, readToken } from "@ringlight/config";
-import { connectRegistry } from "@ringlight/registry";
+import { connectRegistry, SealedStore } from "@ringlight/registry";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { errorBody } from "./error-body.ts";
 
@@ -10,6 +10,8 @@ export interface RunningConsole {
   readonly observer: ClusterObserver;
   /** The cluster token, if the cluster has one. */
   readonly token: string | undefined;
+  /** The access keys; without a token there is nothing to seal them with. */
+  readonly keys: SealedStore | undefined;
 }
 
 /** Kept on globalThis: the bundler loads this module once for the start and once for the routes. */
@@ -21,12 +23,17 @@ async function start(): Promise<RunningConsole> {
   const token = config.tokenFile === undefined ? undefined : readToken(config.tokenFile);
   const registry = await connectRegistry({ cluster: config.cluster, endpoints: config.registry });
   const observer = new ClusterObserver({ registry, endpoints: config.registry, token });
+  const keys =
+    token === undefined
+      ? undefined
+      : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
   const stop = () => {
     void observer.close().then(() => registry.close());
+    void keys?.close();
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  return { config, observer, token };
+  return { config, observer, token, keys };
 }
 
 /** The running console. A start that failed is tried again by the next caller. @throws RL_BAD_CONFIG, RL_NO_PERMISSION */
