@@ -1,14 +1,12 @@
 /** The five checksums that S3 knows, behind one interface. */
 import { createHash, type Hash } from "node:crypto";
+import type { ChecksumAlgorithm } from "@ringlight/core";
 import { type CrcAlgorithm, combineCrc } from "./combine.ts";
 import { crc32, crc32c } from "./crc32.ts";
 import { Crc64Nvme } from "./crc64-nvme.ts";
 
 /** Names of checksums as S3 writes them. */
-export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
-
-/** A checksum that S3 knows. */
-export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
+export const CHECKSUM_ALGORITHMS: readonly ChecksumAlgorithm[] = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"];
 
 /** Bytes of a digest. */
 export const DIGEST_BYTES: Readonly<Record<ChecksumAlgorithm, number>> = {

@@ -1,6 +1,5 @@
 export {
   CHECKSUM_ALGORITHMS,
-  type ChecksumAlgorithm,
   checksumBase64,
   compositeChecksum,
   createChecksum,

@@ -34,4 +34,5 @@ export { FULL_ACCESS_DOCUMENT, type Policy, parsePolicy } from "./policy/policy-
 export { parseRange, type RequestedRange, resolveRange } from "./range.ts";
 export { S3Error, type S3ErrorCode } from "./s3-error.ts";
 export { parseTarget, type Target } from "./target.ts";
+export { checksumResponseHeaders } from "./write/checksum-headers.ts";
 export type { ObjectAttributes, PartLocation, PartTarget, S3WriteBackend } from "./write-backend.ts";

@@ -1,7 +1,7 @@
 /** The XML documents that requests carry. */
 
 import { CHECKSUM_ALGORITHMS, isChecksumBase64 } from "@ringlight/checksum";
-import { type CompletedPart, type ObjectTag, RinglightError } from "@ringlight/core";
+import { type ChecksumAlgorithm, type CompletedPart, type ObjectTag, RinglightError } from "@ringlight/core";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { S3Error } from "../s3-error.ts";
 
@@ -99,7 +99,7 @@ export function parseComplete(bytes: Uint8Array): CompletedPart[] {
     const number = textOf(node, "PartNumber")?.trim() ?? "";
     const etag = textOf(node, "ETag");
     if (!/^\d{1,9}$/.test(number) || etag === undefined) throw malformed();
-    const values: Partial<Record<(typeof CHECKSUM_ALGORITHMS)[number], string>> = {};
+    const values: Partial<Record<ChecksumAlgorithm, string>> = {};
     for (const algorithm of CHECKSUM_ALGORITHMS) {
       const value = textOf(node, `Checksum${algorithm}`)?.trim();
       if (value === undefined) continue;
