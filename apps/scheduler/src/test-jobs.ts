@@ -24,6 +24,8 @@ export interface JobClusterOptions {
   readonly schedulers: number;
   readonly workerFlags?: readonly string[];
   readonly leaseTtl?: string;
+  /** Where the processes send their spans. */
+  readonly otlpEndpoint?: string;
 }
 
 /** A running cluster. */
@@ -95,7 +97,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
       `--lease-ttl=${leaseTtl}`,
     ];
     const main = join(APPS, app, "src/main.ts");
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: undefined, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: undefined };
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: options.otlpEndpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: undefined };
     processes.set(id, await spawnProcess(process.execPath, [main, ...common, ...flags], { diesWithParent: true, env }));
   }
 
