@@ -1,5 +1,6 @@
 /** Objects that this worker owns and knows the current version of: what may be served from memory of it, without asking anybody. */
 import { type Clock, type MountRecord, type ObjectMeta, segmentKey, type VersionId } from "@ringlight/core";
+import type { Ring } from "@ringlight/ring";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
@@ -33,9 +34,22 @@ export function verifiesAlways(record: MountRecord): boolean {
   return record.options.verify === "always";
 }
 
+/** Objects whose pages' version and owners are remembered. */
+const MAX_REMEMBERED = 16_384;
+
+/** What was found of an object; holds while record, metadata and ring are the same. */
+interface Remembered {
+  readonly record: MountRecord;
+  readonly ring: Ring;
+  readonly isOwned: boolean;
+  meta: ObjectMeta | undefined;
+  version: VersionId;
+}
+
 /** Looks up this worker's own objects. Nothing here waits. */
 export class OwnObjects {
   readonly #options: OwnObjectsOptions;
+  readonly #remembered = new Map<string, Remembered>();
 
   constructor(options: OwnObjectsOptions) {
     this.#options = options;
@@ -47,15 +61,29 @@ export class OwnObjects {
     return ring.ring.owners(segmentKey(record.name, key, segment), record.replicas).includes(workerId);
   }
 
-  /** The object, if this worker is an owner of its first segment and need not ask the store. @throws RL_NO_SUCH_MOUNT */
+  /** The object, if this worker is an owner of its first segment and need not ask the store. */
   peek(mount: string, key: string): KnownObject | undefined {
-    const { mounts, objects } = this.#options;
-    const record = mounts.record(mount);
+    const { mounts, objects, ring } = this.#options;
+    const record = mounts.peek(mount);
+    if (record === undefined) return undefined;
+    const name = `${mount}/${key}`;
+    let found = this.#remembered.get(name);
+    if (found === undefined || found.record !== record || found.ring !== ring.ring) {
+      const isOwned = this.owns(record, key, 0);
+      found = { record, ring: ring.ring, isOwned, meta: undefined, version: "" };
+      if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value ?? "");
+      this.#remembered.set(name, found);
+    }
+    if (!found.isOwned) return undefined;
     const known = objects.peekMetadata(record, key);
-    if (known?.meta === undefined || !this.owns(record, key, 0)) return undefined;
+    if (known?.meta === undefined) return undefined;
     const freshMs = freshFor(record, known.ageMs);
     if (freshMs <= 0) return undefined;
-    return { record, key, meta: known.meta, version: pageVersion(record, key, known.meta.version), freshMs };
+    if (known.meta !== found.meta) {
+      found.meta = known.meta;
+      found.version = pageVersion(record, key, known.meta.version);
+    }
+    return { record, key, meta: known.meta, version: found.version, freshMs };
   }
 }
 

@@ -1,4 +1,7 @@
 /** `bench dataplane`: every case of the data plane's table, in the order of the table. */
+import { grpcReadCases } from "../grpc-read.ts";
+import { shortCircuitCases } from "../short-circuit.ts";
+import { storeCases } from "../store-cases.ts";
 import { amplificationCases } from "./amplification-cases.ts";
 import { clusterCases } from "./cluster-cases.ts";
 import { coldCases } from "./cold-cases.ts";
@@ -15,6 +18,8 @@ export interface DataplaneOptions extends Effort {
   /** Only cases whose name contains this. */
   readonly only?: string;
   readonly progress: (line: string) => void;
+  /** Called with all rows so far after each family of cases: a long run that is ended early has not been for nothing. */
+  readonly onRows?: (rows: readonly Row[]) => void;
 }
 
 /** A family of cases: its rows whose names are wanted. */
@@ -27,11 +32,14 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ["read amplification", amplificationCases],
   ["memory", memoryCases],
   ["TLS", tlsCases],
+  ["short-circuit", shortCircuitCases],
+  ["gRPC", grpcReadCases],
+  ["store", (stage, wanted) => storeCases({ ...stage.effort, wanted, progress: stage.progress })],
   ["writes", writeCases],
 ];
 
 /** Runs the cases. A family that fails says why in a row of its own, and the others go on. @throws Error naming missing packages */
-export async function dataplane({ only = "", progress, ...effort }: DataplaneOptions): Promise<Row[]> {
+export async function dataplane({ only = "", progress, onRows, ...effort }: DataplaneOptions): Promise<Row[]> {
   // A chosen case may need fewer of them, and says itself what it lacks.
   const missing = only === "" ? missingPackages() : [];
   if (missing.length > 0) {
@@ -62,6 +70,7 @@ export async function dataplane({ only = "", progress, ...effort }: DataplaneOpt
       process.removeListener("SIGINT", interrupted);
       await stage.close();
     }
+    onRows?.(rows);
   }
   return rows;
 }

@@ -57,7 +57,8 @@ export class ClusterState {
   #cluster: Cluster | undefined;
   #learnedMs = 0;
   #learning: Promise<Cluster> | undefined;
-  #ring: { readonly membersKey: string; readonly ring: Ring } | undefined;
+  #ring: { readonly cluster: Cluster; readonly membersKey: string; readonly ring: Ring } | undefined;
+  #byId: { readonly cluster: Cluster; readonly byId: ReadonlyMap<string, Candidate> } | undefined;
 
   constructor(options: ClusterStateOptions) {
     this.#options = options;
@@ -89,13 +90,15 @@ export class ClusterState {
 
   /** The ring of the cluster's members. */
   ring(cluster: Cluster): Ring {
+    if (this.#ring?.cluster === cluster) return this.#ring.ring;
     const membersKey = `${cluster.epoch}\0${cluster.members.map(({ id, weight }) => `${id}\0${weight}`).join("\0")}`;
-    if (this.#ring?.membersKey !== membersKey) {
-      const previous = this.#ring?.ring;
-      const ring = buildRing(cluster.members, { epoch: cluster.epoch, ...(previous && { previous }) });
-      this.#ring = { membersKey, ring };
-    }
-    return this.#ring.ring;
+    const previous = this.#ring?.ring;
+    const ring =
+      this.#ring?.membersKey === membersKey
+        ? this.#ring.ring
+        : buildRing(cluster.members, { epoch: cluster.epoch, ...(previous && { previous }) });
+    this.#ring = { cluster, membersKey, ring };
+    return ring;
   }
 
   /** Ids of a segment's owners by preference, as many as its mount has replicas. @throws RL_BAD_REQUEST for no path */
@@ -112,6 +115,27 @@ export class ClusterState {
   candidates(cluster: Cluster, path: string, segment: number): Candidate[] {
     const owners = this.owners(cluster, path, segment);
     return this.#order(cluster, segment === 0 ? owners : [...owners, ...this.owners(cluster, path, 0)]);
+  }
+
+  /** The worker to ask first about a segment, like candidates() but for one: undefined where no owner is alive and well. */
+  owner(cluster: Cluster, path: string, segment: number): Candidate | undefined {
+    const { mount, key } = parsePath(path);
+    const replicas = cluster.mounts.find((record) => record.name === mount)?.replicas || 1;
+    const owners = this.ring(cluster).owners(segmentKey(mount, key, segment), replicas);
+    const nowMs = this.#suspects.size > 0 ? this.#options.clock.monotonicMs() : 0;
+    for (const id of owners) {
+      const known = this.#candidatesById(cluster).get(id);
+      if (known !== undefined && (this.#suspects.get(id) ?? 0) <= nowMs) return known;
+    }
+    return undefined;
+  }
+
+  #candidatesById(cluster: Cluster): ReadonlyMap<string, Candidate> {
+    if (this.#byId?.cluster !== cluster) {
+      const byId = new Map(cluster.workers.map(({ id, grpcAddress }) => [id, this.#candidate(id, grpcAddress)]));
+      this.#byId = { cluster, byId };
+    }
+    return this.#byId.byId;
   }
 
   /** A few workers in random order, for what anybody can answer. */

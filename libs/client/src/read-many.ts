@@ -63,7 +63,7 @@ export class RangeReader {
       const segmentBytes = this.#state.segmentBytes;
       const batches = new Map<string, { readonly owner: Candidate; readonly ranges: Waiting[] }>();
       for (const range of ranges) {
-        const [owner] = this.#state.candidates(cluster, range.path, segmentOf(range.offset, segmentBytes));
+        const owner = this.#state.owner(cluster, range.path, segmentOf(range.offset, segmentBytes));
         if (owner === undefined) {
           this.#readAlone(range);
           continue;
