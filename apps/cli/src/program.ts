@@ -168,7 +168,7 @@ const PROCESSES = [
   ["scheduler", "Run one scheduler in the foreground, with the flags of docs/configuration.md."],
   ["registry", "Run the embedded registry in the foreground: --port, --bind, --data-dir."],
   ["console", "Run the console in the foreground, with the flags of docs/configuration.md."],
-  ["bench", "Run a benchmark: smoke, ring or store; bench --help says more."],
+  ["bench", "Run a benchmark: dataplane, cpu, smoke, ring or store; bench --help says more."],
 ] as const;
 
 function addProcesses(program: Command, setExitCode: SetExitCode): void {
