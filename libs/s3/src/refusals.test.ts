@@ -56,6 +56,11 @@ test("requests without a signature are AccessDenied, but for reads of buckets th
   assert.deepEqual([head.status, head.body.length], [403, 0]);
 });
 
+test("an empty Authorization header is no authorization", async () => {
+  const answer = await server.ask("/bkt/key", { signed: false, headers: { authorization: "" } });
+  assert.deepEqual([answer.status, answer.code], [403, "AccessDenied"]);
+});
+
 test("wrong keys, secrets and regions have S3's codes, and the wrong region is told the right one", async () => {
   const cases: [credentials: typeof TEST_CREDENTIALS, region: string, code: string][] = [
     [{ accessKeyId: "NOBODY", secretAccessKey: "x" }, "us-east-1", "InvalidAccessKeyId"],

@@ -100,7 +100,19 @@ test("a bucket in another region is IllegalLocationConstraintException, and name
     body: body.replace("mars-1", "us-east-1"),
   });
   assert.equal(home.status, 200);
-  assert.equal((await server.ask("/Bad_Name", { method: "PUT" })).code, "InvalidBucketName");
+  for (const name of [
+    "Bad_Name",
+    "foo.-bar",
+    "foo-.bar",
+    "xn--foo",
+    "foo-s3alias",
+    "-foo",
+    "foo-",
+    "fo",
+    "192.168.5.123",
+  ]) {
+    assert.equal((await server.ask(`/${name}`, { method: "PUT" })).code, "InvalidBucketName", name);
+  }
   server.backend.removeBucket("new-bucket");
 });
 

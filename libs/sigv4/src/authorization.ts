@@ -56,6 +56,7 @@ function parseCredential(text: string, service: string): { accessKeyId: string; 
 export function parseAuthorization(header: string, service: string): Claim | Refusal {
   const space = header.indexOf(" ");
   const scheme = space === -1 ? header : header.slice(0, space);
+  if (scheme === "") return refuse("AccessDenied", "Access Denied");
   if (scheme === "AWS") return refuse("InvalidRequest", UNSUPPORTED);
   if (scheme !== ALGORITHM) return refuse("InvalidArgument", "Unsupported Authorization Type");
   const fields = new Map<string, string>();

@@ -32,9 +32,15 @@ export async function deleteTagging({ exchange, target, context, writes }: Write
   exchange.send(204, {}, undefined);
 }
 
+/** Names that are read if they are there, and that S3 makes no new buckets of: hyphens beside dots, and reserved ones. */
+const NO_NEW_NAME = /\.-|-\.|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/;
+
 /** Serves CreateBucket. */
 export async function createBucket(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
+  if (NO_NEW_NAME.test(target.bucket)) {
+    throw new S3Error("InvalidBucketName", "The specified bucket is not valid.", { BucketName: target.bucket });
+  }
   const location = hasNoBody(call) ? undefined : parseLocation(await documentOf(call));
   if (location !== undefined && location !== call.region) {
     throw new S3Error(
