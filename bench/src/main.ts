@@ -61,6 +61,10 @@ function positive(name: string, text: string): number {
   process.exit(2);
 }
 
+function reportOf(rows: readonly Row[]): object {
+  return { bench: "dataplane", node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, rows };
+}
+
 function disturbance(rows: readonly Row[]): string {
   const count = disturbed(rows);
   return count === 0
@@ -101,13 +105,14 @@ switch (name) {
       quick,
       only: values.case,
       progress: (line) => process.stderr.write(`${line}\n`),
+      onRows: (sofar) => {
+        if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(reportOf(sofar), null, 2)}\n`);
+      },
     }).catch((error: unknown) => {
       process.stderr.write(`ringlight bench: ${error instanceof Error ? error.message : String(error)}\n`);
       process.exit(1);
     });
-    const report = { bench: "dataplane", node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length, rows };
-    if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
-    if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    if (values.json) process.stdout.write(`${JSON.stringify(reportOf(rows), null, 2)}\n`);
     else if (values.markdown) process.stdout.write(`${tableMarkdown(rows)}\n`);
     else process.stdout.write(`${tableText(rows)}\n\n${summary(rows)}\n${disturbance(rows)}`);
     if (values.gate && rows.some((row) => verdict(row) === "short")) process.exitCode = 1;

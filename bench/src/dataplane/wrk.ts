@@ -1,8 +1,8 @@
 /** wrk: the generator of TLS cases, and the yardstick of our own. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { cpuSecondsOf } from "../process-cpu.ts";
 import type { Measured } from "./measured.ts";
 import { program } from "./references.ts";
 import { GENERATOR_CORE } from "./stage.ts";
@@ -10,7 +10,6 @@ import { GENERATOR_CORE } from "./stage.ts";
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL("../../native/range.lua", import.meta.url));
 const SLACK_MS = 30_000;
-const TICKS_PER_SECOND = 100;
 
 /** One run of wrk: one thread, ranges of one URL. */
 export interface WrkOptions {
@@ -21,17 +20,6 @@ export interface WrkOptions {
   readonly rangeBytes: number;
   readonly objectBytes: number;
   readonly pids: readonly number[];
-}
-
-/** User and system time of processes so far, seconds. */
-export function cpuSecondsOf(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks / TICKS_PER_SECOND;
 }
 
 /** Runs wrk. @throws Error when an answer was wrong */
