@@ -42,7 +42,7 @@ export interface WriteConditions {
 export interface UfsWriteBody {
   readonly sizeBytes: number;
   /**
-   * Yields exactly `sizeBytes`, or throws: then nothing is written, and the write throws what the stream threw. The last
+   * Yields exactly `sizeBytes` in pieces that are not written to again, or throws: then nothing is written, and the write throws what the stream threw. The last
    * piece is handed to the store only after the stream has ended, so that a check made at the end of the body still stops
    * the write.
    */
