@@ -27,7 +27,7 @@ interface Pattern {
   readonly connections: number;
   /** Ranges, or the whole object. */
   readonly ranges: readonly (readonly [number, number])[] | "whole";
-  readonly bar: Bar;
+  readonly bar?: Bar;
   readonly note?: string;
 }
 
@@ -52,13 +52,25 @@ const RAY_RANGES = [
 /** What a query of three columns in a row and one far away reads. */
 const COLUMNS = [3, 4, 5, 15];
 
+/** What is shown with smaller pages, too: the scan that the default is too coarse for. */
+const SMALL_PAGES = "256KiB";
+const WITH_SMALL_PAGES = "DuckDB";
+
 /** All rows that `wanted` accepts by name. */
 export async function amplificationCases(stage: Stage, wanted: (name: string) => boolean): Promise<Row[]> {
   const chosen = patterns().filter(({ name }) => wanted(name));
+  const smaller = patterns()
+    .filter(({ name }) => name.includes(WITH_SMALL_PAGES))
+    .map(({ bar: _, ...pattern }) => ({ ...pattern, name: `${pattern.name}, pages of ${SMALL_PAGES}` }))
+    .filter(({ name }) => wanted(name));
+  return [...(await rowsOf(stage, chosen, [])), ...(await rowsOf(stage, smaller, [`--page-size=${SMALL_PAGES}`]))];
+}
+
+async function rowsOf(stage: Stage, chosen: readonly Pattern[], flags: readonly string[]): Promise<Row[]> {
   if (chosen.length === 0) return [];
   const store = await plainStore(stage, "nginx-counted.conf");
   const log = join(store.directory, "access.log");
-  const ringlight = await Ringlight.start(stage, { workers: [undefined] });
+  const ringlight = await Ringlight.start(stage, { workers: [undefined], flags });
   try {
     await ringlight.mount(store.mount);
     const door = await ringlight.door("c4k");
@@ -156,7 +168,14 @@ async function amplified(
   const count = requests[requests.length >> 1];
   const note = `${count} requests to the store${pattern.note === undefined ? "" : `; ${pattern.note}`}`;
   return [
-    { case: pattern.name, reference: "bytes asked for", value: spread(ratios), unit: "x", bar: pattern.bar, note },
+    {
+      case: pattern.name,
+      reference: "bytes asked for",
+      value: spread(ratios),
+      unit: "x",
+      ...(pattern.bar && { bar: pattern.bar }),
+      note,
+    },
   ];
 }
 
