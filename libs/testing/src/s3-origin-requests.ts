@@ -104,7 +104,7 @@ export function checkConditions(request: IncomingMessage, object: OriginObject):
 }
 
 /** Text of an XML element's content with its references resolved. */
-export function unescapeXml(text: string): string {
+function unescapeXml(text: string): string {
   const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(lt|gt|quot|apos|amp));/gi, (_, hex, decimal, name: string) =>
     hex

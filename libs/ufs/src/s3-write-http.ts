@@ -19,7 +19,7 @@ import { bodyHeaders, checksumHeader } from "./s3-write-headers.ts";
 import { collectBody, heldBack } from "./write-body.ts";
 
 /** Bodies up to this size are collected before they are sent, bytes. */
-export const COLLECTED_BYTES = 1024 * 1024;
+const COLLECTED_BYTES = 1024 * 1024;
 /** Longest document that is read from a store. */
 const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 
