@@ -1,6 +1,7 @@
 /** Leases on real workers: what the SDK reads past them, and what it must not read any more. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { connect, type RinglightClient } from "@ringlight/client";
 import { waitFor } from "@ringlight/testing";
 import { startTestCluster, type TestCluster } from "./test-cluster.ts";
@@ -15,6 +16,7 @@ before(async () => {
   await cluster.mount("data");
   await cluster.mount("brief", { freshness: { kind: "ttl", ttlMs: 400 } });
   await cluster.mount("counted");
+  await cluster.mount("written", { readOnly: false });
   await cluster.mount("strict", { freshness: { kind: "strict" } });
   client = await connect({ endpoints: cluster.workers.map(({ record }) => record.addresses.grpc) });
 });
@@ -136,6 +138,22 @@ test("revoke() resolves when no holder serves the object any more", async () => 
   assert.equal(client.readNow("/data/revoked", 0, 1), undefined);
   assert.ok(performance.now() - startedMs < 1500, "the holder was told, and did not have to run out");
   await leased("/data/revoked", 0, 4096);
+});
+
+test("a write through any worker is seen by every holder once it is acknowledged", async () => {
+  cluster.origin.putObject("written", "object", { sizeBytes: 1, seed: 0 });
+  for (let round = 0; round < 6; round++) {
+    const body = Buffer.alloc(5000 + round, `round ${round} `);
+    const s3 = cluster.s3(round % 2);
+    try {
+      await s3.send(new PutObjectCommand({ Bucket: "written", Key: "object", Body: body }));
+    } finally {
+      s3.destroy();
+    }
+    const now = client.readNow("/written/object", 0, 10_000);
+    assert.ok(now === undefined || now.equals(body), `round ${round}`);
+    assert.equal((await leased("/written/object", 0, 10_000)).equals(body), true);
+  }
 });
 
 test("nothing is leased on a strict mount", async () => {
