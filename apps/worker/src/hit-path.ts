@@ -20,6 +20,7 @@ import {
 } from "@ringlight/core";
 import type { Ring } from "@ringlight/ring";
 import {
+  checksumResponseHeaders,
   conditionsFromHeaders,
   connectionLines,
   dateLine,
@@ -41,6 +42,13 @@ import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import type { Router } from "./router.ts";
 import type { HitCounters, WorkerStatistics } from "./statistics.ts";
+
+/** Lines of the checksums that the store keeps, for answers with all bytes; with some of them they would mislead. */
+function checksumLines(meta: ObjectMeta, lengthBytes: number): string {
+  if (meta.checksums === undefined || lengthBytes !== meta.sizeBytes) return "";
+  const lines = Object.entries(checksumResponseHeaders(meta.checksums)).map(([name, value]) => `${name}: ${value}\r\n`);
+  return lines.join("");
+}
 
 /** Targets remembered, with what was last found behind them; about 1 KiB each. */
 const MAX_OBJECTS = 16_384;
@@ -150,7 +158,8 @@ class HitPath {
     const length = range === undefined ? 0 : range.end - range.start + 1;
     const rangeLine =
       partial && range !== undefined ? `Content-Range: bytes ${range.start}-${range.end}/${meta.sizeBytes}\r\n` : "";
-    const text = `${template.toTrace}${traceId ?? ids.traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${dateLine()}${this.#connectionLines}\r\n`;
+    const sums = headers["x-amz-checksum-mode"] === "ENABLED" ? checksumLines(meta, length) : "";
+    const text = `${template.toTrace}${traceId ?? ids.traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();
       return undefined;
