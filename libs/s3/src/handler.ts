@@ -60,8 +60,9 @@ export interface S3HandlerOptions {
 }
 
 /**
- * Handles one request. Register it for "request" and for "checkContinue" of the server, so that a client that asks before it
- * sends a body is answered at once.
+ * Handles one request. Register it for "request", for "checkContinue" of the server, so that a client that asks before it
+ * sends a body is answered at once, and for "checkExpectation", since S3 passes over any other expectation. The server's
+ * requestTimeout must allow for large uploads; a body that stops coming is ended here.
  */
 export type S3Handler = (req: S3Request, res: S3Response) => void;
 

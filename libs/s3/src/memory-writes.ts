@@ -1,4 +1,7 @@
-/** The writes of the memory backend, with the semantics of S3: a model to compare others with. */
+/**
+ * The writes of the memory backend, with the semantics of S3: a model to compare others with. It is longer than other files
+ * for it is one class that implements one interface of eighteen short methods on two shared maps.
+ */
 import { createHash, randomUUID } from "node:crypto";
 import { checksumBase64, compositeChecksum, fullObjectChecksum, isCrc } from "@ringlight/checksum";
 import {
