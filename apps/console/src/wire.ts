@@ -174,6 +174,8 @@ export interface WorkerDetail {
   readonly apis: readonly ApiView[];
   readonly ufs: readonly UfsView[];
   readonly pages: readonly PagesView[];
+  /** How page bytes leave on its S3 port, in words; absent before it has told. */
+  readonly dataPath?: string;
 }
 
 /** One row of Browse. */

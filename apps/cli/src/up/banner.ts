@@ -11,6 +11,8 @@ export interface ReadyInformation {
   readonly cluster: ClusterFile;
   readonly keys: KeyPair;
   readonly mounts: readonly string[];
+  /** How page bytes leave on the S3 ports, in words. */
+  readonly dataPath: string;
   readonly dataDir: string;
   readonly startedInMs: number;
 }
@@ -41,7 +43,7 @@ function exampleCommands(information: ReadyInformation): string[] {
 
 /** The text for people. */
 export function readyText(information: ReadyInformation): string {
-  const { cluster, keys, mounts, startedInMs } = information;
+  const { cluster, keys, mounts, dataPath, startedInMs } = information;
   const logs = path.relative(process.cwd(), cluster.logs);
   return [
     "",
@@ -49,6 +51,7 @@ export function readyText(information: ReadyInformation): string {
     "",
     `  Console      ${cluster.console ?? "not started (--no-console)"}`,
     `  S3 endpoint  ${cluster.s3Endpoint}`,
+    `  Hits by      ${dataPath}`,
     `  Logs         ${logs.startsWith("..") ? cluster.logs : logs}/<process>.log`,
     "",
     "  export AWS_DEFAULT_REGION=us-east-1",
@@ -65,6 +68,6 @@ export function readyText(information: ReadyInformation): string {
 
 /** One line of JSON. The secret stays in the credentials file. */
 export function readyJson(information: ReadyInformation): string {
-  const { cluster, keys, mounts, startedInMs } = information;
-  return JSON.stringify({ event: "ready", ...cluster, accessKeyId: keys.accessKeyId, mounts, startedInMs });
+  const { cluster, keys, mounts, dataPath, startedInMs } = information;
+  return JSON.stringify({ event: "ready", ...cluster, accessKeyId: keys.accessKeyId, mounts, dataPath, startedInMs });
 }

@@ -155,7 +155,7 @@ async function run(
   });
   const demo = prepared.makeDemo ? startDemo(options.dataDir, say) : undefined;
   try {
-    const mounts = await start(options, prepared, supervisor, demo, stop.signal, say);
+    const { mounts, dataPath } = await start(options, prepared, supervisor, demo, stop.signal, say);
     supervisor.keep();
     rememberStart(options.dataDir);
     const cluster = clusterFile(options, supervisor);
@@ -164,6 +164,7 @@ async function run(
       cluster,
       keys: prepared.keys,
       mounts,
+      dataPath,
       dataDir: options.dataDir,
       startedInMs: Date.now() - startedMs,
     };
@@ -186,7 +187,7 @@ function stopOrder(options: UpOptions): string[][] {
   return [["demo-traffic"], ["console"], ["scheduler"], workerNumbers(options).map(workerName), ["registry"]];
 }
 
-/** Starts every process and waits for it. Resolves with the names of the mounts. */
+/** Starts every process and waits for it. Resolves with what only the running processes know. */
 async function start(
   options: UpOptions,
   prepared: Prepared,
@@ -194,7 +195,7 @@ async function start(
   demo: DemoMaking | undefined,
   signal: AbortSignal,
   say: (line: string) => void,
-): Promise<string[]> {
+): Promise<{ readonly mounts: string[]; readonly dataPath: string }> {
   const { ports } = options;
   const logFile = (name: string) => path.join(dataPaths(options.dataDir).logs, `${name}.log`);
   const wait = (child: Child, ready: () => Promise<boolean>, timeoutMs = READY_MS) =>
@@ -223,10 +224,12 @@ async function start(
   const mounts = await mounted;
   // Each worker hears of the others and of the mounts in its own time. Before all have, two of them may take themselves
   // for the owner of the same object.
+  let dataPath = "";
   await Promise.all(
     workers.map((worker, index) =>
       wait(worker, async () => {
         const known = await knownTo(`http://${HOST}:${ports.workers[index]!.rest}/readyz`);
+        dataPath = known?.dataPath ?? dataPath;
         return (
           known !== undefined &&
           known.members >= workers.length &&
@@ -240,7 +243,7 @@ async function start(
   const isDemo = options.mounts.length === 0 && mounts.some(({ name, uri }) => name === DEMO_MOUNT && uri === demoUri);
   if (isDemo && options.demoTraffic) supervisor.start(trafficSpec(options));
   await Promise.race([demo?.sample, aborted(signal)]);
-  return mounts.map(({ name }) => name).sort();
+  return { mounts: mounts.map(({ name }) => name).sort(), dataPath };
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -33,13 +33,20 @@ export function answers(url: string): Promise<boolean> {
   });
 }
 
+/** What a worker says of itself and of the cluster. */
+export interface Known {
+  readonly members: number;
+  readonly workers: number;
+  readonly mounts: number;
+  /** How page bytes leave on its S3 port, in words. */
+  readonly dataPath: string;
+}
+
 /** What a worker's /readyz says that it knows of the cluster; undefined while it is not ready. */
-export async function knownTo(
-  readyz: string,
-): Promise<{ readonly members: number; readonly workers: number; readonly mounts: number } | undefined> {
+export async function knownTo(readyz: string): Promise<Known | undefined> {
   try {
     const response = await fetch(readyz, { signal: AbortSignal.timeout(TRY_MS) });
-    return response.ok ? ((await response.json()) as { members: number; workers: number; mounts: number }) : undefined;
+    return response.ok ? ((await response.json()) as Known) : undefined;
   } catch {
     return undefined;
   }

@@ -156,6 +156,7 @@ export class ClusterObserver {
       })),
       ufs: tracked.history.last?.ufs ?? [],
       pages: tracked.history.last?.pages ?? [],
+      ...(tracked.history.last?.dataPath && { dataPath: tracked.history.last.dataPath }),
     };
   }
 

@@ -136,6 +136,7 @@ export function WorkerPage({ id }: { id: string }) {
               <Fact name="REST" mono value={worker.addresses?.rest} />
               <Fact name="Host" value={worker.hostname ? `${worker.hostname}, pid ${worker.pid}` : undefined} />
               <Fact name="Version" value={worker.version} />
+              <Fact name="Hits leave by" value={query.data?.dataPath} />
               <Fact name="Weight" value={String(worker.weight)} />
               <Fact name="Joined the ring" value={formatMoment(worker.joinedMs)} />
               <Fact
