@@ -15,6 +15,8 @@ import {
   type SenderEvents,
 } from "./page-sender.ts";
 
+/** How often connections of node:http that fell idle since are closed, while the door closes, milliseconds. */
+const CLOSING_MS = 50;
 /** How often connections are looked at for what takes too long, milliseconds. */
 const TICK_MS = 1_000;
 
@@ -84,8 +86,11 @@ export class S3Door {
         for (const connection of [...this.#connections]) connection.destroy();
         httpServer.closeAllConnections();
       }, graceMs);
+      // An answer that is just going out leaves its connection idle a moment after the others were closed.
+      const idle = setInterval(() => httpServer.closeIdleConnections(), CLOSING_MS);
       this.server.close(() => {
         clearTimeout(timer);
+        clearInterval(idle);
         clearInterval(this.#timer);
         resolve();
       });
