@@ -125,7 +125,19 @@ function indexRound(trace: Uint32Array): number {
   return OPERATIONS / process.cpuUsage(start).user;
 }
 
-/** The same requests to lru-cache with numbers as keys, which suits it best. */
+/** The same requests to lru-cache, which is given what the store is given: a version and the number of a page. */
+function lruCacheNamesRound(trace: Uint32Array): number {
+  const cache = new LRUCache<string, number>({ max: CAPACITY });
+  const names = Array.from({ length: Math.ceil(KEYS / 256) }, (_, object) => versionIdOf(object));
+  const start = process.cpuUsage();
+  for (const key of trace) {
+    const name = `${names[key >>> 8]}-${key & 255}`;
+    if (cache.get(name) === undefined) cache.set(name, 1);
+  }
+  return OPERATIONS / process.cpuUsage(start).user;
+}
+
+/** The same requests to lru-cache with bare numbers as keys, which suits it best. */
 function lruCacheRound(trace: Uint32Array): number {
   const cache = new LRUCache<number, number>({ max: CAPACITY });
   const start = process.cpuUsage();
@@ -135,10 +147,20 @@ function lruCacheRound(trace: Uint32Array): number {
 
 function policy(rounds: number): object {
   const trace = requests();
-  const taken: { policy: number[]; index: number[]; lruCache: number[] } = { policy: [], index: [], lruCache: [] };
+  const taken: Record<"policy" | "index" | "lruCache" | "lruCacheNames", number[]> = {
+    policy: [],
+    index: [],
+    lruCache: [],
+    lruCacheNames: [],
+  };
   for (let round = 0; round <= rounds; round++) {
-    const sides = [() => policyRound(trace), () => indexRound(trace), () => lruCacheRound(trace)] as const;
-    const figures = [0, 0, 0];
+    const sides = [
+      () => policyRound(trace),
+      () => indexRound(trace),
+      () => lruCacheRound(trace),
+      () => lruCacheNamesRound(trace),
+    ] as const;
+    const figures = [0, 0, 0, 0];
     for (let step = 0; step < sides.length; step++) {
       const side = (step + round) % sides.length;
       globalThis.gc?.();
@@ -148,6 +170,7 @@ function policy(rounds: number): object {
     taken.policy.push(figures[0] ?? 0);
     taken.index.push(figures[1] ?? 0);
     taken.lruCache.push(figures[2] ?? 0);
+    taken.lruCacheNames.push(figures[3] ?? 0);
   }
   return taken;
 }
