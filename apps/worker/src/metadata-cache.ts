@@ -29,6 +29,8 @@ export interface MetadataCacheOptions {
   readonly negativeTtlMs: number;
   /** When this process last stood still for too long, on the clock: what was learned before that is asked for again. */
   readonly resumedMs?: () => number;
+  /** Called with the id of an object whose metadata was learned. */
+  readonly onLearned?: (id: string) => void;
   /** Called when a known object turns out to have another version, or to be gone. */
   readonly onReplaced: (mount: string, key: string, before: ObjectMeta, after: ObjectMeta | undefined) => void;
 }
@@ -138,6 +140,7 @@ export class MetadataCache {
     if (!question.overtaken && (before === undefined || before.fetchedAtMs <= askedAtMs)) {
       this.#entries.delete(id);
       this.#entries.set(id, { meta, fetchedAtMs: askedAtMs });
+      if (meta !== undefined) this.#options.onLearned?.(id);
       if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? "");
       if (before?.meta !== undefined && before.meta.version !== meta?.version) {
         this.#options.onReplaced(mount, key, before.meta, meta);

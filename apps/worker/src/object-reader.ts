@@ -19,6 +19,7 @@ import { type ReadPlan, resolvePlan } from "@ringlight/s3";
 import { versionId } from "@ringlight/store";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { AccessLog } from "./access-log.ts";
+import type { KnownObjects } from "./known-objects.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MountTable, OpenMount } from "./mount-table.ts";
 import type { FetchRun } from "./page-fetch.ts";
@@ -69,6 +70,8 @@ export interface ObjectReaderOptions {
   readonly negativeTtlMs: number;
   /** See MetadataCacheOptions. */
   readonly resumedMs?: () => number;
+  /** Remembers longer than the metadata is kept which objects were learned, for their pages may be here. */
+  readonly knownObjects?: Pick<KnownObjects, "has" | "add">;
   /** Opens bytes at another worker; undefined when it is not known any more. */
   readonly fillSource?: (
     workerId: string,
@@ -105,6 +108,7 @@ export class ObjectReader {
     this.#metadata = new MetadataCache({
       clock: options.clock,
       negativeTtlMs: options.negativeTtlMs,
+      onLearned: (id) => options.knownObjects?.add(id),
       ...(options.resumedMs && { resumedMs: options.resumedMs }),
       onReplaced: (mountId, key, before, after) => {
         options.store.invalidate(versionId(mountId, key, before.version));
@@ -201,6 +205,8 @@ export class ObjectReader {
     if (start >= segmentBytes) return undefined;
     const identity = mountIdentity(record);
     const known = this.#metadata.peek(identity, key)?.meta;
+    // It was known once, and forgotten: its bytes may be here, which only its version tells.
+    if (known === undefined && this.#options.knownObjects?.has(`${identity}/${key}`)) return undefined;
     const asked = pages.firstRun(ufs, start, Math.min(range?.end ?? segmentBytes - 1, segmentBytes - 1));
     const idOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
     if (known !== undefined && store.peek(idOf(known), pages.indexOf(start)) !== undefined) return undefined;

@@ -15,6 +15,7 @@ import { type GrpcServiceOptions, workerService, workerServiceDefinition } from 
 import { createHitPath } from "./hit-path.ts";
 import { SegmentTraffic } from "./hot-segments.ts";
 import { workerIdentity } from "./identity.ts";
+import { KnownObjects } from "./known-objects.ts";
 import { BufferPool } from "./lease-buffers.ts";
 import { OwnObjects } from "./lease-objects.ts";
 import { startLeaseService } from "./lease-service.ts";
@@ -161,6 +162,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const noteMembership = () => pauses.setMember(registry.view().workers.has(id));
     noteMembership();
     opened.push(registry.onChange(noteMembership));
+    const knownObjects = new KnownObjects(join(config.dataDir, "known-objects"));
+    opened.push(() => knownObjects.close());
     const objects = new ObjectReader({
       workerId: id,
       mounts,
@@ -169,6 +172,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       clock,
       segmentBytes,
       negativeTtlMs,
+      knownObjects,
       resumedMs: () => pauses.resumedMs(),
       onReplaced: (mount, key) => void leases.revoke(mount, key),
       fillSource: (workerId, { mount, key }, traceparent) => {
