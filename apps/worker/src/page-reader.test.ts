@@ -18,6 +18,7 @@ import { openPageStore, versionId } from "@ringlight/store";
 import { randomBytes, waitFor } from "@ringlight/testing";
 import { PageReader } from "./page-reader.ts";
 
+const BUDGET_BYTES = 16 * 1024 * 1024;
 const PAGE = 64 * 1024;
 
 /** A UFS of one object that counts its GETs, and can be held back or broken. */
@@ -79,7 +80,7 @@ beforeEach(async () => {
   pages = new PageReader({
     store,
     pageBytes: PAGE,
-    budgetBytes: 16 * 1024 * 1024,
+    budgetBytes: BUDGET_BYTES,
     clock: systemClock,
     count: (_mount, outcome, tier, reason) => counts.push([outcome, tier, reason].filter(Boolean).join(":")),
   });
@@ -274,7 +275,7 @@ test("a request to the UFS that has brought all its bytes is not broken off when
 test("a long cold read holds the bytes of a few runs and not all that it has read", async () => {
   setFlagsFromString("--expose-gc");
   const collectGarbage = runInNewContext("gc") as () => void;
-  const ufs = new CountingUfs(randomBytes(78, 768 * PAGE));
+  const ufs = new CountingUfs(randomBytes(78, 2048 * PAGE));
   const heldBytes = () => {
     collectGarbage();
     return process.memoryUsage().arrayBuffers;
@@ -282,10 +283,11 @@ test("a long cold read holds the bytes of a few runs and not all that it has rea
   const before = heldBytes();
   const reader = open(ufs, 0, ufs.data.length - 1);
   let read = 0;
-  while (read < 767 * PAGE) read += (await reader.next()).value?.length ?? 0;
+  while (read < 2047 * PAGE) read += (await reader.next()).value?.length ?? 0;
   const held = heldBytes() - before;
   await reader.return(undefined);
-  assert.ok(held < ufs.data.length / 2, `${held} of ${read} bytes are held`);
+  // A slow disk may have the whole budget on its way into the store, beside what the pool keeps and what was just read.
+  assert.ok(held < 3 * BUDGET_BYTES, `${held} of ${read} bytes are held`);
 });
 
 test("a small read of a large page leaves the page to be completed: it is fetched once and is there for the next reader", async () => {
@@ -327,7 +329,7 @@ test("pages that the store refuses reach every reader of their run with one requ
   pages = new PageReader({
     store: refusing(store),
     pageBytes: PAGE,
-    budgetBytes: 16 * 1024 * 1024,
+    budgetBytes: BUDGET_BYTES,
     clock: systemClock,
     count: (_mount, outcome, _tier, reason) => counts.push([outcome, reason].filter(Boolean).join(":")),
   });
