@@ -46,6 +46,9 @@ const config: KnipConfig = {
     // The system's own; a test of full disks mounts a small file system where it may.
     "mount",
     "umount",
+    // Benchmarks pin processes, drop privileges and make a certificate with what the system has.
+    "setpriv",
+    "openssl",
   ],
   // A type that stands in the signature of an exported function is exported with it.
   ignoreExportsUsedInFile: { interface: true, type: true },

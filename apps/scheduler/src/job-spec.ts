@@ -13,7 +13,7 @@ const MAX_PRIORITY = 9;
 const MIN_BYTES_PER_SECOND = 64 * 1024;
 
 /** Largest manifest that can be sent with a job, bytes. */
-export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
+const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 
 const bad = (message: string) => new RinglightError("RL_BAD_REQUEST", message);
 

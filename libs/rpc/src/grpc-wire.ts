@@ -3,7 +3,7 @@ import { gunzipSync, inflateSync } from "node:zlib";
 import { status as Status } from "@grpc/grpc-js";
 
 /** Bytes before each message: a flag for compression, and the length. */
-export const PREFIX_BYTES = 5;
+const PREFIX_BYTES = 5;
 
 /** A request that breaks the protocol. */
 export class WireError extends Error {

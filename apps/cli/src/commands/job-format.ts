@@ -53,7 +53,7 @@ export function jobJson(job: Job) {
 }
 
 /** Objects that a job is done with, in whatever way. */
-export function doneOf(job: Job): Amount {
+function doneOf(job: Job): Amount {
   const parts = [job.loaded, job.cached, job.refused, job.failed];
   return {
     objects: parts.reduce((sum, part) => sum + (part?.objects ?? 0), 0),
@@ -67,7 +67,7 @@ export function hasEnded({ state }: Job): boolean {
 }
 
 /** "load /data/train" and so on. */
-export function subject({ spec }: Job): string {
+function subject({ spec }: Job): string {
   const { kind = "", paths = [], manifestPath = "", dryRun = false } = spec ?? {};
   const what =
     manifestPath !== "" ? `paths of ${manifestPath}` : paths.length === 0 ? "paths of a manifest" : paths.join(" ");
