@@ -166,7 +166,10 @@ export class JobEngine {
 
   /** A new job for just what an ended one could not do. @throws RL_NO_SUCH_JOB, RL_CONFLICT */
   async retry(id: string): Promise<{ readonly job: JobView; readonly created: boolean }> {
-    const { record } = this.#job(id);
+    const job = this.#job(id);
+    // Whoever follows the registry sees the end of a job before its own leader has the answer to the write.
+    await job.writing;
+    const { record } = job;
     if (!isFinal(record.state))
       throw new RinglightError("RL_CONFLICT", `job ${id} has not ended yet (${record.state})`);
     const { entries, truncated } = await this.failed(id);

@@ -45,8 +45,11 @@ import { Writer } from "./writer.ts";
 const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
 /** Longest wait for a connection to another worker, milliseconds. */
 const PEER_CONNECT_MS = 1_000;
-/** A peer may take as long as its UFS, and a little longer. */
-const PEER_SLACK_MS = 5_000;
+/**
+ * A peer may take as long as its UFS, and longer when hundreds of readers are before us: seconds without a byte are common
+ * then, and asking the UFS instead would read everything twice. One that is gone or frozen loses its lease long before.
+ */
+const PEER_SLACK_MS = 60_000;
 /** How long running answers may go on after the worker was told to end, milliseconds. */
 const DRAIN_MS = 5_000;
 
