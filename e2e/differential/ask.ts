@@ -33,14 +33,19 @@ export function endpointOf(url: string, bucket: string, credentials: Credentials
   return { url, bucket, credentials, agent: new Agent({ keepAlive: true, maxSockets: 16 }) };
 }
 
-/** Sends a request once; a connection that was just closed by the other side is no answer, and is tried again. */
+/** Connections to a killed worker that the agent may still keep. */
+const MAX_CUT = 20;
+
+/** Sends a request; a connection that the other side cut is no answer, and a read is then asked again, as any client does. */
 export async function ask(endpoint: Endpoint, shape: Shape): Promise<Answer> {
-  try {
-    return await askOnce(endpoint, shape);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code !== "ECONNRESET" && code !== "ECONNREFUSED") throw error;
-    return askOnce(endpoint, shape);
+  const isRead = shape.method === "GET" || shape.method === "HEAD";
+  for (let cut = 0; ; cut++) {
+    try {
+      return await askOnce(endpoint, shape);
+    } catch (error) {
+      const { code = "" } = error as { code?: string };
+      if (!isRead || cut >= MAX_CUT || !["ECONNRESET", "ECONNREFUSED", "EPIPE"].includes(code)) throw error;
+    }
   }
 }
 
