@@ -28,7 +28,7 @@ const config: KnipConfig = {
     "apps/console": { entry: ["src/**/*.test.ts"] },
     "libs/*": { entry: ["src/**/*.test.ts"] },
     // docs.ts and print-docs.ts make pages of docs/; .ci/docs.mjs imports or a person runs them.
-    "libs/core": { entry: ["src/docs.ts"] },
+    "libs/core": { entry: ["src/docs.ts", "src/**/*.test.ts"] },
     "libs/config": { entry: ["src/print-docs.ts", "src/**/*.test.ts"] },
     // Started by .ci/check-generated.mjs.
     "libs/proto": { ignoreDependencies: ["@bufbuild/buf"] },

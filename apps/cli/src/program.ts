@@ -1,11 +1,11 @@
 /** The command tree: names, options, help and examples. What the commands do is in commands/ and up/. */
+import { MOUNT_OPTIONS_HELP } from "@ringlight/core";
 import { Command } from "commander";
 import type { CommonOptions } from "./commands/output.ts";
 import { completionScript, type Shell } from "./completion.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { addKeys } from "./key-commands.ts";
-import { MOUNT_OPTIONS_HELP } from "./mount-spec.ts";
 import { addJobs } from "./program-jobs.ts";
 import type { RawUpOptions } from "./up/options.ts";
 
@@ -33,6 +33,10 @@ function addUp(program: Command, setExitCode: SetExitCode): void {
       "--mount <spec>",
       `mount a store: /name=URI[,option...], repeatable; options: ${MOUNT_OPTIONS_HELP}`,
       repeated,
+    )
+    .option(
+      "--buckets <spec>",
+      "let S3 clients make buckets: a mount's URI with {bucket} in it, and options, as s3://{bucket},endpoint=URL or file:///srv/{bucket}",
     )
     .option("--workers <n>", "number of workers (default 3)")
     .option("--mem <size>", "mem tier of each worker (default 256MiB, less where memory is short)")

@@ -57,6 +57,23 @@ export class MountTable {
     return this.#options.registry.view().mounts.get(name);
   }
 
+  /** Resolves when this worker knows that a mount is there, or is gone; or after `timeoutMs`. */
+  known(name: string, isThere: boolean, timeoutMs: number): Promise<void> {
+    const { registry } = this.#options;
+    if (registry.view().mounts.has(name) === isThere) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        stop();
+        clearTimeout(timer);
+        resolve();
+      };
+      const stop = registry.onChange((view) => {
+        if (view.mounts.has(name) === isThere) done();
+      });
+      const timer = setTimeout(done, timeoutMs);
+    });
+  }
+
   /** The mount and its UFS. @throws RL_NO_SUCH_MOUNT, or why the UFS cannot be opened */
   get(name: string): Promise<OpenMount> {
     const record = this.record(name);

@@ -19,6 +19,7 @@ import { type ReadPlan, resolvePlan } from "@ringlight/s3";
 import { versionId } from "@ringlight/store";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { AccessLog } from "./access-log.ts";
+import { isMadeBucket } from "./bucket-maker.ts";
 import type { KnownObjects } from "./known-objects.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MountTable, OpenMount } from "./mount-table.ts";
@@ -84,7 +85,10 @@ export interface ObjectReaderOptions {
 
 /** What a mount's pages and metadata are filed under: a mount that is pointed elsewhere never meets its old pages. */
 function mountIdentity(record: MountRecord): string {
-  return [record.name, record.uri, record.options.endpoint ?? ""].join(" ");
+  const { name, uri, options } = record;
+  // A bucket that a client removed and made again under the same name is another one.
+  const made = isMadeBucket(record) ? [record.createdMs] : [];
+  return [name, uri, options.endpoint ?? "", ...made].join(" ");
 }
 
 /** Under which the metadata of an object of a mount is remembered. */

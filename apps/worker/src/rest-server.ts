@@ -122,7 +122,7 @@ async function takeNotices(
     }
     const batch = parseNotices(Buffer.concat(pieces).toString("utf8"));
     if (batch === undefined) throw new RinglightError("RL_BAD_REQUEST", "these are no notices of writes");
-    await options.onWritten(batch.written.map(([mount, key]) => ({ mount, key })));
+    await options.onWritten(batch);
     response.writeHead(200, { "content-length": 0 }).end();
   } catch (error) {
     if (!response.destroyed) sendError(response, toRinglightError(error, "RL_BAD_REQUEST"));

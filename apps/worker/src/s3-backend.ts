@@ -2,6 +2,7 @@
 import { type Freshness, RinglightError, type Ufs } from "@ringlight/core";
 import type { ListingCache, RequestContext, S3Backend } from "@ringlight/s3";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
+import type { BucketMaker } from "./bucket-maker.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { ReadContext } from "./object-reader.ts";
 import type { Router } from "./router.ts";
@@ -17,8 +18,18 @@ function listingFreshMs(freshness: Freshness): number {
   return freshness.kind === "ttl" ? freshness.ttlMs : IMMUTABLE_LISTING_MS;
 }
 
-/** Makes the backend of the S3 handler. Whoever hears of writes tells them to `listings`. */
-export function s3Backend(mounts: MountTable, router: Router, writer: Writer, listings: ListingCache): S3Backend {
+/** What the backend is made of. */
+export interface S3BackendParts {
+  readonly mounts: MountTable;
+  readonly router: Router;
+  readonly writer: Writer;
+  /** Whoever hears of writes tells them to it. */
+  readonly listings: ListingCache;
+  readonly buckets: BucketMaker;
+}
+
+/** Makes the backend of the S3 handler. */
+export function s3Backend({ mounts, router, writer, listings, buckets }: S3BackendParts): S3Backend {
   /** The store that a mount's listings were read from: one that was mounted anew under an old name has others. */
   const listed = new Map<string, Ufs>();
   const traced = async <T>(
@@ -54,7 +65,7 @@ export function s3Backend(mounts: MountTable, router: Router, writer: Writer, li
     }
   };
   return {
-    writes: s3WriteBackend(mounts, router, writer),
+    writes: s3WriteBackend(mounts, router, writer, buckets),
     listBuckets: async () => mounts.list().map(({ name, createdMs }) => ({ name, createdMs })),
     bucketExists: (bucket) => mounts.list().some(({ name }) => name === bucket),
     head: (bucket, key, ctx) => traced("s3.HeadObject", ctx, (context) => router.head(bucket, key, context)),

@@ -9,6 +9,7 @@ import {
   type UfsWrites,
 } from "@ringlight/core";
 import { conditionsFromHeaders, type ReadPlan, type RequestContext, type S3WriteBackend } from "@ringlight/s3";
+import { type BucketMaker, isMadeBucket } from "./bucket-maker.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { ReadContext } from "./object-reader.ts";
 import type { Router } from "./router.ts";
@@ -19,7 +20,12 @@ import { copyFromElsewhere, type Writer } from "./writer.ts";
 const MAX_COPY_BYTES = 5 * 1024 ** 3;
 
 /** Makes the write side of the S3 backend. */
-export function s3WriteBackend(mounts: MountTable, router: Router, writer: Writer): S3WriteBackend {
+export function s3WriteBackend(
+  mounts: MountTable,
+  router: Router,
+  writer: Writer,
+  buckets: BucketMaker,
+): S3WriteBackend {
   const reading = async (mount: string): Promise<UfsWrites> => writer.writesOf(await mounts.get(mount));
   /** Reads a range of another mount's object for a copy; `length` is what the stream will yield. */
   const elsewhere = async (
@@ -108,8 +114,8 @@ export function s3WriteBackend(mounts: MountTable, router: Router, writer: Write
 
     createBucket: async (bucket, context) => {
       if (!mounts.list().some(({ name }) => name === bucket)) {
-        const text = `buckets are mounts here: an operator makes "${bucket}" with \`ringlight mount add\``;
-        throw new RinglightError("RL_FORBIDDEN", text);
+        await buckets.make(bucket, here(context));
+        return;
       }
       const { ufs } = await mounts.get(bucket);
       try {
@@ -125,8 +131,9 @@ export function s3WriteBackend(mounts: MountTable, router: Router, writer: Write
       });
     },
     deleteBucket: async (bucket, context) => {
-      const { writes } = await writer.writable(bucket);
-      await writes.deleteBucket(here(context));
+      const { record, ufs, writes } = await writer.writable(bucket);
+      if (isMadeBucket(record)) await buckets.remove(record, ufs, here(context));
+      else await writes.deleteBucket(here(context));
     },
   };
 }

@@ -24,7 +24,10 @@ export interface TestCluster {
 }
 
 /** Starts `count` workers over an origin of libs/testing. */
-export async function startTestCluster(count: number, flags: readonly string[] = []): Promise<TestCluster> {
+export async function startTestCluster(
+  count: number,
+  flags: readonly string[] | ((origin: S3Origin) => readonly string[]) = [],
+): Promise<TestCluster> {
   const directory = mkdtempSync(join(tmpdir(), "ringlight-worker-"));
   const origin = await startS3Origin();
   const server = await startEmbeddedRegistry({ bind: "127.0.0.1", port: 0 });
@@ -43,7 +46,7 @@ export async function startTestCluster(count: number, flags: readonly string[] =
       "--rest-port=0",
       "--log-level=error",
       "--lease-ttl=60s",
-      ...flags,
+      ...(typeof flags === "function" ? flags(origin) : flags),
     ];
     workers.push(await startWorker(loadConfig("worker", { argv, env: {} }).values));
   }

@@ -10,6 +10,7 @@ import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
 import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
+import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
@@ -38,7 +39,7 @@ import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
 import { WriteCache } from "./write-cache.ts";
-import { type WriteNotice, WriteNotices } from "./write-notices.ts";
+import { FENCE_MS, type WriteNotice, WriteNotices } from "./write-notices.ts";
 import { Writer } from "./writer.ts";
 
 /** Bound on bytes being fetched from UFSs at once, bytes. */
@@ -189,11 +190,16 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     });
     const listings = new ListingCache({ clock });
     const forget = async (notices: readonly WriteNotice[]) => {
-      for (const { mount, key } of notices) {
+      for (const { mount, key, bucket } of notices) {
+        if (bucket !== undefined) continue;
         objects.forget(mount, key);
         listings.written(mount, key);
       }
-      await Promise.all(notices.map(({ mount, key }) => leases.revoke(mount, key)));
+      await Promise.all(
+        notices.map(({ mount, key, bucket }) =>
+          bucket === undefined ? leases.revoke(mount, key) : mounts.known(mount, bucket === "made", FENCE_MS),
+        ),
+      );
     };
     const notices = new WriteNotices({
       token,
@@ -208,6 +214,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       forget,
       workers: () => mayServe(registry.view(), ring, peers),
       written: (mount, keys) => writeCache.written(mount, keys),
+    });
+    const buckets = new BucketMaker({
+      registry,
+      template: config.buckets,
+      clock,
+      ufsTimeoutMs: config.ufsTimeoutMs,
+      tell: (mount, state) => writer.bucketChanged(mount, state),
     });
     const router = new Router({
       workerId: id,
@@ -264,7 +277,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     };
     const handler = createS3Handler({
       ...access,
-      backend: s3Backend(mounts, router, writer, listings),
+      backend: s3Backend({ mounts, router, writer, listings, buckets }),
       hostId: id,
       onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
       decorate: (headers, status) => {

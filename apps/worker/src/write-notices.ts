@@ -9,15 +9,16 @@ import { PAUSE_MS } from "./pause-watch.ts";
 /** Path of the notices; the body is a NoticeBatch as JSON. */
 export const PEER_NOTICE_PATH = "/internal/v1/written";
 
-/** An object that was written or removed. */
+/** An object that was written or removed; or, with the empty key, a mount that was made or removed by an S3 client. */
 export interface WriteNotice {
   readonly mount: string;
   readonly key: string;
+  readonly bucket?: "made" | "removed";
 }
 
 /** What one request tells. */
 export interface NoticeBatch {
-  readonly written: readonly (readonly [mount: string, key: string])[];
+  readonly written: readonly (readonly [mount: string, key: string, bucket?: "made" | "removed"])[];
 }
 
 /**
@@ -114,7 +115,9 @@ export class WriteNotices {
   #send(worker: WorkerRecord, batch: readonly Waiting[]): Promise<"known" | { readonly error: string }> {
     const { token, clock } = this.#options;
     const colon = worker.addresses.rest.lastIndexOf(":");
-    const written = batch.map(({ notice }) => [notice.mount, notice.key] as const);
+    const written = batch.map(({ notice: { mount, key, bucket } }) =>
+      bucket === undefined ? ([mount, key] as const) : ([mount, key, bucket] as const),
+    );
     const body = Buffer.from(JSON.stringify({ written } satisfies NoticeBatch));
     const firstUntilMs = Math.min(...batch.map(({ untilMs }) => untilMs));
     const timeoutMs = Math.max(1, firstUntilMs - clock.monotonicMs());
@@ -160,13 +163,16 @@ export class WriteNotices {
 }
 
 /** Reads a batch that another worker sent. @returns undefined for anything else */
-export function parseNotices(text: string): NoticeBatch | undefined {
+export function parseNotices(text: string): readonly WriteNotice[] | undefined {
   try {
     const { written } = JSON.parse(text) as NoticeBatch;
     const ok =
       Array.isArray(written) &&
-      written.every((row) => row.length === 2 && row.every((word: unknown) => typeof word === "string"));
-    return ok ? { written } : undefined;
+      written.every(
+        (row) => (row.length === 2 || row.length === 3) && row.every((word: unknown) => typeof word === "string"),
+      );
+    if (!ok) return undefined;
+    return written.map(([mount, key, bucket]) => ({ mount, key, ...(bucket !== undefined && { bucket }) }));
   } catch {
     return undefined;
   }

@@ -79,6 +79,11 @@ export class Writer {
     return result;
   }
 
+  /** Resolves when every worker knows that an S3 client has made or removed a mount. */
+  bucketChanged(mount: string, bucket: "made" | "removed"): Promise<void> {
+    return this.#published([{ mount, key: "", bucket }]);
+  }
+
   async #published(notices: readonly WriteNotice[]): Promise<void> {
     const { workerId, workers, notices: peers, forget } = this.#options;
     const others: WorkerRecord[] = [];

@@ -50,6 +50,7 @@ describe("loadConfig", () => {
         registry: ["127.0.0.1:19997"],
         tokenFile: undefined,
         s3CredentialsFile: undefined,
+        buckets: undefined,
         memBytes: 256 * 1024 ** 2,
         memDir: undefined,
         ssdBytes: 2 * 1024 ** 3,

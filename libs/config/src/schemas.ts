@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { isKernelDirectory } from "./kernel-directory.ts";
 import {
+  bucketTemplate,
   bytes,
   directory,
   duration,
@@ -99,6 +100,12 @@ const workerSettings = {
   tokenFile,
   s3CredentialsFile: optional(
     path({ about: "JSON file with the S3 key pairs that clients may sign with. Readable by its owner only." }),
+  ),
+  buckets: optional(
+    bucketTemplate({
+      about:
+        "Where buckets are made that S3 clients create. Left out, CreateBucket is refused for names that are no mounts.",
+    }),
   ),
   mem: bytes("memBytes", {
     default: "256MiB",

@@ -1,7 +1,7 @@
 /** One setting: how its text becomes a value, its default, and what people are told about it. */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { isRinglightError, parseBytes, parseDuration } from "@ringlight/core";
+import { type BucketTemplate, isRinglightError, parseBucketTemplate, parseBytes, parseDuration } from "@ringlight/core";
 import { z } from "zod";
 import { isKernelDirectory } from "./kernel-directory.ts";
 
@@ -88,6 +88,18 @@ export function host(words: Words): Setting<string, undefined> {
   return make(undefined, "an IP address or a host name, without a port", words, (text) =>
     isIP(text) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text) ? text : undefined,
   );
+}
+
+/** What buckets are made of that S3 clients ask for. */
+export function bucketTemplate(words: Words): Setting<BucketTemplate, undefined> {
+  const allowed = "a mount's URI with {bucket} in it and its options, such as s3://{bucket},endpoint=http://host:port";
+  return make(undefined, allowed, words, (text) => {
+    try {
+      return parseBucketTemplate(text);
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 /** A TCP port. */

@@ -3,12 +3,14 @@ import { after, before, beforeEach, test } from "node:test";
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
+  DeleteObjectCommand,
   DeleteObjectTaggingCommand,
   GetObjectTaggingCommand,
   PutObjectTaggingCommand,
+  S3Client,
   type S3ServiceException,
 } from "@aws-sdk/client-s3";
-import { startTestServer, type TestServer } from "./test-server.ts";
+import { startTestServer, TEST_CREDENTIALS, type TestServer } from "./test-server.ts";
 
 let server: TestServer;
 const at = { Bucket: "bkt", Key: "key" };
@@ -79,14 +81,35 @@ test("tags that break a rule are InvalidTag, and a document that is none Malform
 test("buckets are made once, and removed when they are empty", async () => {
   const made = await server.sdk.send(new CreateBucketCommand({ Bucket: "new-bucket" }));
   assert.equal(made.Location, "/new-bucket");
-  await assert.rejects(
-    server.sdk.send(new CreateBucketCommand({ Bucket: "new-bucket" })),
-    refusedWith("BucketAlreadyOwnedByYou"),
-  );
+  // As S3's oldest region has it: no error, and nothing is changed.
+  server.backend.put("new-bucket", "key", "bytes");
+  const again = await server.sdk.send(new CreateBucketCommand({ Bucket: "new-bucket" }));
+  assert.equal(again.Location, "/new-bucket");
+  await server.sdk.send(new DeleteObjectCommand({ Bucket: "new-bucket", Key: "key" }));
   await assert.rejects(server.sdk.send(new DeleteBucketCommand({ Bucket: "bkt" })), refusedWith("BucketNotEmpty"));
   await server.sdk.send(new DeleteBucketCommand({ Bucket: "new-bucket" }));
   assert.equal(server.backend.bucketExists("new-bucket"), false);
   await assert.rejects(server.sdk.send(new DeleteBucketCommand({ Bucket: "new-bucket" })), refusedWith("NoSuchBucket"));
+});
+
+test("in other regions than us-east-1 a bucket that is there is BucketAlreadyOwnedByYou", async () => {
+  const elsewhere = await startTestServer({ region: "eu-central-1" });
+  try {
+    const client = new S3Client({
+      endpoint: `http://127.0.0.1:${elsewhere.port}`,
+      region: "eu-central-1",
+      forcePathStyle: true,
+      credentials: { ...TEST_CREDENTIALS },
+    });
+    await client.send(new CreateBucketCommand({ Bucket: "new-bucket" }));
+    await assert.rejects(
+      client.send(new CreateBucketCommand({ Bucket: "new-bucket" })),
+      refusedWith("BucketAlreadyOwnedByYou"),
+    );
+    client.destroy();
+  } finally {
+    await elsewhere.close();
+  }
 });
 
 test("a bucket in another region is IllegalLocationConstraintException, and names that are none are refused", async () => {

@@ -29,6 +29,7 @@ import { locked } from "./file-lock.ts";
 import { FileMultipart } from "./file-multipart.ts";
 import { type FileSidecars, keptSettings, type Sidecar, tagsOf } from "./file-sidecars.ts";
 import { versionOf } from "./file-version.ts";
+import { NO_SUCH_BUCKET } from "./s3-errors.ts";
 import { heldBack } from "./write-body.ts";
 import { checkWriteConditions, holdForSource } from "./write-conditions.ts";
 
@@ -215,7 +216,8 @@ export class FileWrites extends FileMultipart implements UfsWrites {
         await rm(this.#sidecars.directory, { recursive: true, force: true });
         await rmdir(directory);
       } catch (error) {
-        throw fileError(error, directory);
+        if (!isMissing(error)) throw fileError(error, directory);
+        throw new RinglightError("RL_UFS_ERROR", `the directory ${directory} is not there`, { s3: NO_SUCH_BUCKET });
       }
     });
   }

@@ -1,5 +1,5 @@
 /** What a UFS is opened with, and checks of a mount's own options. */
-import { type MountRecord, RinglightError, type UfsObservation } from "@ringlight/core";
+import { MADE_BY_OPTION, type MountRecord, RinglightError, type UfsObservation } from "@ringlight/core";
 
 /** The part of a mount that says where its bytes are. */
 export type UfsMount = Pick<MountRecord, "uri" | "options" | "credentials">;
@@ -35,7 +35,7 @@ export function limitsOf(options: UfsOptions): UfsLimits {
 }
 
 /** Options of mounts of every kind, which the workers read and the store does not. */
-const WORKERS_OPTIONS = ["eviction", "verify", "write-cache"];
+const WORKERS_OPTIONS = ["eviction", "verify", "write-cache", MADE_BY_OPTION];
 
 /** Refuses option keys that a scheme does not know. @throws RL_BAD_REQUEST naming the known ones. */
 export function checkOptionKeys(

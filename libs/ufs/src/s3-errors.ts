@@ -16,6 +16,9 @@ export interface S3Failure {
   readonly bucketRegion: string | undefined;
 }
 
+/** What S3 says of a bucket that is not there. */
+export const NO_SUCH_BUCKET = { code: "NoSuchBucket", status: 404, message: "The specified bucket does not exist" };
+
 /** What was asked: `GET "key"`, for error texts. */
 export function describe(location: S3Location, operation: string): string {
   return `${operation} in bucket "${location.bucket}" at ${location.shownEndpoint}`;
@@ -40,7 +43,9 @@ export function failureError(
   }
   if (code === "NoSuchBucket" || (status === 404 && operation.startsWith("list"))) {
     const where = `bucket "${location.bucket}" does not exist at ${location.shownEndpoint}`;
-    return new RinglightError("RL_UFS_ERROR", `${where}; make it, or correct the mount's URI or endpoint`);
+    return new RinglightError("RL_UFS_ERROR", `${where}; make it, or correct the mount's URI or endpoint`, {
+      s3: NO_SUCH_BUCKET,
+    });
   }
   if (status === 404) return new RinglightError("RL_NOT_FOUND", `no such object: ${what}`);
   if (status === 412) return new RinglightError("RL_VERSION_CHANGED", `the object changed: ${what}`);

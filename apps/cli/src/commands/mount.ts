@@ -1,11 +1,17 @@
 /** `ringlight mount ls`, `add` and `rm`. */
-import type { MountRecord } from "@ringlight/core";
-import { formatDuration } from "@ringlight/core";
+import {
+  checkUri,
+  formatCredentials,
+  formatDuration,
+  formatFreshness,
+  type MountRecord,
+  parseMountName,
+  parseMountOptions,
+} from "@ringlight/core";
 import { mountFromProto, mountToProto } from "@ringlight/rpc";
 import { withClient } from "../connection.ts";
 import { PartialFailure } from "../exit-codes.ts";
 import { table } from "../format.ts";
-import { checkUri, formatCredentials, formatFreshness, parseMountName, parseMountOptions } from "../mount-spec.ts";
 import { answeredNote, type CommonOptions, print } from "./output.ts";
 
 function shape(mount: MountRecord) {

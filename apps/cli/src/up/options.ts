@@ -1,13 +1,21 @@
 /** What `ringlight up` is asked for, checked. */
 import path from "node:path";
 import { defaultDataDir } from "@ringlight/config";
-import { type MountRecord, parseBytes, parseDuration, RinglightError, toRinglightError } from "@ringlight/core";
-import { parseMountSpec } from "../mount-spec.ts";
+import {
+  type MountRecord,
+  parseBucketTemplate,
+  parseBytes,
+  parseDuration,
+  parseMountSpec,
+  RinglightError,
+  toRinglightError,
+} from "@ringlight/core";
 import { type PortPlan, planPorts } from "./ports.ts";
 
 /** Options as the command line gives them: text. */
 export interface RawUpOptions {
   readonly mount?: readonly string[];
+  readonly buckets?: string;
   readonly workers?: string;
   readonly mem?: string;
   readonly ssd?: string;
@@ -29,6 +37,8 @@ export interface RawUpOptions {
 /** Options of one run. */
 export interface UpOptions {
   readonly mounts: readonly MountRecord[];
+  /** What buckets are made of that S3 clients create; undefined refuses them. */
+  readonly buckets: string | undefined;
   readonly workers: number;
   /** Per worker; undefined takes the default, less where the machine has less. */
   readonly memBytes: number | undefined;
@@ -80,6 +90,11 @@ function parseMounts(specs: readonly string[], nowMs: number): MountRecord[] {
   return mounts;
 }
 
+function parseBuckets(spec: string | undefined): string | undefined {
+  if (spec !== undefined) parseBucketTemplate(spec);
+  return spec;
+}
+
 /** Checks the options. @throws RL_BAD_REQUEST naming the option */
 export function parseUpOptions(raw: RawUpOptions): UpOptions {
   const workers = whole("--workers", raw.workers ?? "3", 1, MAX_WORKERS);
@@ -94,6 +109,7 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
   const withConsole = raw.console !== false;
   return {
     mounts: parseMounts(raw.mount ?? [], Date.now()),
+    buckets: parseBuckets(raw.buckets),
     workers,
     memBytes: raw.mem === undefined ? undefined : named("--mem", raw.mem, parseBytes),
     ssdBytes: raw.ssd === undefined ? undefined : named("--ssd", raw.ssd, parseBytes),

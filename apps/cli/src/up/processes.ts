@@ -79,6 +79,7 @@ export function workerSpec(options: UpOptions, tiers: TierPlan, number: number):
         mem: tiers.memBytes,
         ssd: tiers.ssdBytes,
         leaseTtl: options.leaseTtl,
+        ...(options.buckets !== undefined && { buckets: options.buckets }),
       }),
     ],
     env: processEnvironment(),

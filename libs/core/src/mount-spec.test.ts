@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isRinglightError } from "@ringlight/core";
-import { formatCredentials, formatFreshness, parseFreshness, parseMountSpec } from "./mount-spec.ts";
+import { isRinglightError } from "./errors.ts";
+import {
+  formatCredentials,
+  formatFreshness,
+  parseBucketTemplate,
+  parseFreshness,
+  parseMountSpec,
+} from "./mount-spec.ts";
 
 function refuses(spec: string, part: string): void {
   assert.throws(
@@ -86,5 +92,28 @@ describe("formatFreshness and formatCredentials", () => {
     }
     assert.equal(formatCredentials({ kind: "profile", name: "lake" }), "profile:lake");
     assert.equal(formatCredentials({ kind: "anonymous" }), "anonymous");
+  });
+});
+
+describe("parseBucketTemplate", () => {
+  it("makes the mount of each bucket, marked as made by a client", () => {
+    const template = parseBucketTemplate("s3://team-{bucket},endpoint=http://127.0.0.1:7480,freshness=strict");
+    const mount = template("new-bucket", 7);
+    assert.equal(mount.name, "new-bucket");
+    assert.equal(mount.uri, "s3://team-new-bucket");
+    assert.deepEqual(mount.freshness, { kind: "strict" });
+    assert.deepEqual(mount.options, { endpoint: "http://127.0.0.1:7480", "made-by": "CreateBucket" });
+    assert.equal(mount.createdMs, 7);
+    assert.equal(parseBucketTemplate("file:///srv/{bucket}")("one", 0).uri, "file:///srv/one");
+  });
+
+  it("refuses templates without a place for the name, with two, of no known store, and read-only ones", () => {
+    for (const spec of ["s3://bucket", "s3://{bucket}/{bucket}", "ftp://{bucket}", "s3://{bucket},read-only"]) {
+      assert.throws(
+        () => parseBucketTemplate(spec),
+        (error) => isRinglightError(error, "RL_BAD_REQUEST"),
+        spec,
+      );
+    }
   });
 });

@@ -1,13 +1,8 @@
 /** Mounts as they are written on the command line: /name=s3://bucket/prefix,endpoint=http://...,read-only */
-import {
-  type CredentialsRef,
-  checkMountName,
-  DEFAULT_FRESHNESS,
-  type Freshness,
-  type MountRecord,
-  parseDuration,
-  RinglightError,
-} from "@ringlight/core";
+import { type CredentialsRef, DEFAULT_FRESHNESS, type Freshness, type MountRecord } from "./cluster.ts";
+import { RinglightError } from "./errors.ts";
+import { checkMountName } from "./path.ts";
+import { parseDuration } from "./units.ts";
 
 const MAX_REPLICAS = 3;
 const UFS_OPTIONS = ["endpoint", "region", "addressing", "checksum-trailers"] as const;
@@ -142,4 +137,33 @@ export function parseMountSpec(spec: string, nowMs: number): MountRecord {
     ...parseMountOptions(decoded),
     createdMs: nowMs,
   };
+}
+
+/** What stands for the bucket's name in the URI of a bucket template. */
+const BUCKET_PLACE = "{bucket}";
+/** The option of mounts that CreateBucket made: only such are removed by DeleteBucket. */
+export const MADE_BY_OPTION = "made-by";
+
+/** How the mount of a bucket is made that an S3 client asks for by CreateBucket. */
+export type BucketTemplate = (bucket: string, nowMs: number) => MountRecord;
+
+/**
+ * Parses what buckets are made of: a mount's URI with {bucket} in it, and options, as s3://{bucket},endpoint=URL,credentials=env:X
+ * or file:///srv/buckets/{bucket}. A comma within is written as %2C. @throws RL_BAD_REQUEST
+ */
+export function parseBucketTemplate(spec: string): BucketTemplate {
+  const [uri = "", ...options] = spec.split(",").map((word) => word.replaceAll(/%2C/gi, ","));
+  if (uri.split(BUCKET_PLACE).length !== 2) {
+    throw bad(`"${uri}" does not say where buckets are made; write s3://{bucket} or file:///directory/{bucket}`);
+  }
+  checkUri(uri.replace(BUCKET_PLACE, "bucket"));
+  const parsed = parseMountOptions(options);
+  if (parsed.readOnly) throw bad("buckets that clients make cannot be read-only; leave that option out");
+  return (bucket, nowMs) => ({
+    name: checkMountName(bucket),
+    uri: uri.replace(BUCKET_PLACE, bucket),
+    ...parsed,
+    options: { ...parsed.options, [MADE_BY_OPTION]: "CreateBucket" },
+    createdMs: nowMs,
+  });
 }
