@@ -124,6 +124,24 @@ export function canonicalHeaderValue(value: string): string {
   return /[ \t]{2}|\t|^ | $/.test(value) ? trimBlanks(value.replace(/[ \t]+/g, " ")) : value;
 }
 
+/** What makes header lines other than canonical: blanks at the ends of a value or in runs, tabs, and bytes above ASCII. */
+const ODD_LINES = /[^\n -~]| {2}|: | \n/;
+
+/**
+ * SHA-256, in hex, of the canonical request of a request without a query; undefined when its path or header lines do not stand
+ * in canonical form as they are. One that is may yet be taken for odd (a value with ": " in it).
+ */
+export function plainRequestHash(
+  method: string,
+  path: string,
+  lines: string,
+  names: string,
+  payloadHash: string,
+): string | undefined {
+  if (path === "" || !PLAIN_PATH.test(path) || ODD_LINES.test(lines)) return undefined;
+  return hash("sha256", `${method}\n${path}\n\n${lines}\n${names}\n${payloadHash}`, "hex");
+}
+
 /** What a canonical request is made of; every part in its canonical form. */
 export interface CanonicalParts {
   readonly method: string;

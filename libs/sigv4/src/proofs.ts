@@ -7,14 +7,21 @@
 import type { Refusal } from "./authorization.ts";
 import { parsePresigned } from "./authorization.ts";
 import { parseQuery, splitTarget } from "./canonical.ts";
+import { HeaderProofs } from "./header-proofs.ts";
 import { type Credentials, parseAmzDate } from "./signing-key.ts";
-import { type ReceivedRequest, signatureKind, type Verified, type VerifyOptions, verifyRequest } from "./verify.ts";
+import {
+  DEFAULT_MAX_SKEW_MS,
+  type ReceivedRequest,
+  signatureKind,
+  type Verified,
+  type VerifyOptions,
+  verifyRequest,
+} from "./verify.ts";
 
 /** Proofs that are kept; the oldest goes first. */
 const MAX_PROOFS = 8_192;
 /** Longer targets are not remembered. */
 const MAX_URL_LENGTH = 2_048;
-const DEFAULT_MAX_SKEW_MS = 15 * 60_000;
 
 interface Proof {
   readonly verified: Verified;
@@ -30,6 +37,7 @@ interface Proof {
 /** Verifies requests as verifyRequest does, and remembers proofs. */
 export class RequestVerifier {
   readonly #proofs = new Map<string, Proof>();
+  readonly #headers = new HeaderProofs();
 
   /** True when the request carries no signature of any version. */
   isUnsigned(request: ReceivedRequest): boolean {
@@ -39,6 +47,12 @@ export class RequestVerifier {
 
   /** As verifyRequest. */
   verify(request: ReceivedRequest, options: VerifyOptions): Verified | Refusal {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) {
+      const proved =
+        typeof authorization === "string" ? this.#headers.prove(request, authorization, options) : undefined;
+      return proved ?? verifyRequest(request, options);
+    }
     const key = keyOf(request);
     const proof = this.#proofs.get(key);
     if (proof !== undefined && holds(proof, request, options)) return proof.verified;

@@ -46,7 +46,12 @@ export function formatScope(scope: Scope): string {
 
 /** The signature, in hex, of a canonical request's hash at a time written as 20130524T000000Z. */
 export function signatureOf(secret: string, scope: Scope, amzDate: string, requestHash: string): string {
-  return padsOf(secret, scope).sign(`${ALGORITHM}\n${amzDate}\n${formatScope(scope)}\n${requestHash}`);
+  return padsOf(secret, scope).sign(stringToSign(amzDate, formatScope(scope), requestHash));
+}
+
+/** What is signed: a time, a formatted scope and the hash of a canonical request. */
+export function stringToSign(amzDate: string, scope: string, requestHash: string): string {
+  return `${ALGORITHM}\n${amzDate}\n${scope}\n${requestHash}`;
 }
 
 const BLOCK_BYTES = 64;
@@ -58,10 +63,12 @@ const MAX_TEXT = 512;
  * HMAC-SHA256 (RFC 2104) under one key by two one-shot hashes over blocks that are filled beforehand. An Hmac object for
  * each signature, with the key object behind it, costs about ten times the hashing.
  */
-class HmacPads {
+export class HmacPads {
   readonly #key: Buffer;
   readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_TEXT, 0x36);
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
+  /** The beginning of the inner block that was hashed last: texts are of few lengths, and making a view costs a third of a hash. */
+  #filled = this.#inner.subarray(0, BLOCK_BYTES);
 
   constructor(key: Buffer) {
     this.#key = key;
@@ -75,15 +82,16 @@ class HmacPads {
   sign(text: string): string {
     if (text.length * 3 > MAX_TEXT) return createHmac("sha256", this.#key).update(text).digest("hex");
     const length = this.#inner.write(text, BLOCK_BYTES, "utf8");
-    const digest = hash("sha256", this.#inner.subarray(0, BLOCK_BYTES + length), "buffer");
-    digest.copy(this.#outer, BLOCK_BYTES);
+    if (this.#filled.length !== BLOCK_BYTES + length) this.#filled = this.#inner.subarray(0, BLOCK_BYTES + length);
+    this.#outer.write(hash("sha256", this.#filled, "binary"), BLOCK_BYTES, "latin1");
     return hash("sha256", this.#outer, "hex");
   }
 }
 
 const keptPads = new Map<Buffer, HmacPads>();
 
-function padsOf(secret: string, scope: Scope): HmacPads {
+/** The pads of a secret's signing key for a scope, kept. */
+export function padsOf(secret: string, scope: Scope): HmacPads {
   const key = signingKey(secret, scope);
   const kept = keptPads.get(key);
   if (kept) return kept;

@@ -20,6 +20,7 @@ import {
   canonicalPath,
   canonicalQuery,
   canonicalRequestHash,
+  EMPTY_PAYLOAD_HASH,
   parseQuery,
   type QueryPair,
   splitTarget,
@@ -65,7 +66,8 @@ export interface Verified {
 /** Where a request carries its signature. */
 export type SignatureKind = Verified["kind"] | "none";
 
-const DEFAULT_MAX_SKEW_MS = 15 * 60_000;
+/** Greatest difference between a request's time and ours, unless told otherwise. */
+export const DEFAULT_MAX_SKEW_MS = 15 * 60_000;
 
 /** Tells where a request carries a signature of any version; "none" is an anonymous request. */
 export function signatureKind(request: Pick<ReceivedRequest, "rawUrl" | "headers">): SignatureKind {
@@ -84,7 +86,7 @@ function isSignatureParameter(pair: QueryPair): boolean {
 }
 
 /** One header's value: repeated ones joined by a comma, as they are signed. */
-function headerValue(request: ReceivedRequest, name: string): string {
+export function headerValue(request: ReceivedRequest, name: string): string {
   const value = request.headers[name];
   if (value === undefined) return "";
   if (typeof value !== "string") return value.join(",");
@@ -169,7 +171,9 @@ const PAYLOAD_WORDS = new Set([
   "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
 ]);
 
-function checkPayloadHash(value: string): Refusal | undefined {
+/** The refusal of a payload hash that is neither a hash nor one of S3's words. */
+export function checkPayloadHash(value: string): Refusal | undefined {
+  if (value === EMPTY_PAYLOAD_HASH) return undefined;
   if (PAYLOAD_WORDS.has(value) || SHA256_HEX.test(value)) return undefined;
   return refuse(
     "InvalidArgument",
@@ -177,12 +181,16 @@ function checkPayloadHash(value: string): Refusal | undefined {
   );
 }
 
+function malformedHeader(what: string): Refusal {
+  return refuse("AuthorizationHeaderMalformed", `The authorization header is malformed; ${what}`);
+}
+
 /** The key of the claim, after its region and session token were checked. */
-function credentialsOf(
+export function credentialsOf(
   claim: Claim,
   token: string | undefined,
   options: VerifyOptions,
-  malformed: (what: string) => Refusal,
+  malformed: (what: string) => Refusal = malformedHeader,
 ): Credentials | Refusal {
   if (options.region !== undefined && claim.scope.region !== options.region) {
     return malformed(`the region '${claim.scope.region}' is wrong; expecting '${options.region}'`);
@@ -217,8 +225,6 @@ function requestDate(request: ReceivedRequest): string | undefined {
 function verifyHeader(request: ReceivedRequest, header: string, options: VerifyOptions): Verified | Refusal {
   const claim = parseAuthorization(header, options.service ?? "s3");
   if (!claim.ok) return claim;
-  const malformed = (what: string) =>
-    refuse("AuthorizationHeaderMalformed", `The authorization header is malformed; ${what}`);
   const amzDate = requestDate(request);
   if (amzDate === undefined) {
     return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
@@ -230,11 +236,11 @@ function verifyHeader(request: ReceivedRequest, header: string, options: VerifyO
   const badPayload = checkPayloadHash(payloadHash);
   if (badPayload) return badPayload;
   if (amzDate.slice(0, 8) !== claim.scope.day) {
-    return malformed(
+    return malformedHeader(
       `Invalid credential date "${claim.scope.day}". This date is not the same as X-Amz-Date: "${amzDate.slice(0, 8)}".`,
     );
   }
-  const credentials = credentialsOf(claim, single(request, "x-amz-security-token"), options, malformed);
+  const credentials = credentialsOf(claim, single(request, "x-amz-security-token"), options);
   if ("ok" in credentials) return credentials;
   if (Math.abs((parseAmzDate(amzDate) ?? 0) - options.now) > (options.maxSkewMs ?? DEFAULT_MAX_SKEW_MS)) {
     return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.");
