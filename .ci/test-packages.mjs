@@ -9,7 +9,8 @@ const PACKAGES = {
   "etcd-client": "etcdctl",
   chromium: "chromium",
   "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
-  awscli: "aws",
+  // By its path: an AWS CLI of pip, which is often first on PATH, is another client than the one that the tests name.
+  awscli: "/usr/bin/aws",
   rclone: "rclone",
   s3cmd: "s3cmd",
   s3fs: "s3fs",
