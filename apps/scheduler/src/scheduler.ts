@@ -6,7 +6,7 @@ import { packageVersion, type Running, readToken, type SchedulerConfig } from "@
 import { systemClock } from "@ringlight/core";
 import { connectJobStore, connectRegistry, registerPersistently } from "@ringlight/registry";
 import { startGrpcServer } from "@ringlight/rpc";
-import { createLogger, startTracing } from "@ringlight/telemetry";
+import { createLogger, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
 import { JobEngine } from "./job-engine.ts";
 import { Placement } from "./job-placement.ts";
@@ -29,7 +29,14 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
   const clock = systemClock;
   const startedMs = clock.now();
   const version = packageVersion(import.meta.url);
-  const tracing = startTracing({ service: "ringlight-scheduler", instance: id, version });
+  const telemetry = startTelemetry({
+    service: "ringlight-scheduler",
+    instance: id,
+    version,
+    console: config.consoleUrl === undefined ? undefined : { url: config.consoleUrl, token },
+    keep: { ratio: config.traceRatio, slowMs: config.traceSlowMs, missMs: config.traceMissesMs },
+    warn: (message, fields) => log.warn(message, fields),
+  });
   const registry = connectRegistry({
     endpoints: config.registry,
     cluster: config.cluster,
@@ -69,7 +76,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     placement.close();
     store.close();
     await registry.close();
-    await tracing.close();
+    await telemetry.close();
   };
   let leading = () => false;
   const server = await startGrpcServer({

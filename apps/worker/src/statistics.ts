@@ -52,17 +52,18 @@ export class WorkerStatistics {
   readonly #workerId: string;
   readonly #startedMs: number;
   readonly #gauges: Gauges;
-  readonly #registry = new MetricRegistry();
-  readonly #pages = this.#registry.counter(METRICS.cacheRequests);
-  readonly #pageBytes = this.#registry.counter(METRICS.cacheIo);
-  readonly #apis = this.#registry.histogram(METRICS.requestDuration);
-  readonly #apiBytes = this.#registry.counter(METRICS.requestIo);
-  readonly #ufs = this.#registry.histogram(METRICS.ufsRequestDuration);
-  readonly #ufsBytes = this.#registry.counter(METRICS.ufsIo);
-  readonly #relayed = this.#registry.counter(METRICS.relayIo).with({});
-  readonly #fallbacks = this.#registry.counter(METRICS.fallbacks).with({});
-  readonly #taskUnits = this.#registry.counter(METRICS.taskUnits);
-  readonly #taskIo = this.#registry.counter(METRICS.taskIo);
+  /** Everything that is counted here. */
+  readonly registry = new MetricRegistry();
+  readonly #pages = this.registry.counter(METRICS.cacheRequests);
+  readonly #pageBytes = this.registry.counter(METRICS.cacheIo);
+  readonly #apis = this.registry.histogram(METRICS.requestDuration);
+  readonly #apiBytes = this.registry.counter(METRICS.requestIo);
+  readonly #ufs = this.registry.histogram(METRICS.ufsRequestDuration);
+  readonly #ufsBytes = this.registry.counter(METRICS.ufsIo);
+  readonly #relayed = this.registry.counter(METRICS.relayIo).with({});
+  readonly #fallbacks = this.registry.counter(METRICS.fallbacks).with({});
+  readonly #taskUnits = this.registry.counter(METRICS.taskUnits);
+  readonly #taskIo = this.registry.counter(METRICS.taskIo);
 
   #hitGets: AnsweredSeries | undefined;
   #hitHeads: AnsweredSeries | undefined;
@@ -73,26 +74,26 @@ export class WorkerStatistics {
     this.#gauges = gauges;
     const ofTiers = (value: (tier: TierStats) => number) => () =>
       gauges.tiers().map((tier) => ({ labels: { tier: tier.name }, value: value(tier) }));
-    this.#registry.gauge(
+    this.registry.gauge(
       METRICS.cacheUsage,
       ofTiers((tier) => tier.usedBytes),
     );
-    this.#registry.gauge(
+    this.registry.gauge(
       METRICS.cacheLimit,
       ofTiers((tier) => tier.limitBytes),
     );
-    this.#registry.gauge(
+    this.registry.gauge(
       METRICS.cachePages,
       ofTiers((tier) => tier.pages),
     );
-    this.#registry.gauge(METRICS.cacheEvictions, () =>
+    this.registry.gauge(METRICS.cacheEvictions, () =>
       gauges.tiers().flatMap((tier) => [
         { labels: { tier: tier.name, reason: "space" }, value: tier.evictedPages },
         { labels: { tier: tier.name, reason: "corrupt" }, value: tier.corruptPages },
       ]),
     );
-    this.#registry.gauge(METRICS.ringEpoch, gauges.epoch);
-    gauges.process.register(this.#registry);
+    this.registry.gauge(METRICS.ringEpoch, gauges.epoch);
+    gauges.process.register(this.registry);
   }
 
   /**
@@ -163,7 +164,7 @@ export class WorkerStatistics {
     const openMetrics = acceptsOpenMetrics(accept);
     return {
       contentType: openMetrics ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE,
-      body: renderPrometheus(this.#registry, { openMetrics }),
+      body: renderPrometheus(this.registry, { openMetrics }),
     };
   }
 

@@ -1,6 +1,6 @@
 /** The trace that a request belongs to: the caller's, or a new one. */
 import type { ReadStatus } from "@ringlight/core";
-import { newTraceContext, parseTraceparent } from "@ringlight/telemetry";
+import { isKept, newTraceContext, parseTraceparent } from "@ringlight/telemetry";
 
 /** What a piece of work knows of its trace: enough to make spans that are children of whoever asked for it. */
 export interface RequestTrace {
@@ -18,12 +18,10 @@ export function traceOf(request: { readonly traceparent?: string | undefined }):
   return newTraceContext();
 }
 
-/** A read that took longer to its first byte is kept as a span whatever it met, milliseconds. */
-const SLOW_MS = 100;
-
 /** Whether a read is worth a span: it missed, fell back, was slow or failed, or the caller keeps the trace. */
 export function isWorthASpan(status: ReadStatus, durationMs: number, sampled: boolean, failed: boolean): boolean {
-  return failed || sampled || status.misses > 0 || status.joined > 0 || status.fellBack || durationMs >= SLOW_MS;
+  const missed = status.misses > 0 || status.joined > 0 || status.fellBack;
+  return isKept({ durationMs, failed, missed, sampled });
 }
 
 /** What a read met, as attributes of its span. Paths and keys are not among them: they may be secrets. */

@@ -8,7 +8,7 @@ import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/r
 import { startGrpcServer } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
-import { createLogger, processMetrics, startTracing } from "@ringlight/telemetry";
+import { createLogger, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
@@ -96,8 +96,15 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     }
   };
   try {
-    const tracing = startTracing({ service: "ringlight-worker", instance: id, version });
-    opened.push(() => tracing.close());
+    const telemetry = startTelemetry({
+      service: "ringlight-worker",
+      instance: id,
+      version,
+      console: config.consoleUrl === undefined ? undefined : { url: config.consoleUrl, token },
+      keep: { ratio: config.traceRatio, slowMs: config.traceSlowMs, missMs: config.traceMissesMs },
+      warn: (message, fields) => log.warn(message, fields),
+    });
+    opened.push(() => telemetry.close());
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
       log: (level, message) => log[level](message),
@@ -135,6 +142,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       fetchesInFlight: () => pages.runsInFlight,
       dataPath: describeDataPath(dataPath),
     });
+    telemetry.register(statistics.registry);
     const stats = () => statistics.snapshot(clock.now());
     const mounts = new MountTable({
       registry,

@@ -19,6 +19,8 @@ import {
   positive,
   type RawValue,
   type Settings,
+  share,
+  url,
   type Values,
 } from "./setting.ts";
 
@@ -76,6 +78,34 @@ const id = (what: string) =>
   optional(
     name({ about: `Stable identity of the ${what}. Left out, it is made at the first start and kept in dataDir.` }),
   );
+
+/** What is told of a process's work, and to whom. */
+const telemetry = {
+  consoleUrl: optional(
+    url({
+      about:
+        "URL of the console, whose receiver gets this process's spans and log lines, with the cluster token. OTEL_* variables name further receivers.",
+    }),
+  ),
+  traceRatio: share({
+    default: "0.001",
+    about: "Share of the traces that begin here which is kept whatever happens; OTEL_TRACES_SAMPLER goes before it.",
+  }),
+  traceSlow: duration("traceSlowMs", {
+    default: "100ms",
+    minMs: 0,
+    maxMs: 600_000,
+    limits: "up to 10m",
+    about: "Requests that take as long to their first byte are always kept as spans.",
+  }),
+  traceMisses: duration("traceMissesMs", {
+    default: "0ms",
+    minMs: 0,
+    maxMs: 600_000,
+    limits: "up to 10m",
+    about: "Reads that missed are kept as spans when they took as long; 0 keeps all of them.",
+  }),
+} satisfies Settings;
 
 /** Settings of a worker. */
 const workerSettings = {
@@ -173,6 +203,7 @@ const workerSettings = {
     limits: "up to 10m",
     about: "How long the answer that the store has no such object is remembered.",
   }),
+  ...telemetry,
   logLevel,
   logFormat,
 } satisfies Settings;
@@ -220,6 +251,7 @@ const schedulerSettings = {
     limits: "from 1s to 3650d",
     about: "How long a job that has ended is remembered.",
   }),
+  ...telemetry,
   logLevel,
   logFormat,
 } satisfies Settings;

@@ -126,6 +126,22 @@ export function positive(words: Words & { max: number }): Setting<number, undefi
   });
 }
 
+/** A share: a number from 0 to 1. */
+export function share(words: Words): Setting<number, undefined> {
+  return make(undefined, "a number from 0 to 1", words, (text) => {
+    const value = Number(text);
+    return /^\d+(\.\d+)?$/.test(text) && value <= 1 ? value : undefined;
+  });
+}
+
+/** The URL of a web server, without a query. */
+export function url(words: Words): Setting<string, undefined> {
+  return make(undefined, "a URL such as http://host:port", words, (text) => {
+    if (!/^https?:\/\/[^?#]+$/.test(text) || !URL.canParse(text)) return undefined;
+    return text.replace(/\/+$/, "");
+  });
+}
+
 /** Bytes, with a unit. */
 export function bytes<As extends string>(
   as: As,

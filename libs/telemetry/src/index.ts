@@ -1,3 +1,4 @@
+export { type DoneWork, isKept, type KeepRules, slowMs } from "./keep.ts";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel } from "./logger.ts";
 export { METRICS } from "./metric-names.ts";
 export {
@@ -13,6 +14,7 @@ export {
   MetricRegistry,
   type Sample,
 } from "./metrics.ts";
+export type { Attributes, AttributeValue, LogRecord, RecordedSpan, SpanEvent } from "./otlp/records.ts";
 export { type ProcessMetrics, type ProcessReading, processMetrics } from "./process-metrics.ts";
 export {
   acceptsOpenMetrics,
@@ -21,5 +23,12 @@ export {
   type PrometheusOptions,
   renderPrometheus,
 } from "./prometheus.ts";
-export { newTraceContext, parseTraceparent, type TraceContext, type Traceparent } from "./trace-context.ts";
-export { type RecordedSpan, recordSpan, startTracing, type Tracing, type TracingOptions } from "./tracing.ts";
+export { isTracing, recordSpan, startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry.ts";
+export {
+  keptTraceContext,
+  newTraceContext,
+  parseTraceparent,
+  samplesRoot,
+  type TraceContext,
+  type Traceparent,
+} from "./trace-context.ts";

@@ -1,5 +1,7 @@
 /** Structured logs: one JSON line each, or one readable line. No secret passes. */
 import { pino } from "pino";
+import { emitLog, takesLogs } from "./log-sink.ts";
+import type { AttributeValue, LogRecord } from "./otlp/records.ts";
 
 /** Severity of a line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -13,8 +15,12 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A logger that adds these fields to every line. */
+  /** A logger that adds these fields to every line. Its level is this one's, now and later. */
   child(fields: LogFields): Logger;
+  /** The least severe lines that are written. */
+  level(): LogLevel;
+  /** Changes the level of this logger, of those that it came from and of those that came from it. */
+  setLevel(level: LogLevel): void;
 }
 
 /** Options of createLogger. */
@@ -31,20 +37,26 @@ export interface LoggerOptions {
   readonly destination?: { write(line: string): void };
 }
 
-/** A logger of JSON lines {time, level, service, instance, msg, ...fields}, or of text. */
+/** Levels, the least severe first. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/**
+ * A logger of JSON lines {time, level, service, instance, msg, ...fields}, or of text. What it writes goes to the receivers
+ * of telemetry too.
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const destination = options.destination ?? standardOutput();
   const sink = options.format === "text" ? { write: (line: string) => destination.write(textLine(line)) } : destination;
   const logger = pino(
     {
-      level: options.level ?? "info",
+      level: "debug",
       base: { service: options.service, instance: options.instance },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     sink,
   );
-  return wrap(logger);
+  return wrap(logger, {}, { level: options.level ?? "info" });
 }
 
 /** Bytes of lines that are kept while they cannot be written; later ones are lost. */
@@ -57,19 +69,49 @@ function standardOutput() {
   return destination;
 }
 
-function wrap(logger: pino.Logger): Logger {
+/** `bound` are the fields of every line; `state` is shared by a family of loggers. */
+function wrap(logger: pino.Logger, bound: object, state: { level: LogLevel }): Logger {
   const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
-    if (!logger.isLevelEnabled(level)) return;
-    if (fields === undefined) logger[level](message);
-    else logger[level](masked(fields, 0), message);
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(state.level)) return;
+    const shown = fields === undefined ? undefined : masked(fields, 0);
+    if (shown === undefined) logger[level](message);
+    else logger[level](shown, message);
+    if (takesLogs()) emitLog(logRecord(level, message, { ...bound, ...shown }));
   };
   return {
     debug: write("debug"),
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
-    child: (fields) => wrap(logger.child(masked(fields, 0) as pino.Bindings)),
+    child: (fields) => {
+      const shown = masked(fields, 0);
+      return wrap(logger.child(shown as pino.Bindings), { ...bound, ...shown }, state);
+    },
+    level: () => state.level,
+    setLevel: (level) => {
+      state.level = level;
+    },
   };
+}
+
+/** A line as OTLP has it: trace and span id in their places, nested values as JSON, an error by the names of the conventions. */
+function logRecord(level: LogLevel, message: string, fields: object): LogRecord {
+  const attributes: Record<string, AttributeValue> = {};
+  let ids: Pick<LogRecord, "traceId" | "spanId"> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined || value === null) continue;
+    if (key === "trace_id" && /^[0-9a-f]{32}$/.test(String(value))) ids = { ...ids, traceId: String(value) };
+    else if (key === "span_id" && /^[0-9a-f]{16}$/.test(String(value))) ids = { ...ids, spanId: String(value) };
+    else if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      attributes[key] = value;
+    } else if (key === "error") {
+      const { name, message: words, stack } = value as { name?: string; message?: string; stack?: string };
+      if (name !== undefined) attributes["exception.type"] = name;
+      if (words !== undefined) attributes["exception.message"] = words;
+      if (stack !== undefined) attributes["exception.stacktrace"] = stack;
+    } else attributes[key] = JSON.stringify(value) ?? "";
+  }
+  return { atMs: Date.now(), level, message, attributes, ...ids };
 }
 
 /** Names of fields that hold secrets: secret*, *token, *password, authorization, cookies. */

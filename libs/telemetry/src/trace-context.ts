@@ -13,6 +13,8 @@ export interface TraceContext {
   readonly sampled: boolean;
   /** Header for those whom we call: they become children of this piece. */
   readonly traceparent: string;
+  /** The caller's tracestate, handed on as it came. */
+  readonly tracestate?: string | undefined;
 }
 
 /** What a traceparent header says. */
@@ -36,16 +38,52 @@ export function parseTraceparent(header: string | undefined): Traceparent | unde
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** Continues the caller's trace, or begins a new one (not sampled) where there is none. */
+/** What decides whether a trace that begins here is sampled. */
+interface RootSampler {
+  readonly ratio: number | undefined;
+  /** False: a caller's own choice does not count. */
+  readonly heedsParent: boolean;
+}
+
+let sampler: RootSampler | undefined;
+
+/** Sets who is sampled; undefined where nobody receives spans: only callers' choices are handed on then. */
+export function setSampler(next: RootSampler | undefined): void {
+  sampler = next;
+}
+
+/** True for a new trace that is to be kept whatever happens. Cheap: one random number. */
+export function samplesRoot(): boolean {
+  const ratio = sampler?.ratio;
+  return ratio !== undefined && ratio > 0 && Math.random() < ratio;
+}
+
+/** Continues the caller's trace, or begins a new one where there is none. */
 export function newTraceContext(traceparent?: string): TraceContext {
   const parent = parseTraceparent(traceparent);
   const traceId = parent?.traceId ?? randomHex(16, NO_TRACE);
   const spanId = randomHex(8, NO_SPAN);
-  const sampled = parent?.sampled ?? false;
+  const heeded = parent !== undefined && sampler?.heedsParent !== false;
+  return traceContext(traceId, spanId, parent?.spanId, heeded ? parent.sampled : samplesRoot());
+}
+
+/** Begins a trace that is kept whatever happens: a command's, or a job's. */
+export function keptTraceContext(traceparent?: string): TraceContext {
+  const parent = parseTraceparent(traceparent);
+  const traceId = parent?.traceId ?? randomHex(16, NO_TRACE);
+  return traceContext(traceId, randomHex(8, NO_SPAN), parent?.spanId, true);
+}
+
+function traceContext(
+  traceId: string,
+  spanId: string,
+  parentSpanId: string | undefined,
+  sampled: boolean,
+): TraceContext {
   return {
     traceId,
     spanId,
-    parentSpanId: parent?.spanId,
+    parentSpanId,
     sampled,
     traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`,
   };

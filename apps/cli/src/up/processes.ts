@@ -33,6 +33,11 @@ export function registryEndpoints(options: UpOptions): string {
   return options.registry ?? `${HOST}:${options.ports.registry}`;
 }
 
+/** Where spans and log lines go: to the console, if there is one. */
+function telemetryFlags({ console, ports }: UpOptions): Record<string, string> {
+  return console ? { consoleUrl: `http://${HOST}:${ports.console}` } : {};
+}
+
 /** The embedded registry. */
 export function registrySpec(options: UpOptions): ProcessSpec {
   return {
@@ -80,6 +85,7 @@ export function workerSpec(options: UpOptions, tiers: TierPlan, number: number):
         ssd: tiers.ssdBytes,
         leaseTtl: options.leaseTtl,
         ...(options.buckets !== undefined && { buckets: options.buckets }),
+        ...telemetryFlags(options),
       }),
     ],
     env: processEnvironment(),
@@ -103,6 +109,7 @@ export function schedulerSpec(options: UpOptions): ProcessSpec {
         tokenFile: paths.token,
         absence: options.absence,
         leaseTtl: options.leaseTtl,
+        ...telemetryFlags(options),
       }),
     ],
     env: processEnvironment(),

@@ -3,90 +3,18 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, describe, it } from "node:test";
 import { RinglightError } from "@ringlight/core";
-import { newTraceContext, parseTraceparent, recordSpan, startTracing } from "./index.ts";
-
-/** A protobuf message as fields: numbers and bytes by field number. Enough of the wire format for OTLP. */
-type Fields = Map<number, (bigint | Buffer)[]>;
-
-function fieldsOf(bytes: Buffer): Fields {
-  const fields: Fields = new Map();
-  let at = 0;
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++]!;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  const take = (length: number): Buffer => {
-    at += length;
-    return bytes.subarray(at - length, at);
-  };
-  while (at < bytes.length) {
-    const tag = Number(varint());
-    const type = tag & 7;
-    const value =
-      type === 0
-        ? varint()
-        : type === 1
-          ? take(8).readBigUInt64LE()
-          : type === 2
-            ? take(Number(varint()))
-            : BigInt(take(4).readUInt32LE());
-    fields.set(tag >> 3, [...(fields.get(tag >> 3) ?? []), value]);
-  }
-  return fields;
-}
-
-const bytesAt = (fields: Fields, field: number): Buffer => {
-  const value = fields.get(field)?.[0];
-  return Buffer.isBuffer(value) ? value : Buffer.alloc(0);
-};
-const messagesAt = (fields: Fields, field: number): Fields[] =>
-  (fields.get(field) ?? []).flatMap((value) => (Buffer.isBuffer(value) ? [fieldsOf(value)] : []));
-const attributesAt = (fields: Fields, field: number): Record<string, string | bigint | undefined> =>
-  Object.fromEntries(
-    messagesAt(fields, field).map((pair) => {
-      const value = fieldsOf(bytesAt(pair, 2));
-      const text = value.get(1)?.[0];
-      return [
-        bytesAt(pair, 1).toString(),
-        Buffer.isBuffer(text) ? text.toString() : (value.get(3)?.[0] as bigint | undefined),
-      ];
-    }),
-  );
+import { newTraceContext, parseTraceparent, recordSpan, startTelemetry } from "./index.ts";
+import { attributesAt, bytesAt, fieldsOf, messagesAt, startReceiver } from "./test-receiver.ts";
 
 const closers: (() => unknown)[] = [];
 after(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-/** An OTLP/HTTP receiver that keeps what it gets. Field numbers from opentelemetry-proto's trace.proto. */
-async function receiver() {
-  const requests: { path: string; type: string; spans: Fields[]; resource: Record<string, unknown> }[] = [];
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const resourceSpans = messagesAt(fieldsOf(Buffer.concat(chunks)), 1);
-    requests.push({
-      path: request.url ?? "",
-      type: request.headers["content-type"] ?? "",
-      spans: resourceSpans.flatMap((one) => messagesAt(one, 2)).flatMap((scope) => messagesAt(scope, 2)),
-      resource: Object.assign(
-        {},
-        ...resourceSpans.flatMap((one) => messagesAt(one, 1)).map((one) => attributesAt(one, 1)),
-      ),
-    });
-    response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { requests, url: `http://127.0.0.1:${(server.address() as { port: number }).port}` };
+async function receiver(...options: Parameters<typeof startReceiver>) {
+  const started = await startReceiver(...options);
+  closers.push(() => started.close());
+  return started;
 }
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -141,7 +69,7 @@ describe("newTraceContext", () => {
   });
 });
 
-describe("startTracing", () => {
+describe("startTelemetry", () => {
   const identity = { service: "ringlight-worker", instance: "w1", version: "1.2.3" };
 
   it("does nothing when nobody receives", async () => {
@@ -150,7 +78,7 @@ describe("startTracing", () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", OTEL_SDK_DISABLED: "true" },
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", OTEL_TRACES_EXPORTER: "none" },
     ]) {
-      const tracing = startTracing({ ...identity, env });
+      const tracing = startTelemetry({ ...identity, env });
       assert.equal(tracing.enabled, false);
       tracing.recordSpan({ context: newTraceContext(), name: "x", startMs: 0, endMs: 1 });
       await tracing.close();
@@ -163,7 +91,7 @@ describe("startTracing", () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/`,
       OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test%20bed",
     };
-    const tracing = startTracing({ ...identity, env });
+    const tracing = startTelemetry({ ...identity, env });
     const server = newTraceContext(PARENT);
     const fetch = newTraceContext(server.traceparent);
     const startMs = Date.now() - 50.25;
@@ -192,15 +120,16 @@ describe("startTracing", () => {
     assert.equal(requests.length, 1);
     const [request] = requests;
     assert.equal(request?.path, "/v1/traces");
-    assert.equal(request?.type, "application/x-protobuf");
+    assert.equal(request?.headers["content-type"], "application/x-protobuf");
     assert.deepEqual(request?.resource, {
       "service.namespace": "ringlight",
       "service.name": "ringlight-worker",
       "service.instance.id": "w1",
       "service.version": "1.2.3",
+      "process.pid": BigInt(process.pid),
       "deployment.environment.name": "test bed",
     });
-    const [first, second] = request?.spans ?? [];
+    const [first, second] = request?.records ?? [];
     assert.ok(first && second);
     assert.equal(bytesAt(first, 1).toString("hex"), server.traceId);
     assert.equal(bytesAt(first, 2).toString("hex"), fetch.spanId);
@@ -224,7 +153,7 @@ describe("startTracing", () => {
   it("takes the traces' own endpoint as it stands, and before the general one", async () => {
     const { requests, url } = await receiver();
     const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${url}/own`, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
-    const tracing = startTracing({ ...identity, env });
+    const tracing = startTelemetry({ ...identity, env });
     tracing.recordSpan({ context: newTraceContext(), name: "x", startMs: 1, endMs: 2 });
     await tracing.flush();
     assert.equal(requests[0]?.path, "/own");
@@ -240,7 +169,7 @@ describe("startTracing", () => {
       server.close();
     });
     const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
-    const tracing = startTracing({ ...identity, env: { OTEL_EXPORTER_OTLP_ENDPOINT: url } });
+    const tracing = startTelemetry({ ...identity, env: { OTEL_EXPORTER_OTLP_ENDPOINT: url } });
     tracing.recordSpan({ context: newTraceContext(), name: "x", startMs: 1, endMs: 2 });
     const startedMs = performance.now();
     await tracing.close();
