@@ -252,6 +252,8 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly remedy: string;
+  /** The trace of the request that failed, where it has one. */
+  readonly traceId?: string;
 }
 
 /** An access key, without its secret. */

@@ -80,6 +80,54 @@ const SHAPES = {
     </>
   ),
   plus: <path d="M12 5v14M5 12h14" />,
+  left: <path d="M14.5 6l-6 6 6 6" />,
+  up: <path d="M6 14.5l6-6 6 6" />,
+  down: <path d="M6 9.5l6 6 6-6" />,
+  clock: (
+    <>
+      <circle cx="12" cy="12" r="8.5" />
+      <path d="M12 7v5l3.5 2" />
+    </>
+  ),
+  "zoom-out": (
+    <>
+      <circle cx="11" cy="11" r="6.5" />
+      <path d="M16 16l4.5 4.5M8.5 11h5" />
+    </>
+  ),
+  download: <path d="M12 4.5v10M7.5 10.5l4.5 4.5 4.5-4.5M5 19.5h14" />,
+  upload: <path d="M12 15V5M7.5 9L12 4.5 16.5 9M5 19.5h14" />,
+  link: <path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1" />,
+  external: (
+    <path d="M13.5 5H19v5.5M19 5l-8.5 8.5M16.5 14v4a1.5 1.5 0 0 1-1.5 1.5H6A1.5 1.5 0 0 1 4.5 18V9A1.5 1.5 0 0 1 6 7.5h4" />
+  ),
+  cache: (
+    <>
+      <path d="M12 3.5l8.5 4.5-8.5 4.5L3.5 8z" />
+      <path d="M3.5 12l8.5 4.5 8.5-4.5M3.5 16l8.5 4.5 8.5-4.5" />
+    </>
+  ),
+  explain: (
+    <>
+      <circle cx="12" cy="12" r="8.5" />
+      <path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M12 16.8v.01" />
+    </>
+  ),
+  jobs: <path d="M4 6h10M4 12h16M4 18h7M17 4.5l2 2 0 0-2 2M14 16.5l2 2 3.5-4" />,
+  traces: <path d="M4 6h9M8 10.5h8M10 15h10M6 19.5h6" />,
+  logs: <path d="M5 4.5h14v15H5zM8.5 9h7M8.5 12.5h7M8.5 16h4" />,
+  events: (
+    <>
+      <path d="M6 3.5v17" />
+      <circle cx="6" cy="7" r="2" fill="var(--rl-surface)" />
+      <circle cx="6" cy="15" r="2" fill="var(--rl-surface)" />
+      <path d="M11 7h9M11 15h6" />
+    </>
+  ),
+  config: <path d="M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5" />,
+  menu: <path d="M4 7h16M4 12h16M4 17h16" />,
+  dots: <path d="M6 12h.01M12 12h.01M18 12h.01" />,
+  command: <path d="M5 7l5 5-5 5M12.5 17H19" />,
   search: (
     <>
       <circle cx="11" cy="11" r="6.5" />

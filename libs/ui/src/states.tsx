@@ -8,6 +8,8 @@ export interface ErrorView {
   readonly code: string;
   readonly message: string;
   readonly remedy: string;
+  /** The request's trace, where the console told it. */
+  readonly traceId?: string | undefined;
 }
 
 /** The view has nothing to show, and says which command fills it. */
@@ -55,6 +57,11 @@ export function ErrorState({
           <p className="font-mono text-xs text-bad">{error.code}</p>
           <p className="break-words font-medium text-text">{error.message}</p>
           {error.remedy ? <p className="text-muted">{error.remedy}</p> : null}
+          {error.traceId ? (
+            <a className="rl-link font-mono text-xs" href={`/traces/${error.traceId}`}>
+              Trace {error.traceId.slice(0, 8)}…
+            </a>
+          ) : null}
         </div>
         {onRetry ? (
           <button type="button" onClick={onRetry} className="rl-button">
@@ -87,6 +94,24 @@ export function StaleNote({ ageMs, why }: { ageMs: number; why: string }) {
     <span role="status" className="inline-flex items-center gap-1 text-xs font-medium text-warn" data-testid="stale">
       <Icon name="warning" size={13} />
       {why}; data from {formatAge(ageMs)} ago
+    </span>
+  );
+}
+
+/** How old the numbers of a panel are; in words and colour once they are older than they should be. */
+export function DataAge({ ageMs, staleAfterMs = 10_000 }: { ageMs: number | undefined; staleAfterMs?: number }) {
+  if (ageMs === undefined) return null;
+  const stale = ageMs > staleAfterMs;
+  return (
+    <span
+      data-testid="data-age"
+      data-stale={stale}
+      className={`inline-flex items-center gap-1 text-xs whitespace-nowrap tabular-nums ${stale ? "font-medium text-warn" : "text-subtle"}`}
+      title="Age of what this panel shows"
+    >
+      <Icon name={stale ? "warning" : "clock"} size={12} />
+      {formatAge(ageMs)}
+      {stale ? " old" : ""}
     </span>
   );
 }

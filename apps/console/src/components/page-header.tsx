@@ -2,7 +2,6 @@
 import { formatAge, Icon } from "@ringlight/ui";
 import { type ReactNode, useEffect } from "react";
 import { useLive, useNow } from "../state/live.tsx";
-import { RANGES, type Range, useRange } from "../state/series.ts";
 
 /** Title of a page, whether it is live, and what belongs to the whole page. */
 export function PageHeader({ title, lead, children }: { title: ReactNode; lead?: ReactNode; children?: ReactNode }) {
@@ -68,31 +67,5 @@ function LiveIndicator() {
         <Icon name={paused ? "play" : "pause"} size={15} />
       </button>
     </div>
-  );
-}
-
-/** The range of the page's charts. */
-export function RangePicker() {
-  const [range, setRange] = useRange();
-  return (
-    <fieldset className="flex rounded-md border border-line-strong bg-surface p-0.5">
-      <legend className="sr-only">Range of the charts</legend>
-      {(Object.keys(RANGES) as Range[]).map((name) => (
-        <label
-          key={name}
-          className="relative cursor-pointer rounded px-2.5 py-0.5 text-xs font-medium text-muted has-checked:bg-raised has-checked:text-text has-focus-visible:outline-2 has-focus-visible:outline-accent"
-        >
-          <input
-            type="radio"
-            name="range"
-            value={name}
-            checked={name === range}
-            onChange={() => setRange(name)}
-            className="absolute inset-0 cursor-pointer opacity-0"
-          />
-          {name}
-        </label>
-      ))}
-    </fieldset>
   );
 }

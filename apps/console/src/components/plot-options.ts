@@ -16,6 +16,9 @@ export interface PlotLook {
   readonly binary: boolean;
   readonly format: (value: number) => string;
   readonly onHover: (index: number | undefined) => void;
+  /** A window that was drawn with the pointer, seconds since the epoch. */
+  readonly onSelect: (fromS: number, toS: number) => void;
+  readonly onDraw: (plot: uPlot) => void;
 }
 
 /** Adds each layer to those beneath it; a step that no layer knows stays unknown. */
@@ -60,7 +63,7 @@ export function plotOptions(look: PlotLook): uPlot.Options {
       y: false,
       sync: { key: "ringlight" },
       points: { size: 6, width: 1.5 },
-      drag: { x: false, y: false },
+      drag: { x: true, y: false, setScale: false, dist: 5 },
     },
     scales: {
       x: { time: true },
@@ -82,6 +85,7 @@ export function plotOptions(look: PlotLook): uPlot.Options {
             // A label that the edge would cut is left out.
             if (plot.valToPos(seconds, "x") > plot.over.clientWidth - LABEL_HALF_PX) return "";
             const date = new Date(seconds * 1000);
+            if (step >= 86_400) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
             const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
             return step < 60 ? `${minutes}:${two(date.getSeconds())}` : minutes;
           }),
@@ -122,6 +126,15 @@ export function plotOptions(look: PlotLook): uPlot.Options {
           look.onHover(typeof index === "number" && (plot.cursor.left ?? -1) >= 0 ? index : undefined);
         },
       ],
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (width <= 0) return;
+          plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          look.onSelect(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+        },
+      ],
+      draw: [look.onDraw],
     },
   };
 }

@@ -1,32 +1,28 @@
 "use client";
-import { Badge, Icon, type IconName } from "@ringlight/ui";
+import { Badge, Icon } from "@ringlight/ui";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
+import { isCurrentPage, PAGE_GROUPS, PAGES, type PageEntry } from "../pages.ts";
 import { useCluster } from "../state/live.tsx";
+import { CommandPalette } from "./command-palette.tsx";
 import { KeyboardMap, useShortcuts } from "./keyboard.tsx";
 import { Logo } from "./logo.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
-/** The pages, in the order of the navigation. */
-const PAGES: readonly { href: string; name: string; icon: IconName; key: string }[] = [
-  { href: "/", name: "Overview", icon: "overview", key: "o" },
-  { href: "/ring", name: "Ring", icon: "ring", key: "r" },
-  { href: "/workers", name: "Workers", icon: "workers", key: "w" },
-  { href: "/mounts", name: "Mounts", icon: "mounts", key: "m" },
-  { href: "/browse", name: "Browse", icon: "browse", key: "b" },
-  { href: "/keys", name: "Access keys", icon: "key", key: "k" },
-];
-
-const isCurrent = (path: string, href: string) =>
-  href === "/" ? path === "/" : path === href || path.startsWith(`${href}/`);
+/** Pages that a narrow screen shows in its bar; the rest are behind "More". */
+const BAR = ["/", "/ring", "/traces", "/jobs"];
 
 /** Navigation, the cluster's name and health, and the page. */
 export function Shell({ children }: { children: ReactNode }) {
   const path = usePathname();
   const { snapshot, error } = useCluster();
   const [map, setMap] = useState(false);
-  useShortcuts({ onMap: () => setMap((open) => !open) });
+  const [palette, setPalette] = useState(false);
+  const [sheet, setSheet] = useState(false);
+  useShortcuts({ onMap: () => setMap((open) => !open), onPalette: () => setPalette((open) => !open) });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a page that is gone to closes the sheet
+  useEffect(() => setSheet(false), [path]);
   const critical = snapshot?.problems.filter((problem) => problem.severity === "critical").length ?? 0;
   const warnings = (snapshot?.problems.length ?? 0) - critical;
 
@@ -61,34 +57,62 @@ export function Shell({ children }: { children: ReactNode }) {
             )}
           </div>
         </div>
+        <button
+          type="button"
+          className="mx-0 flex h-8 items-center gap-2 rounded-md border border-line-strong bg-surface px-2 text-[13px] text-muted hover:bg-raised max-lg:order-last lg:mb-2"
+          onClick={() => setPalette(true)}
+          aria-label="Command palette"
+          title="Command palette (Ctrl K)"
+        >
+          <Icon name="search" size={14} />
+          <span className="max-sm:hidden">Find or do</span>
+          <kbd className="ml-auto font-mono text-[11px] text-subtle max-lg:hidden">Ctrl K</kbd>
+        </button>
         <nav
           aria-label="Pages"
-          className="max-lg:fixed max-lg:inset-x-0 max-lg:bottom-0 max-lg:z-40 max-lg:border-t max-lg:border-line max-lg:bg-surface max-lg:pb-[env(safe-area-inset-bottom)]"
+          className="max-lg:fixed max-lg:inset-x-0 max-lg:bottom-0 max-lg:z-40 max-lg:border-t max-lg:border-line max-lg:bg-surface max-lg:pb-[env(safe-area-inset-bottom)] lg:-mx-1 lg:min-h-0 lg:overflow-y-auto lg:px-1"
         >
-          <ul className="flex lg:flex-col lg:gap-0.5">
-            {PAGES.map((page) => {
-              const current = isCurrent(path, page.href);
-              return (
-                <li key={page.href} className="max-lg:flex-1">
-                  <Link
-                    href={page.href}
-                    aria-current={current ? "page" : undefined}
-                    className={`group flex items-center gap-2.5 rounded-md text-[13px] transition-colors max-lg:h-14 max-lg:flex-col max-lg:justify-center max-lg:gap-0.5 max-lg:text-[11px] lg:h-8 lg:px-2 ${
-                      current
-                        ? "font-medium text-text lg:bg-raised"
-                        : "text-muted hover:text-text lg:hover:bg-raised/60"
-                    }`}
-                  >
-                    <Icon name={page.icon} size={17} className={current ? "text-accent" : ""} />
-                    {page.name}
-                    <kbd className="ml-auto hidden font-mono text-[11px] text-subtle lg:group-hover:inline lg:group-focus-visible:inline">
-                      g {page.key}
-                    </kbd>
-                  </Link>
-                </li>
-              );
-            })}
+          <div className="hidden lg:block">
+            {PAGE_GROUPS.map((group) => (
+              <section key={group.name} aria-label={group.name} className="mt-2.5 first:mt-0">
+                <h2 className="px-2 pb-0.5 text-[11px] font-medium tracking-wide text-subtle">{group.name}</h2>
+                <ul className="flex flex-col gap-px">
+                  {group.pages.map((page) => (
+                    <li key={page.href}>
+                      <SideLink page={page} current={isCurrentPage(path, page.href)} />
+                    </li>
+                  ))}
+                </ul>
+              </section>
+            ))}
+          </div>
+          <ul className="flex lg:hidden">
+            {PAGES.filter((page) => BAR.includes(page.href)).map((page) => (
+              <li key={page.href} className="flex-1">
+                <BarLink page={page} current={isCurrentPage(path, page.href)} />
+              </li>
+            ))}
+            <li className="flex-1">
+              <button
+                type="button"
+                className="flex h-14 w-full flex-col items-center justify-center gap-0.5 rounded-md text-[11px] text-muted"
+                aria-expanded={sheet}
+                onClick={() => setSheet(!sheet)}
+              >
+                <Icon name="menu" size={17} />
+                More
+              </button>
+            </li>
           </ul>
+          {sheet ? (
+            <ul className="grid grid-cols-3 gap-1 border-t border-line p-2 sm:grid-cols-5 lg:hidden">
+              {PAGES.filter((page) => !BAR.includes(page.href)).map((page) => (
+                <li key={page.href}>
+                  <BarLink page={page} current={isCurrentPage(path, page.href)} />
+                </li>
+              ))}
+            </ul>
+          ) : null}
         </nav>
         <div className="flex items-center gap-1 max-lg:order-last lg:mt-auto lg:px-1">
           <ThemeToggle />
@@ -107,6 +131,42 @@ export function Shell({ children }: { children: ReactNode }) {
         <div className="mx-auto max-w-[1440px]">{children}</div>
       </main>
       <KeyboardMap open={map} onClose={() => setMap(false)} />
+      <CommandPalette open={palette} onClose={() => setPalette(false)} onMap={() => setMap(true)} />
     </div>
+  );
+}
+
+/** A page in the column beside wide pages. */
+function SideLink({ page, current }: { page: PageEntry; current: boolean }) {
+  return (
+    <Link
+      href={page.href}
+      aria-current={current ? "page" : undefined}
+      className={`group flex h-[29px] items-center gap-2.5 rounded-md px-2 text-[13px] transition-colors ${
+        current ? "bg-raised font-medium text-text" : "text-muted hover:bg-raised/60 hover:text-text"
+      }`}
+    >
+      <Icon name={page.icon} size={16} className={current ? "text-accent" : ""} />
+      {page.name}
+      <kbd className="ml-auto hidden font-mono text-[11px] text-subtle group-hover:inline group-focus-visible:inline">
+        g {page.key}
+      </kbd>
+    </Link>
+  );
+}
+
+/** A page in the bar at the foot of narrow ones. */
+function BarLink({ page, current }: { page: PageEntry; current: boolean }) {
+  return (
+    <Link
+      href={page.href}
+      aria-current={current ? "page" : undefined}
+      className={`flex h-14 flex-col items-center justify-center gap-0.5 rounded-md text-[11px] ${
+        current ? "font-medium text-text" : "text-muted"
+      }`}
+    >
+      <Icon name={page.icon} size={17} className={current ? "text-accent" : ""} />
+      {page.name}
+    </Link>
   );
 }

@@ -1,9 +1,10 @@
 "use client";
-import { DataTable, formatTime, Icon, Panel, resolveColours, Swatch } from "@ringlight/ui";
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import uPlot from "uplot";
+import { absoluteRange, DataTable, formatTime, Icon, Menu, Panel, Swatch, type TimeWindow } from "@ringlight/ui";
+import { type ReactNode, useRef, useState } from "react";
+import { useRange } from "../state/time-range.ts";
 import { useUrlSet } from "../state/url-state.ts";
-import { plotOptions, stackValues } from "./plot-options.ts";
+import { canvasPng, saveFile, seriesCsv, seriesJson } from "./chart-export.ts";
+import { type Exemplar, Plot } from "./plot.tsx";
 
 /** One line, or one layer of a stack. */
 export interface PlotSeries {
@@ -17,7 +18,7 @@ export interface PlotSeries {
 
 /** What a chart shows. */
 export interface TimeSeriesProps {
-  /** Names the chart in the URL when its table is shown. */
+  /** Names the chart in the URL when its table is shown, and the files that it is saved to. */
   readonly id: string;
   readonly title: string;
   readonly hint?: ReactNode;
@@ -33,18 +34,48 @@ export interface TimeSeriesProps {
   /** Shown in place of a chart in which nothing happened. */
   readonly empty?: ReactNode;
   readonly heightPx?: number;
+  /** Single requests on the chart, each a link to its trace. */
+  readonly exemplars?: readonly Exemplar[];
+  /** Takes a window that was drawn with the pointer, or chosen with Shift and the arrows; else the page zooms to it. */
+  readonly onWindow?: (window: TimeWindow) => void;
+  /** What else the chart's panel offers, before the switch to the table. */
+  readonly actions?: ReactNode;
 }
 
-/** A chart over time with a legend that reads it, and a table that says the same. */
+/** A chart over time with a legend that reads it, a cursor for the keyboard, a table that says the same, and its files. */
 export function TimeSeries(props: TimeSeriesProps) {
   const { id, title, hint, times, series, format, empty } = props;
   const [tables, toggleTable] = useUrlSet("tables");
+  const [, setRange] = useRange();
   const [hover, setHover] = useState<number | undefined>();
+  const body = useRef<HTMLDivElement>(null);
   const asTable = tables.has(id);
   const index = hover !== undefined && hover < times.length ? hover : undefined;
   const reading = (values: readonly (number | null)[]) => (index === undefined ? values.at(-1) : values[index]);
   const nothing = series.every((line) => line.values.every((value) => value === null || value === 0));
-  const summary = `${title}, latest: ${series.map((line) => `${line.name} ${format(line.values.at(-1))}`).join(", ")}`;
+
+  const files = [
+    {
+      label: "Save as CSV",
+      onSelect: () => saveFile(`ringlight-${id}.csv`, seriesCsv({ times, series }), "text/csv"),
+    },
+    {
+      label: "Save as JSON",
+      onSelect: () => saveFile(`ringlight-${id}.json`, seriesJson({ times, series }), "application/json"),
+    },
+    {
+      label: "Save as PNG",
+      disabled: asTable,
+      onSelect: () => {
+        const canvas = body.current?.querySelector("canvas");
+        if (!canvas || !body.current) return;
+        void canvasPng(canvas, title, body.current).then((blob) => {
+          if (blob) saveFile(`ringlight-${id}.png`, blob);
+        });
+      },
+    },
+    { label: "Copy link to this view", onSelect: () => void navigator.clipboard?.writeText(window.location.href) },
+  ];
 
   return (
     <Panel
@@ -52,24 +83,32 @@ export function TimeSeries(props: TimeSeriesProps) {
       hint={index === undefined ? hint : <span className="tabular-nums">{formatTime((times[index] ?? 0) * 1000)}</span>}
       flush={asTable}
       actions={
-        <button
-          type="button"
-          className="rl-icon-button"
-          aria-pressed={asTable}
-          aria-label={`${title}: show as ${asTable ? "chart" : "table"}`}
-          title={asTable ? "Show as chart" : "Show as table"}
-          onClick={() => toggleTable(id)}
-        >
-          <Icon name={asTable ? "chart" : "table"} size={15} />
-        </button>
+        <div className="flex items-center">
+          {props.actions}
+          <button
+            type="button"
+            className="rl-icon-button"
+            aria-pressed={asTable}
+            aria-label={`${title}: show as ${asTable ? "chart" : "table"}`}
+            title={asTable ? "Show as chart" : "Show as table"}
+            onClick={() => toggleTable(id)}
+          >
+            <Icon name={asTable ? "chart" : "table"} size={15} />
+          </button>
+          <Menu label={`${title}: save`} icon={<Icon name="download" size={15} />} items={files} />
+        </div>
       }
     >
       {asTable ? (
         <SeriesTable {...props} />
       ) : (
         <>
-          <div className="relative">
-            <Plot {...props} summary={summary} onHover={setHover} />
+          <div className="relative" ref={body}>
+            <Plot
+              {...props}
+              onHover={setHover}
+              onWindow={props.onWindow ?? ((window) => setRange(absoluteRange(window)))}
+            />
             {nothing && empty ? (
               <div className="absolute inset-0 flex items-center justify-center bg-surface/70 text-center text-[13px] text-muted">
                 <div className="max-w-full px-4">{empty}</div>
@@ -115,93 +154,5 @@ function SeriesTable({ title, times, series, format, heightPx = 180 }: TimeSerie
         })),
       ]}
     />
-  );
-}
-
-function Plot({
-  times,
-  series,
-  stacked = false,
-  top,
-  binary = false,
-  format,
-  heightPx = 180,
-  summary,
-  onHover,
-}: TimeSeriesProps & { summary: string; onHover: (index: number | undefined) => void }) {
-  const host = useRef<HTMLDivElement>(null);
-  const chart = useRef<uPlot | undefined>(undefined);
-  const [theme, setTheme] = useState(0);
-  const formatRef = useRef(format);
-  formatRef.current = format;
-  const hoverRef = useRef(onHover);
-  hoverRef.current = onHover;
-  const shape = series.map((line) => `${line.name}\t${line.colour}`).join("\n");
-
-  const data = useMemo<uPlot.AlignedData>(() => {
-    // A line that is zero throughout would only cover the axis; the legend and the table say it.
-    const values = series.map((line) =>
-      !stacked && line.values.every((value) => !value) ? line.values.map(() => null) : [...line.values],
-    );
-    return [[...times], ...(stacked ? stackValues(values) : values)];
-  }, [times, series, stacked]);
-  const dataRef = useRef(data);
-  dataRef.current = data;
-
-  useEffect(() => {
-    const repaint = () => setTheme((count) => count + 1);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", repaint);
-    const attribute = new MutationObserver(repaint);
-    attribute.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    return () => {
-      scheme.removeEventListener("change", repaint);
-      attribute.disconnect();
-    };
-  }, []);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `theme` counts changes of what the tokens resolve to
-  useEffect(() => {
-    const box = host.current;
-    if (!box) return;
-    const lines = shape === "" ? [] : shape.split("\n").map((line) => line.split("\t") as [string, string]);
-    const tokens = ["var(--rl-line)", "var(--rl-subtle)", ...lines.map(([, colour]) => colour)];
-    const [grid, axis, ...colours] = resolveColours(tokens, box);
-    const plot = new uPlot(
-      plotOptions({
-        widthPx: box.clientWidth,
-        heightPx,
-        names: lines.map(([name]) => name),
-        colours: colours,
-        grid: grid!,
-        axis: axis!,
-        font: getComputedStyle(box).fontFamily,
-        stacked,
-        top,
-        binary,
-        format: (value) => formatRef.current(value),
-        onHover: (index) => hoverRef.current(index),
-      }),
-      dataRef.current,
-      box,
-    );
-    chart.current = plot;
-    const resize = new ResizeObserver(() => {
-      if (box.clientWidth > 0) plot.setSize({ width: box.clientWidth, height: heightPx });
-    });
-    resize.observe(box);
-    return () => {
-      resize.disconnect();
-      plot.destroy();
-      chart.current = undefined;
-    };
-  }, [shape, stacked, top, binary, heightPx, theme]);
-
-  useEffect(() => {
-    chart.current?.setData(data);
-  }, [data]);
-
-  return (
-    <div ref={host} role="img" aria-label={summary} style={{ height: heightPx }} className="w-full overflow-hidden" />
   );
 }

@@ -2,18 +2,19 @@
 import { MISS_REASONS, type MissReason } from "@ringlight/core";
 import {
   CopyCommand,
+  describeRange,
   formatByteRate,
   formatLatency,
   formatPercent,
   formatRate,
   formatSize,
   Skeleton,
+  type TimeRange,
   tierColour,
 } from "@ringlight/ui";
 import type { ReactNode } from "react";
 import * as column from "../columns.ts";
 import { familyOf, latencySeries, missReasonsOf, pageShares, sumOf, tiersOf, valuesOf } from "../state/derive.ts";
-import type { Range } from "../state/series.ts";
 import type { SeriesView } from "../wire.ts";
 import { type PlotSeries, TimeSeries } from "./time-series.tsx";
 
@@ -40,7 +41,7 @@ export function TrafficCharts({
   mount,
 }: {
   series: SeriesView | undefined;
-  range: Range;
+  range: TimeRange;
   /** A mount to name in the command that makes traffic. */
   mount: string | undefined;
 }) {
@@ -57,7 +58,7 @@ export function TrafficCharts({
   const empty = (what: string): ReactNode => (
     <>
       <p className="mb-2">
-        {what} in the last {range}.
+        {what} ({describeRange(range)}).
       </p>
       <CopyCommand command={`ringlight ${mount ? `cat /${mount}/<key> > /dev/null` : "mount add /data s3://bucket"}`} />
     </>
@@ -164,7 +165,7 @@ export function TrafficCharts({
         series={misses}
         stacked
         format={formatRate}
-        empty={<p>No page request missed in the last {range}.</p>}
+        empty={<p>No page request missed ({describeRange(range)}).</p>}
       />
       <TimeSeries
         id="latency"
@@ -192,7 +193,7 @@ export function TrafficCharts({
         times={times}
         series={ufs}
         format={formatRate}
-        empty={<p>No store was called in the last {range}.</p>}
+        empty={<p>No store was called ({describeRange(range)}).</p>}
       />
       <TimeSeries
         id="errors"
@@ -202,7 +203,7 @@ export function TrafficCharts({
         series={errors}
         stacked
         format={formatRate}
-        empty={<p>No request failed in the last {range}.</p>}
+        empty={<p>No request failed ({describeRange(range)}).</p>}
       />
       <TimeSeries
         id="usage"

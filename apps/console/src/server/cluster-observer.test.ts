@@ -90,18 +90,22 @@ test("totals are the exact sums of the workers' counters", async () => {
 
 test("increases of all workers reach the cluster's series, once each", async () => {
   const sum = () => {
-    const series = observer.series(30);
+    const series = observer.series(Date.now() - 30_000, Date.now());
     return (series?.columns["api.s3.GetObject"] ?? []).reduce<number>((total, value) => total + (value ?? 0), 0);
   };
   // The first second was seen in part, so that its rate says nothing of its total.
-  await until(() => (observer.series(30)?.columns["ufs.get"] ?? []).filter((value) => value !== null).length >= 2);
+  await until(
+    () =>
+      (observer.series(Date.now() - 30_000, Date.now())?.columns["ufs.get"] ?? []).filter((value) => value !== null)
+        .length >= 2,
+  );
   const base = sum();
   for (const worker of workers) worker.counters = { ...worker.counters, requests: 100 };
   await until(() => sum() - base > 299.5);
   assert.ok(Math.abs(sum() - base - 300) < 0.5, `${sum() - base} requests of 300`);
-  const own = observer.series(30, first.id)?.columns["api.s3.GetObject"] ?? [];
+  const own = observer.series(Date.now() - 30_000, Date.now(), first.id)?.columns["api.s3.GetObject"] ?? [];
   assert.ok(Math.abs(own.reduce<number>((total, value) => total + (value ?? 0), 0) - 100) < 0.5);
-  assert.equal(observer.series(30, "nobody"), undefined);
+  assert.equal(observer.series(Date.now() - 30_000, Date.now(), "nobody"), undefined);
 });
 
 test("a mount is reached by all workers, or by some, which is a problem with a remedy", async () => {

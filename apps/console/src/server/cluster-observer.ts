@@ -5,6 +5,7 @@
 import { type Clock, type ClusterView, type Registry, systemClock } from "@ringlight/core";
 import { WorkerServiceClient } from "@ringlight/proto";
 import { ClientPool } from "@ringlight/rpc";
+import { seriesStepS } from "../series-step.ts";
 import type {
   ClusterSnapshot,
   Columns,
@@ -22,8 +23,6 @@ import { WorkerHistory } from "./worker-history.ts";
 import { WorkerWatch } from "./worker-watch.ts";
 
 const TICK_MS = 1000;
-/** Points of a chart, whatever the range. */
-const SERIES_POINTS = 300;
 /** How long the newest second stays open: until every worker's next sample has covered it. */
 const SETTLE_MS = 1500;
 
@@ -109,16 +108,16 @@ export class ClusterObserver {
   }
 
   /**
-   * The last `rangeS` seconds in about 300 steps, of one worker or of all; with `afterS` only the steps that start later.
-   * Undefined when there is no such worker.
+   * The steps between two moments, about 300 of them, of one worker or of all; with `afterS` only those that start
+   * later. Undefined when there is no such worker.
    */
-  series(rangeS: number, workerId?: string, afterS?: number): SeriesView | undefined {
+  series(fromMs: number, toMs: number, workerId?: string, afterS?: number): SeriesView | undefined {
     const buffer = workerId === undefined ? this.#sum : this.#tracked.get(workerId)?.history.series;
     if (!buffer) return undefined;
     const nowMs = this.#clock.now();
-    const stepS = Math.max(1, Math.round(rangeS / SERIES_POINTS));
-    const end = Math.floor((nowMs - SETTLE_MS) / 1000);
-    const from = Math.max(end - rangeS, afterS === undefined ? 0 : afterS + 1);
+    const stepS = seriesStepS(toMs - fromMs);
+    const end = Math.floor(Math.min(toMs, nowMs - SETTLE_MS) / 1000);
+    const from = Math.max(Math.floor(fromMs / 1000), afterS === undefined ? 0 : afterS + 1);
     return { stepS, ...buffer.slice(from, end, stepS), atMs: nowMs, sinceMs: this.#sinceMs };
   }
 

@@ -7,6 +7,12 @@ const UNREACHABLE: ErrorBody = {
   remedy: "Check that `ringlight up` still runs; the page tries again by itself.",
 };
 
+/** The trace of an answer, from its body or from its `traceresponse` header (W3C Trace Context, level 2). */
+function traceOf(response: Response, error: Partial<ErrorBody> | undefined): { traceId?: string } {
+  const traceId = error?.traceId ?? /^00-([0-9a-f]{32})-/.exec(response.headers.get("traceresponse") ?? "")?.[1];
+  return traceId === undefined ? {} : { traceId };
+}
+
 async function parse<T>(response: Response): Promise<T> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body as T;
@@ -15,6 +21,7 @@ async function parse<T>(response: Response): Promise<T> {
     code: error?.code ?? `HTTP_${response.status}`,
     message: error?.message ?? `The console answered ${response.status}.`,
     remedy: error?.remedy ?? "Try again; the console's log has more.",
+    ...traceOf(response, error),
   } satisfies ErrorBody;
 }
 

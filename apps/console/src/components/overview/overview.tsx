@@ -1,9 +1,11 @@
 "use client";
 import { EmptyState, ErrorState, LoadingState } from "@ringlight/ui";
 import { useCluster, useTick } from "../../state/live.tsx";
-import { useRange, useSeries } from "../../state/series.ts";
-import { PageHeader, RangePicker } from "../page-header.tsx";
+import { useSeries } from "../../state/series.ts";
+import { useRange } from "../../state/time-range.ts";
+import { PageHeader } from "../page-header.tsx";
 import { Problems } from "../problems.tsx";
+import { RangePicker } from "../time-picker.tsx";
 import { TrafficCharts } from "../traffic-charts.tsx";
 import { ServedTable } from "./served-table.tsx";
 import { Tiles } from "./tiles.tsx";

@@ -1,5 +1,6 @@
 "use client";
 import {
+  describeRange,
   formatByteRate,
   formatCount,
   formatLatency,
@@ -8,10 +9,10 @@ import {
   formatSize,
   NOTHING,
   StatTile,
+  type TimeRange,
 } from "@ringlight/ui";
 import * as column from "../../columns.ts";
 import { familyOf, latencySeries, overallHitRate, pageShares, recentMean, sumOf } from "../../state/derive.ts";
-import type { Range } from "../../state/series.ts";
 import type { SeriesView, Tick } from "../../wire.ts";
 
 /** Steps that make "now": a single second is too nervous to read. */
@@ -25,7 +26,7 @@ export function Tiles({
 }: {
   tick: Tick | undefined;
   series: SeriesView | undefined;
-  range: Range;
+  range: TimeRange;
 }) {
   const totals = tick?.totals ?? {};
   const sums = series
@@ -47,7 +48,7 @@ export function Tiles({
   return (
     <div className="grid grid-cols-2 gap-3 sm:grid-cols-3 2xl:grid-cols-6">
       <StatTile
-        label={`Hit rate, ${range}`}
+        label={`Hit rate, ${describeRange(range)}`}
         value={formatPercent(series ? overallHitRate(series) : undefined)}
         detail={`${formatPercent(column.hitRate(totals))} since start`}
         trend={sums?.hits}
