@@ -10,6 +10,7 @@ import type { JobRecord, JobSpec, JobStore, StoredJob } from "@ringlight/registr
 import { waitFor } from "@ringlight/testing";
 import { JobEngine } from "./job-engine.ts";
 import type { Placement } from "./job-placement.ts";
+import { emptySpec } from "./job-spec.ts";
 import type { WorkerCalls } from "./worker-calls.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "ringlight-engine-"));
@@ -117,6 +118,7 @@ function engineOf(store: JobStore, id: string, fields: Record<string, unknown> =
     maxRunning: 2,
     keepJobs: 10,
     keepMs: 1e9,
+    ringsOf: async () => [],
     log: () => undefined,
     ...fields,
   });
@@ -131,22 +133,7 @@ function engineOf(store: JobStore, id: string, fields: Record<string, unknown> =
 }
 
 function specOf(path: string, fields: Partial<JobSpec> = {}): JobSpec {
-  return {
-    kind: "sync",
-    paths: [path],
-    manifestPath: "",
-    manifestHash: "",
-    replicas: 0,
-    bytesPerSecond: 0,
-    concurrency: 0,
-    verify: false,
-    skipCached: false,
-    metadataOnly: false,
-    dryRun: false,
-    failOnPartial: false,
-    priority: 0,
-    ...fields,
-  };
+  return { ...emptySpec("sync"), paths: [path], ...fields };
 }
 
 const stateOf = (store: MemoryStore, id: string) => store.jobs.get(id)?.record.state;

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, isRinglightError, RinglightError } from "@ringlight/core";
 import { isFinal, type JobRecord, type JobSpec, type JobStore, MAX_PIECE_CHARS } from "@ringlight/registry";
+import type { Ring } from "@ringlight/ring";
 import { FailureList, filedFailures, LISTED_FAILURES, removeFailures, savedFailures } from "./job-failures.ts";
 import type { FailedObject } from "./job-pass.ts";
 import type { Placement } from "./job-placement.ts";
@@ -34,6 +35,8 @@ export interface JobEngineOptions {
   /** Jobs that have ended: how many are remembered, and for how long, milliseconds. */
   readonly keepJobs: number;
   readonly keepMs: number;
+  /** See JobRunOptions. */
+  readonly ringsOf: (epochs: readonly number[]) => Promise<Ring[]>;
   readonly log: (message: string, fields: Record<string, unknown>) => void;
 }
 
@@ -218,19 +221,20 @@ export class JobEngine {
 
   #startDue(): void {
     const jobs = [...this.#jobs.values()];
-    let free = this.#options.maxRunning - jobs.filter(({ run }) => run !== undefined).length;
-    if (free <= 0) return;
+    // A hand-over has a bound of its own, and readers wait for it.
+    const isBound = ({ record }: Job) => record.spec.kind !== "rebalance";
+    let free = this.#options.maxRunning - jobs.filter((job) => job.run !== undefined && isBound(job)).length;
     const queued = jobs
       .filter(({ record, run }) => record.state === "queued" && run === undefined)
       .sort((a, b) => b.record.spec.priority - a.record.spec.priority || a.record.submittedMs - b.record.submittedMs);
     for (const job of queued) {
-      if (free-- <= 0) return;
+      if (isBound(job) && free-- <= 0) continue;
       this.#start(job, false);
     }
   }
 
   #start(job: Job, takenOver: boolean): void {
-    const { schedulerId, store, calls, placement, clock, dataDir, log } = this.#options;
+    const { schedulerId, store, calls, placement, clock, dataDir, ringsOf, log } = this.#options;
     const { record } = job;
     const failures = new FailureList(record.id, store, dataDir, log);
     job.failures = failures;
@@ -250,6 +254,7 @@ export class JobEngine {
       clock,
       failures,
       manifest: () => manifestOf(store, record.id),
+      ringsOf,
       prepare: () => {
         const { failed, refused } = record.counters;
         return failures.load(Math.max(1, record.pass), record.failedListed, failed.objects + refused.objects);
@@ -387,5 +392,7 @@ function newRecord(id: string, spec: JobSpec, hash: string, submittedMs: number,
     failedTruncated: false,
     cacheLimitBytes: 0,
     cacheFreeBytes: 0,
+    dueMs: 0,
+    estimatedMs: -1,
   };
 }

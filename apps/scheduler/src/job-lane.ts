@@ -26,7 +26,7 @@ export interface LaneOptions<U extends LaneUnit> {
   readonly calls: WorkerCalls;
   readonly placement: Placement;
   /** The request but for its number, limits and units. */
-  readonly template: Pick<TaskRequest, "op" | "verify" | "skipCached" | "metadataOnly">;
+  readonly template: Pick<TaskRequest, "op" | "verify" | "skipCached" | "metadataOnly" | "columns" | "overwrite">;
   readonly concurrency: number;
   /** Bytes a second that the worker may use now: 0 no bound, -1 none at all. */
   readonly rate: () => number;

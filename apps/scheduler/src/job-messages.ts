@@ -43,6 +43,8 @@ export function jobToMessage({ record, run }: JobView): Job {
     failedListed: record.failedListed,
     cacheLimitBytes: record.cacheLimitBytes,
     cacheFreeBytes: record.cacheFreeBytes,
+    dueUnixMs: record.state === "queued" || record.state === "paused" ? record.dueMs : 0,
+    estimatedMs: record.estimatedMs,
   };
 }
 

@@ -2,9 +2,10 @@
  * One pass over the objects of a job: lists them, sends their units to the owners, counts what comes back. What it has in
  * hand is bounded, so that a job of any size needs the same memory, and work begins with the first page of the listing.
  */
-import { type Clock, parsePath, RinglightError } from "@ringlight/core";
+import { type Clock, parsePath, RinglightError, segmentKey } from "@ringlight/core";
 import type { UnitResult } from "@ringlight/proto";
 import type { Amount, JobCheckpoint, JobCounters, JobSpec } from "@ringlight/registry";
+import type { Ring } from "@ringlight/ring";
 import { divideRate } from "./job-bandwidth.ts";
 import { Lane, type LaneUnit } from "./job-lane.ts";
 import type { Placement } from "./job-placement.ts";
@@ -43,6 +44,8 @@ export interface PassOptions {
   readonly placement: Placement;
   readonly clock: Clock;
   readonly segmentBytes: number;
+  /** For "pull": the rings whose owners hold what is handed over, the newest first. */
+  readonly previous: readonly Ring[];
   readonly checkpoint: JobCheckpoint;
   readonly counters: JobCounters;
   readonly manifest: () => AsyncIterable<string>;
@@ -194,13 +197,17 @@ export class Pass {
     // Pages to free may lie with others than the owners: with who stood in for one, or owned them before.
     const everybody = op === "free" ? this.#options.placement.alive().map(({ id }) => id) : undefined;
     const copies = everybody === undefined ? this.#copies(path) : Math.max(1, everybody.length);
+    if (op === "pull") {
+      this.#planHandOver(object, segments);
+      return;
+    }
     const units: PassUnit[] = [];
     for (let segment = 0; segment < segments; segment++) {
       const length = whole ? sizeBytes : Math.min(segmentBytes, sizeBytes - segment * segmentBytes);
       const bytes = spec.metadataOnly || op === "sync" ? 0 : Math.max(0, length);
       for (let rank = 0; rank < copies; rank++) {
         const worker = everybody?.[rank];
-        const unit = { path, version, sizeBytes, segment, whole };
+        const unit = { path, version, sizeBytes, segment, whole, sources: [], target: "" };
         units.push({ unit, bytes, object, rank, ...(worker !== undefined && { worker }), moves: 0 });
       }
     }
@@ -210,6 +217,34 @@ export class Pass {
     object.left = units.length;
     object.units = [];
     for (const unit of units) this.#send(unit);
+  }
+
+  /** One unit for each segment and owner that may get pages from those who owned them before; an object without any is left out. */
+  #planHandOver(object: PassObject, segments: number): void {
+    const { placement, previous } = this.#options;
+    const { path, version, sizeBytes } = object;
+    const { mount, key } = parsePath(path);
+    const copies = this.#copies(path);
+    const units: PassUnit[] = [];
+    for (let segment = 0; segment < segments; segment++) {
+      const place = segmentKey(mount, key, segment);
+      const holders = [...new Set(previous.flatMap((ring) => ring.owners(place, copies)))];
+      const alive = holders.filter((id) => placement.worker(id) !== undefined);
+      for (const worker of placement.owners(mount, key, segment, copies)) {
+        const sources = alive.filter((id) => id !== worker);
+        // Whoever owned it under each of the rings has what there is.
+        const isNew = previous.some((ring) => !ring.owners(place, copies).includes(worker));
+        if (!isNew || sources.length === 0) continue;
+        const unit = { path, version, sizeBytes, segment, whole: false, sources, target: "" };
+        units.push({ unit, bytes: 0, object, rank: 0, worker, moves: 0 });
+      }
+    }
+    object.left = units.length;
+    object.units = [];
+    for (const unit of units) this.#send(unit);
+    if (units.length > 0) return;
+    this.#hand(-1, 0);
+    object.finish();
   }
 
   #hand(objects: number, bytes: number): void {
@@ -257,13 +292,13 @@ export class Pass {
     const known = this.#lanes.get(workerId);
     if (known !== undefined) return known;
     const { jobId, spec, op, calls, placement, traceparent, clock } = this.#options;
-    const { verify, skipCached, metadataOnly, concurrency } = spec;
+    const { verify, skipCached, metadataOnly, concurrency, columns, overwrite } = spec;
     const lane = new Lane<PassUnit>({
       workerId,
       jobId,
       calls,
       placement,
-      template: { op, verify, skipCached, metadataOnly },
+      template: { op, verify, skipCached, metadataOnly, columns: [...columns], overwrite },
       concurrency,
       rate: () => this.#rateOf(workerId),
       traceparent,
@@ -319,7 +354,7 @@ export class Pass {
     if (this.#signal.aborted) return;
     this.#options.onMoved();
     for (const unit of units) {
-      if (this.#options.op === "free") {
+      if (unit.worker !== undefined) {
         this.#result(unit, failedResult("RL_NO_WORKERS", `worker ${workerId} did not answer`), workerId);
       } else if (unit.moves++ < MAX_MOVES) this.#send(unit);
       else {

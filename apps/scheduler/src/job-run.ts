@@ -7,6 +7,7 @@
  */
 import { type Clock, isRinglightError, RinglightError, toRinglightError } from "@ringlight/core";
 import type { Amount, JobRecord, JobState } from "@ringlight/registry";
+import type { Ring } from "@ringlight/ring";
 import { newTraceContext, parseTraceparent, recordSpan } from "@ringlight/telemetry";
 import type { FailureList } from "./job-failures.ts";
 import { Pass } from "./job-pass.ts";
@@ -32,6 +33,8 @@ export interface JobRunOptions {
   readonly clock: Clock;
   readonly failures: FailureList;
   readonly manifest: () => AsyncIterable<string>;
+  /** The rings of epochs that are past. @throws RL_NOT_FOUND, RL_REGISTRY_UNAVAILABLE */
+  readonly ringsOf: (epochs: readonly number[]) => Promise<Ring[]>;
   /** Reads what the predecessor has listed as failed; tried until it succeeds. */
   readonly prepare: () => Promise<void>;
   /** Writes the record. @throws RL_CONFLICT when another scheduler has it now, RL_REGISTRY_UNAVAILABLE */
@@ -189,12 +192,13 @@ export class JobRun {
 
   async #onePass(segmentBytes: number, signal: AbortSignal): Promise<void> {
     const { calls, placement, clock, failures, manifest } = this.#options;
-    const { id, spec, phase, checkpoint, counters, traceparent } = this.#record;
+    const { id, spec, checkpoint, counters, traceparent } = this.#record;
     this.#rate.reset();
     this.#pass = new Pass({
       jobId: id,
       spec,
-      op: phase === "audit" || spec.dryRun ? "check" : spec.kind,
+      op: opOf(this.#record),
+      previous: await this.#options.ringsOf(spec.fromEpochs),
       mode: modeOf(this.#record),
       calls,
       placement,
@@ -242,7 +246,9 @@ export class JobRun {
     const { spec, phase } = this.#record;
     const short = refused.objects + failed.objects;
     const [first] = this.#options.failures.entries;
-    if (listed.objects === 0) this.#end("failed", "RL_NOT_FOUND", "there is no object to handle");
+    if (listed.objects === 0 && spec.kind === "rebalance")
+      this.#end("complete", "", "nothing that is cached has moved");
+    else if (listed.objects === 0) this.#end("failed", "RL_NOT_FOUND", "there is no object to handle");
     else if (short === 0) this.#end("complete", "", "");
     else if (loaded.objects + cached.objects === 0 && loaded.bytes + cached.bytes === 0) {
       this.#end(
@@ -378,7 +384,8 @@ export class JobRun {
     const { id, traceparent } = this.#record;
     const evicted: Record<string, number> = {};
     const limits = { jobId: id, bytesPerSecond: 0, concurrency: 0 };
-    const template = { op: "check", verify: false, skipCached: false, metadataOnly: false };
+    const options = { op: "check", verify: false, skipCached: false, metadataOnly: false };
+    const template = { ...options, columns: [], overwrite: false };
     await Promise.all(
       placement.alive().map(async (worker) => {
         try {
@@ -410,8 +417,14 @@ export class JobRun {
   }
 }
 
+function opOf({ spec, phase }: JobRecord): string {
+  if (phase === "audit" || spec.dryRun) return "check";
+  return spec.kind === "rebalance" ? "pull" : spec.kind;
+}
+
 function modeOf({ spec, phase }: JobRecord): TallyMode {
   if (spec.kind === "free") return "free";
+  if (spec.kind === "rebalance") return "pull";
   if (spec.kind === "sync" || spec.kind === "scrub") return "look";
   if (spec.dryRun) return "dry";
   return phase === "audit" ? "audit" : "load";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type ClusterView, parsePath, RinglightError } from "@ringlight/core";
 import type { JobSpec as SpecMessage } from "@ringlight/proto";
-import { JOB_KINDS, type JobSpec } from "@ringlight/registry";
+import { JOB_KINDS, type JobKind, type JobSpec } from "@ringlight/registry";
 import { globMatcher, globPrefix, isGlob } from "./job-glob.ts";
 
 const MAX_PATHS = 1_000;
@@ -15,12 +15,38 @@ const MIN_BYTES_PER_SECOND = 64 * 1024;
 /** Largest manifest that can be sent with a job, bytes. */
 const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 
+/** A specification with nothing in it but the kind. */
+export function emptySpec(kind: JobKind): JobSpec {
+  return {
+    kind,
+    paths: [],
+    manifestPath: "",
+    manifestHash: "",
+    replicas: 0,
+    bytesPerSecond: 0,
+    concurrency: 0,
+    verify: false,
+    skipCached: false,
+    metadataOnly: false,
+    dryRun: false,
+    failOnPartial: false,
+    priority: 0,
+    target: "",
+    overwrite: false,
+    columns: [],
+    schedule: "",
+    fromEpochs: [],
+    toEpoch: 0,
+  };
+}
+
 const bad = (message: string) => new RinglightError("RL_BAD_REQUEST", message);
 
 /** Checks a request. @throws RL_BAD_REQUEST naming the field, RL_NO_SUCH_MOUNT */
 export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view: ClusterView): JobSpec {
   const kind = JOB_KINDS.find((known) => known === message.kind);
   if (kind === undefined) throw bad(`"${message.kind}" is not a kind of job; there are ${JOB_KINDS.join(", ")}`);
+  if (kind === "rebalance") throw bad("the scheduler submits rebalance itself, after the ring has changed");
   const sources = [message.paths.length > 0, message.manifestPath !== "", manifest.length > 0];
   if (sources.filter(Boolean).length !== 1) throw bad("name either paths or one manifest");
   if (message.paths.length > MAX_PATHS)
@@ -51,7 +77,7 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     throw bad("metadata only leaves nothing to verify and nothing to copy");
   }
   return {
-    kind,
+    ...emptySpec(kind),
     paths: distinct(message.paths),
     manifestPath: message.manifestPath,
     manifestHash: manifest.length === 0 ? "" : createHash("sha256").update(manifest).digest("hex"),
@@ -88,5 +114,5 @@ export function specHash({ priority: _, ...spec }: JobSpec): string {
 
 /** A specification as a message. */
 export function specToMessage({ manifestHash: _, ...spec }: JobSpec): SpecMessage {
-  return { ...spec, paths: [...spec.paths] };
+  return { ...spec, paths: [...spec.paths], columns: [...spec.columns], fromEpochs: [...spec.fromEpochs] };
 }

@@ -4,7 +4,7 @@ import { type DoneUnit, NO_COUNTERS, Tally, type TallyMode } from "./job-tally.t
 
 function unit(outcome: string, bytes: number, present = bytes, before = 0): DoneUnit {
   return {
-    unit: { path: "/m/k", version: "v", sizeBytes: bytes, segment: 0, whole: false },
+    unit: { path: "/m/k", version: "v", sizeBytes: bytes, segment: 0, whole: false, sources: [], target: "" },
     bytes,
     workerId: "w",
     result: {

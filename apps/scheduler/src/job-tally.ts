@@ -13,8 +13,11 @@ export const NO_COUNTERS: JobCounters = {
   changedObjects: 0,
 };
 
-/** What a pass is for: to load, to see whether what was loaded is still there, what would be loaded; to drop; to look through. */
-export type TallyMode = "load" | "audit" | "dry" | "free" | "look";
+/**
+ * What a pass is for: to load, to see whether what was loaded is still there, what would be loaded; to drop; to look through;
+ * to hand over.
+ */
+export type TallyMode = "load" | "audit" | "dry" | "free" | "look" | "pull";
 
 /** A unit of an object that is done, with its bytes and what became of it. */
 export interface DoneUnit {
@@ -78,7 +81,9 @@ export class Tally {
       this.#counters = { ...this.#counters, verifiedObjects: this.#counters.verifiedObjects + 1 };
     }
     const mode = this.#mode;
-    if (mode === "load" || mode === "audit") {
+    // What is handed over is known only when it has come.
+    if (mode === "pull") this.#add("listed", 0, present);
+    if (mode === "load" || mode === "audit" || mode === "pull") {
       this.#add("loaded", 0, present - before);
       this.#add("cached", 0, before);
     }

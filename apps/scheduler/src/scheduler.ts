@@ -8,11 +8,15 @@ import { connectJobStore, connectRegistry, registerPersistently } from "@ringlig
 import { startGrpcServer } from "@ringlight/rpc";
 import { createLogger, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
+import { HandOver, ringsOf } from "./hand-over.ts";
 import { JobEngine } from "./job-engine.ts";
 import { Placement } from "./job-placement.ts";
 import { jobService, jobServiceDefinition } from "./job-service.ts";
 import { Leadership } from "./leadership.ts";
 import { WorkerCalls } from "./worker-calls.ts";
+
+/** Epochs of the history that a hand-over looks back at. */
+const MAX_EPOCHS = 100;
 
 /** Starts a scheduler; it stands for leadership from then on. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION */
 export async function startScheduler(config: SchedulerConfig): Promise<Running> {
@@ -67,6 +71,16 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     maxRunning: config.maxJobs,
     keepJobs: config.keepJobs,
     keepMs: config.keepJobsForMs,
+    ringsOf: async (epochs) => (epochs.length === 0 ? [] : ringsOf(await registry.listEpochs(MAX_EPOCHS), epochs)),
+    log: (message, fields) => log.info(message, fields),
+  });
+  const handOver = new HandOver({
+    registry,
+    engine,
+    placement,
+    calls,
+    clock,
+    bytesPerSecond: config.rebalanceBytesPerSecond,
     log: (message, fields) => log.info(message, fields),
   });
   const jobs = jobService({ id, engine, registry, token });
@@ -117,7 +131,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     onRefused: (error) => log.error("the registry refused this scheduler", { error: String(error) }),
   });
   const campaign = registry.campaign(id, async (signal) => {
-    await Promise.all([leadership.lead(signal), engine.lead(signal)]);
+    await Promise.all([leadership.lead(signal), engine.lead(signal), handOver.lead(signal)]);
   });
   leading = () => campaign.leading;
   log.info("scheduler started", { address: `${config.advertise}:${server.port}`, registry: config.registry.join(",") });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type ClusterView, isRinglightError, type MountRecord, type Registry } from "@ringlight/core";
-import { type Job, JobServiceClient, type JobSpec, WorkerServiceClient } from "@ringlight/proto";
+import { type Job, JobServiceClient, JobSpec, WorkerServiceClient } from "@ringlight/proto";
 import { connectRegistry, startEmbeddedRegistry } from "@ringlight/registry";
 import { ClientPool, callUnary } from "@ringlight/rpc";
 import {
@@ -58,21 +58,6 @@ export interface JobCluster {
   close(): Promise<void>;
 }
 
-const NO_SPEC: JobSpec = {
-  kind: "load",
-  paths: [],
-  manifestPath: "",
-  replicas: 0,
-  bytesPerSecond: 0,
-  concurrency: 0,
-  verify: false,
-  skipCached: false,
-  metadataOnly: false,
-  dryRun: false,
-  failOnPartial: false,
-  priority: 0,
-};
-
 const FINAL = new Set(["complete", "partial", "failed", "stopped"]);
 
 /** Starts the processes. */
@@ -113,7 +98,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
       "--log-level=warn",
       ...(options.workerFlags ?? []),
     ]);
-    await waitFor(() => registry.view().workers.has(id), { timeoutMs: 20_000, what: `worker ${id}` }).catch(
+    await waitFor(() => registry.view().workers.has(id), { timeoutMs: 60_000, what: `worker ${id}` }).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}\n${shown(id)}`);
       },
@@ -122,7 +107,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
 
   async function startScheduler(id: string): Promise<void> {
     await spawn("scheduler", id, ["--port=0", "--absence=60s"]);
-    await waitFor(() => registry.view().schedulers.has(id), { timeoutMs: 20_000, what: `scheduler ${id}` });
+    await waitFor(() => registry.view().schedulers.has(id), { timeoutMs: 60_000, what: `scheduler ${id}` });
   }
 
   /** Asks any living scheduler, again while nobody leads. */
@@ -206,7 +191,11 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
     startWorker,
     startScheduler,
     submit: async (spec, manifest = "") => {
-      const request = { spec: { ...NO_SPEC, ...spec }, manifest: Buffer.from(manifest), retryOf: "" };
+      const request = {
+        spec: JobSpec.fromPartial({ kind: "load", ...spec }),
+        manifest: Buffer.from(manifest),
+        retryOf: "",
+      };
       const { job: submitted } = await ask((client) => callUnary(client, "submitJob", request));
       return submitted as Job;
     },

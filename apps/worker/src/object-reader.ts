@@ -12,6 +12,7 @@ import {
   type ObjectMeta,
   type PageStore,
   type ReadStatus,
+  RinglightError,
   segmentOf,
   type VersionId,
 } from "@ringlight/core";
@@ -26,11 +27,13 @@ import type { MountTable, OpenMount } from "./mount-table.ts";
 import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Learned } from "./page-runs.ts";
-import { type FillSource, filledFrom } from "./peer-fill.ts";
+import { type CachedSource, type FillSource, filledFrom, handedOver } from "./peer-fill.ts";
 import { isWorthASpan, readAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
 const MAX_RESTARTS = 8;
+/** Runs of cached bytes that are told in one answer. */
+const MAX_COVERAGE = 128;
 
 /** The answer to a read. */
 export type ObjectRead =
@@ -58,6 +61,8 @@ export interface ReadContext {
   readonly coldReason?: MissReason;
   /** The worker to fill missing pages from, for a segment that is hot there; its id. */
   readonly fillFrom?: string;
+  /** The worker that held the segment before the ring changed: it is asked for missing pages that it has, before the UFS is. */
+  readonly handOverFrom?: string;
 }
 
 /** Options of the object reader. */
@@ -79,6 +84,12 @@ export interface ObjectReaderOptions {
     place: { readonly mount: string; readonly key: string },
     traceparent: string,
   ) => FillSource | undefined;
+  /** Opens bytes that another worker has cached; undefined when it is not known any more. */
+  readonly cachedSource?: (
+    workerId: string,
+    place: { readonly mount: string; readonly key: string },
+    traceparent: string,
+  ) => CachedSource | undefined;
   /** Told of an object that turned out to have another version, or to be gone. */
   readonly onReplaced?: (mount: string, key: string) => void;
 }
@@ -138,6 +149,11 @@ export class ObjectReader {
   forget(mount: string, key: string): void {
     const record = this.#options.mounts.peek(mount);
     if (record !== undefined) this.#metadata.forget(mountIdentity(record), key);
+  }
+
+  /** Pages of the object are here although this worker never learned its metadata: the next reader asks by a HEAD, not by a GET. */
+  noteHeld(record: MountRecord, key: string): void {
+    this.#options.knownObjects?.add(metadataId(record, key));
   }
 
   /** Metadata that the freshness rule lets be used without asking anybody. @param id see metadataId */
@@ -200,6 +216,7 @@ export class ObjectReader {
     if (
       ufs.readCurrent === undefined ||
       context.fillFrom !== undefined ||
+      context.handOverFrom !== undefined ||
       range?.kind === "suffix" ||
       Object.keys(conditions).length > 0
     )
@@ -248,6 +265,39 @@ export class ObjectReader {
     return this.#begin(await this.#options.mounts.get(mount), key, pinned, range, context);
   }
 
+  /**
+   * What is cached here of a range of one version, for another worker: the bytes from the start of the range up to the first
+   * page that is missing, each page checked against its checksums, or only where there are any. Asks no UFS.
+   */
+  async openCached(
+    mount: string,
+    key: string,
+    pinned: Pick<ObjectMeta, "version" | "sizeBytes">,
+    range: ByteRange,
+    want: "pages" | "coverage",
+  ): Promise<{ served?: ByteRange; nextCached?: number; coverage?: ByteRange[]; body?: AsyncIterable<Uint8Array> }> {
+    const { mounts, store, pages } = this.#options;
+    const { record } = await mounts.get(mount);
+    const version = pageVersion(record, key, pinned.version);
+    const { pageBytes } = pages;
+    const end = Math.min(range.end, pinned.sizeBytes - 1);
+    const coverage: ByteRange[] = [];
+    for (let index = pages.indexOf(range.start); index * pageBytes <= end; index++) {
+      if (store.peek(version, index) === undefined) continue;
+      const start = Math.max(range.start, index * pageBytes);
+      const run = coverage.at(-1);
+      const to = Math.min(end, (index + 1) * pageBytes - 1);
+      if (run?.end === start - 1) coverage[coverage.length - 1] = { start: run.start, end: to };
+      else if (coverage.length === (want === "pages" ? 2 : MAX_COVERAGE)) break;
+      else coverage.push({ start, end: to });
+    }
+    if (want === "coverage") return { coverage };
+    const [first, second] = coverage;
+    if (first?.start !== range.start) return first === undefined ? {} : { nextCached: first.start };
+    const body = cachedBytes(store, version, pageBytes, first);
+    return { served: first, ...(second && { nextCached: second.start }), body };
+  }
+
   #head(open: OpenMount, key: string, learn?: () => Promise<ObjectMeta>): Promise<ObjectMeta> {
     return this.#metadata.get(mountIdentity(open.record), key, open.record.freshness, open.ufs, learn);
   }
@@ -280,16 +330,19 @@ export class ObjectReader {
         error,
       });
     };
-    const source =
-      context.fillFrom === undefined
-        ? undefined
-        : this.#options.fillSource?.(context.fillFrom, { mount: record.name, key }, trace.traceparent);
+    const { fillFrom, handOverFrom } = context;
+    const place = { mount: record.name, key };
+    const source = fillFrom && this.#options.fillSource?.(fillFrom, place, trace.traceparent);
+    const before = handOverFrom && this.#options.cachedSource?.(handOverFrom, place, trace.traceparent);
+    let from = ufs;
+    if (source) from = filledFrom(ufs, meta.sizeBytes, source);
+    else if (before) from = handedOver(ufs, meta.sizeBytes, before);
     const chunks = pages.read({
       mount: record.name,
       key,
       version,
       meta,
-      ufs: source === undefined ? ufs : filledFrom(ufs, meta.sizeBytes, source),
+      ufs: from,
       range,
       status,
       signal,
@@ -369,6 +422,29 @@ function continued(
       return this;
     },
   };
+}
+
+/** Bytes of pages that are cached. @throws RL_NOT_CACHED at a page that has gone meanwhile */
+async function* cachedBytes(
+  store: PageStore,
+  version: VersionId,
+  pageBytes: number,
+  { start, end }: ByteRange,
+): AsyncGenerator<Uint8Array> {
+  for (let at = start; at <= end; ) {
+    const index = Math.floor(at / pageBytes);
+    const page = await store.open(version, index, { verify: true });
+    if (page === undefined) throw new RinglightError("RL_NOT_CACHED", `page ${index} is not cached any more`);
+    const length = Math.min(end + 1, (index + 1) * pageBytes) - at;
+    let bytes: Buffer;
+    try {
+      bytes = page.read(at - index * pageBytes, length);
+    } finally {
+      page.release();
+    }
+    at += length;
+    yield bytes;
+  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -37,6 +37,8 @@ export interface PageReaderOptions {
   readonly pageBytes: number;
   /** Bound on bytes being fetched at once. */
   readonly budgetBytes: number;
+  /** What lies behind a segment has owners of its own, and is not read ahead here. */
+  readonly segmentBytes?: number;
   readonly clock: Clock;
   /** Told of every page request: the outcome, the tier (hits), the reason (misses) and the bytes handed out. */
   readonly count: (
@@ -119,6 +121,10 @@ export class PageReader {
   /** Why a read of the page would miss now. */
   missReason(version: VersionId, index: number, coldReason: MissReason = "cold"): MissReason {
     return this.#runs.missReason(version, index, coldReason);
+  }
+
+  get pageBytes(): number {
+    return this.#options.pageBytes;
   }
 
   /** Index of the page that a byte lies in. */
@@ -321,13 +327,15 @@ export class PageReader {
 
   /** After a range was read to its end: read ahead if the reader has been sequential and the store takes what is read. */
   #followSequential(request: PageReadRequest, last: number): void {
-    const { store, pageBytes } = this.#options;
+    const { store, pageBytes, segmentBytes = Number.POSITIVE_INFINITY } = this.#options;
     const { version, meta, range } = request;
+    const segmentPages = segmentBytes / pageBytes;
+    const segmentEnd = (Math.floor(last / segmentPages) + 1) * segmentPages - 1;
     // Behind its end there is nothing to read ahead, and most objects are read whole.
     if (range.end === meta.sizeBytes - 1) return;
     const window = this.#readAhead.next(version, range, pageBytes);
     if (window === 0 || this.#runs.isRefused(version)) return;
-    const reach = Math.min(pageCount(meta.sizeBytes, pageBytes) - 1, last + window);
+    const reach = Math.min(pageCount(meta.sizeBytes, pageBytes) - 1, last + window, segmentEnd);
     for (let index = last + 1; index <= reach; index++) {
       if (this.#runs.find(version, index) !== undefined || store.peek(version, index) !== undefined) continue;
       // Nobody waits for it, and nobody's leaving stops it: it has the length of the window at most.

@@ -21,6 +21,11 @@ export interface PeerRequest {
   readonly coldReason?: MissReason;
   /** The worker to fill missing pages from: the segment is hot there. */
   readonly fillFrom?: string;
+  /**
+   * Of a pinned range: "pages" for the bytes that are cached from its start on and nothing that would have to be fetched,
+   * "coverage" for only what is cached of it. Neither counts as a page request.
+   */
+  readonly cached?: "pages" | "coverage";
 }
 
 /** The answer's head; the body holds the bytes of `served`. */
@@ -33,6 +38,10 @@ export interface PeerAnswer {
   readonly partial?: boolean;
   /** What the read has met up to its first bytes. */
   readonly status?: PeerStatus;
+  /** For `cached: "pages"`: where the next bytes that are cached begin; absent where none of the range follow. */
+  readonly nextCached?: number;
+  /** For `cached: "coverage"`: runs of cached bytes, both ends included; no more than fit into a header. */
+  readonly coverage?: readonly ByteRange[];
   /** Many ask for the segment: its next owners should be asked as well for a while. */
   readonly hot?: boolean;
 }

@@ -32,6 +32,9 @@ const KEEP_ALIVE_MS = 10 * 60_000;
 
 /** Options of the REST server. */
 export interface RestServerOptions {
+  readonly workerId: string;
+  /** Replicas of a mount; 1 for one that is not known. */
+  readonly replicasOf: (mount: string) => number;
   readonly token: string | undefined;
   readonly objects: ObjectReader;
   readonly ring: RingKeeper;
@@ -158,13 +161,13 @@ async function answerPeer(
       return;
     }
     const ask = unpack<PeerRequest>(oneOf(request.headers[PEER_REQUEST_HEADER]) ?? "");
-    ({ answer, body } = await open(options.objects, mount, key, ask, left.signal, oneOf(request.headers.traceparent)));
+    ({ answer, body } = await open(options, mount, key, ask, left.signal, oneOf(request.headers.traceparent)));
   } catch (error) {
     if (!response.destroyed) sendError(response, toRinglightError(error));
     return;
   }
   const { served } = answer;
-  if (served !== undefined) {
+  if (served !== undefined && answer.status !== undefined) {
     const place = segmentKey(mount, key, segmentOf(served.start, options.segmentBytes));
     if (options.traffic.note(place, served.end - served.start + 1)) answer = { ...answer, hot: true };
   }
@@ -185,20 +188,28 @@ async function answerPeer(
 }
 
 async function open(
-  objects: ObjectReader,
+  { objects, ring, workerId, segmentBytes, replicasOf }: RestServerOptions,
   mount: string,
   key: string,
   ask: PeerRequest,
   signal: AbortSignal,
   traceparent: string | undefined,
 ): Promise<{ answer: PeerAnswer; body: AsyncIterable<Uint8Array> | undefined }> {
+  if (ask.pinned !== undefined && ask.cached !== undefined) {
+    const { body, ...answer } = await objects.openCached(mount, key, ask.pinned, ask.pinned.range, ask.cached);
+    return { answer: { outcome: "ok", ...answer }, body };
+  }
   const status = newReadStatus();
+  const start = ask.pinned?.range.start ?? 0;
+  const place = segmentKey(mount, key, segmentOf(start, segmentBytes));
+  const handOverFrom = ring.handOverFrom(workerId, place, replicasOf(mount));
   const context: ReadContext = {
     signal,
     status,
     ...traceOf({ traceparent }),
     ...(ask.coldReason && { coldReason: ask.coldReason }),
     ...(ask.fillFrom !== undefined && { fillFrom: ask.fillFrom }),
+    ...(handOverFrom !== undefined && { handOverFrom }),
   };
   if (ask.pinned !== undefined) {
     const body = await objects.openPinned(mount, key, ask.pinned, ask.pinned.range, context);

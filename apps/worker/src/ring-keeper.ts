@@ -11,14 +11,27 @@ const SETTLED_MS = 30_000;
  */
 const LEASE_GRACE_MS = 10_000;
 
+/**
+ * Rings before the current one whose owners are asked for pages before the UFS is, and for how long after they ended,
+ * milliseconds. By then the scheduler's hand-over has moved what they held, or it is colder than what is read now.
+ */
+const HAND_OVER_RINGS = 4;
+const HAND_OVER_MS = 10 * 60_000;
+/** A ring that stood shorter than this owned nothing worth asking for, milliseconds: the first workers of a cluster join one by one. */
+const STOOD_MS = 5_000;
+
 /** The ring that routes. Built anew for each epoch; reading it is a field read. */
 export class RingKeeper {
   #ring: Ring;
   #settled: Ring | undefined;
   #since: number;
+  /** Rings that ended a short time ago, the newest first. */
+  #before: { readonly ring: Ring; readonly endedMs: number }[] = [];
   /** Live workers of the view before, and those that left since, by the time when they did. */
   #workers: ReadonlyMap<string, WorkerRecord>;
   readonly #left = new Map<string, { readonly record: WorkerRecord; readonly sinceMs: number }>();
+  /** When the youngest member of the ring joined, Unix milliseconds. */
+  #memberSinceMs: number;
   readonly #unsubscribe: () => void;
   readonly #clock: Clock;
   readonly #registry: Registry;
@@ -29,6 +42,7 @@ export class RingKeeper {
     const view = registry.view();
     this.#ring = buildRing(view.members, { epoch: view.epoch });
     this.#workers = view.workers;
+    this.#memberSinceMs = sinceMs(view);
     this.#since = clock.monotonicMs();
     this.#unsubscribe = registry.onChange((next) => this.#update(next));
   }
@@ -49,6 +63,24 @@ export class RingKeeper {
     return owner !== undefined && owner !== id && this.#ring.owners(key, 1)[0] === id;
   }
 
+  /**
+   * The living worker that held a key before `id` came to own it: the first owner under the newest of the rings that ended a short time
+   * ago, where `id` was none of its owners. Undefined where there is none.
+   */
+  handOverFrom(id: string, key: string, replicas: number): string | undefined {
+    if (this.#before.length === 0) return undefined;
+    const oldest = this.#clock.monotonicMs() - HAND_OVER_MS;
+    this.#before = this.#before.filter(({ endedMs }) => endedMs >= oldest);
+    for (const { ring } of this.#before) {
+      const owners = ring.owners(key, replicas);
+      // It owns the key since then, or longer.
+      if (owners.includes(id)) return undefined;
+      const holder = owners.find((owner) => this.worker(owner) !== undefined);
+      if (holder !== undefined) return holder;
+    }
+    return undefined;
+  }
+
   /** A worker that has a lease, or had one a moment ago. */
   worker(id: string): WorkerRecord | undefined {
     const live = this.view.workers.get(id);
@@ -66,6 +98,14 @@ export class RingKeeper {
     if (view.epoch === this.#ring.epoch) return;
     const now = this.#clock.monotonicMs();
     if (now - this.#since >= SETTLED_MS) this.#settled = this.#ring;
+    const { members } = this.#ring;
+    // Whoever joins sees the ring before it for a moment only: its members know since when they are in it.
+    const youngestMs = this.#memberSinceMs;
+    const stood = now - this.#since >= STOOD_MS || (youngestMs > 0 && this.#clock.now() - youngestMs >= STOOD_MS);
+    if (members.length > 0 && stood) {
+      this.#before = [{ ring: this.#ring, endedMs: now }, ...this.#before].slice(0, HAND_OVER_RINGS);
+    }
+    this.#memberSinceMs = sinceMs(view);
     this.#ring = buildRing(view.members, { epoch: view.epoch, previous: this.#ring });
     this.#since = now;
   }
@@ -73,4 +113,8 @@ export class RingKeeper {
   close(): void {
     this.#unsubscribe();
   }
+}
+
+function sinceMs({ members }: ClusterView): number {
+  return members.reduce((latest, { joinedMs }) => Math.max(latest, joinedMs), 0);
 }

@@ -32,6 +32,7 @@ function routerAt(self: string) {
     view: { workers: records },
     worker: (id: string) => records.get(id),
     movedTo: () => false,
+    handOverFrom: () => undefined,
   } as unknown as RingKeeper;
   const peers = {
     recentlyHeard: () => undefined,

@@ -50,6 +50,8 @@ interface Candidate {
   readonly coldReason?: MissReason | undefined;
   /** The first owner of a hot segment, for those that are read beside it. */
   readonly fillFrom?: string | undefined;
+  /** The worker that held the segment before the ring changed. */
+  readonly handOverFrom?: string | undefined;
 }
 
 /** Routes reads. */
@@ -209,7 +211,11 @@ export class Router {
         self = true;
         const reason =
           coldReason ?? (rank === 0 && ring.movedTo(workerId, place) ? ("rebalanced" as const) : undefined);
-        const candidate = { peer: undefined, ...detailsOf({ peer: undefined, coldReason: reason, fillFrom }) };
+        const handOverFrom = isReplica ? ring.handOverFrom(workerId, place, replicas) : undefined;
+        const candidate = {
+          peer: undefined,
+          ...detailsOf({ peer: undefined, coldReason: reason, fillFrom, handOverFrom }),
+        };
         if (isReplica) preferred.unshift(candidate);
         else rest.push(candidate);
         return;
@@ -277,6 +283,14 @@ function as(context: ReadContext, candidate: Candidate): ReadContext {
   return { ...context, ...detailsOf(candidate) };
 }
 
-function detailsOf({ coldReason, fillFrom }: Candidate): { coldReason?: MissReason; fillFrom?: string } {
-  return { ...(coldReason && { coldReason }), ...(fillFrom !== undefined && { fillFrom }) };
+function detailsOf({ coldReason, fillFrom, handOverFrom }: Candidate): {
+  coldReason?: MissReason;
+  fillFrom?: string;
+  handOverFrom?: string;
+} {
+  return {
+    ...(coldReason && { coldReason }),
+    ...(fillFrom !== undefined && { fillFrom }),
+    ...(handOverFrom !== undefined && { handOverFrom }),
+  };
 }

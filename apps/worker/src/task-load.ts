@@ -183,7 +183,8 @@ async function fetchMissing(sources: TaskSources, pages: UnitPages, settings: Ta
   if (failed !== undefined) throw failed.reason;
 }
 
-async function fetchRun(
+/** Fetches one run of pages by the page reader, within the job's limits, and waits until the store has decided on them. */
+export async function fetchRun(
   { pages: reader, pageBytes }: TaskSources,
   pages: UnitPages,
   run: { readonly first: number; readonly last: number },

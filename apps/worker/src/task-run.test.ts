@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
   type TaskEvent,
-  type TaskRequest,
+  TaskRequest,
   TaskServiceClient,
+  TaskUnit,
   type UnitResult,
   WorkerServiceClient,
 } from "@ringlight/proto";
@@ -45,19 +46,19 @@ function put(key: string, data: string | Uint8Array | { sizeBytes: number; seed?
 
 async function run(
   op: string,
-  units: TaskRequest["units"],
+  units: readonly Partial<TaskUnit>[],
   settings: Partial<TaskRequest> = {},
 ): Promise<UnitResult[]> {
-  const request: TaskRequest = {
+  const request = TaskRequest.fromPartial({
     taskId: "t",
     limits: { jobId: `job-${jobs++}`, bytesPerSecond: 0, concurrency: 0 },
     op,
     verify: false,
     skipCached: false,
     metadataOnly: false,
-    units,
+    units: [...units],
     ...settings,
-  };
+  });
   const events: TaskEvent[] = [];
   for await (const event of callStream(tasks, "runTask", request)) events.push(event);
   return events.flatMap(({ results }) => results).sort((a, b) => a.unit - b.unit);
@@ -218,9 +219,12 @@ test("a task ends with its caller, and shows signs of life while it waits", asyn
   put("slow", { sizeBytes: PAGE, seed: 11 });
   cluster.origin.stall({ key: "slow", op: "GetObject" }, Number.POSITIVE_INFINITY);
   const limits = { jobId: "slow", bytesPerSecond: 0, concurrency: 1 };
-  const request = { taskId: "t", limits, op: "load", verify: false, skipCached: false, metadataOnly: false };
+  const request = TaskRequest.fromPartial({ taskId: "t", limits, op: "load" });
   let beats = 0;
-  for await (const event of callStream(tasks, "runTask", { ...request, units: [unitOf("slow")] })) {
+  for await (const event of callStream(tasks, "runTask", {
+    ...request,
+    units: [TaskUnit.fromPartial(unitOf("slow"))],
+  })) {
     assert.deepEqual(event.results, []);
     if (++beats === 2) break;
   }

@@ -9,6 +9,7 @@ import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { checkUnit, freeUnit, scrubUnit, syncUnit } from "./task-checks.ts";
 import type { LimitTable } from "./task-limits.ts";
 import { loadUnit } from "./task-load.ts";
+import { pullUnit } from "./task-pull.ts";
 import { outcomeOf, type TaskSettings, type TaskSources, type UnitOutcome } from "./task-unit.ts";
 
 /** Longest silence of a running task, milliseconds. */
@@ -22,6 +23,7 @@ const OPERATIONS: Readonly<Record<string, DoUnit>> = {
   load: loadUnit,
   check: checkUnit,
   free: freeUnit,
+  pull: pullUnit,
   sync: syncUnit,
   scrub: scrubUnit,
 };

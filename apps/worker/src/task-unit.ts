@@ -12,6 +12,7 @@ import type { TaskUnit, UnitResult } from "@ringlight/proto";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { PageReader } from "./page-reader.ts";
+import type { CachedSource } from "./peer-fill.ts";
 import type { JobLimits } from "./task-limits.ts";
 
 /** What tasks need of the worker. */
@@ -23,6 +24,8 @@ export interface TaskSources {
   readonly pageBytes: number;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  /** The cached pages of an object at another worker; undefined when that is not known any more. */
+  readonly cachedAt: (workerId: string, mount: string, key: string, traceparent: string) => CachedSource | undefined;
 }
 
 /** How a task does its units. */

@@ -29,6 +29,7 @@ import { ObjectReader } from "./object-reader.ts";
 import { PageReader } from "./page-reader.ts";
 import { PauseWatch } from "./pause-watch.ts";
 import { PeerClient } from "./peer-client.ts";
+import { cachedSource } from "./peer-fill.ts";
 import { createRestServer } from "./rest-server.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { Router } from "./router.ts";
@@ -154,6 +155,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const pages = new PageReader({
       store,
       pageBytes: config.pageBytes,
+      segmentBytes: config.segmentBytes,
       budgetBytes: FETCH_BUDGET_BYTES,
       clock,
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
@@ -176,6 +178,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     opened.push(registry.onChange(noteMembership));
     const knownObjects = new KnownObjects(join(config.dataDir, "known-objects"));
     opened.push(() => knownObjects.close());
+    const cachedAt = (workerId: string, mount: string, key: string, traceparent: string) => {
+      const holder = ring.worker(workerId);
+      return holder && cachedSource(peers, holder, mount, key, { epoch: ring.ring.epoch, traceparent });
+    };
     const objects = new ObjectReader({
       workerId: id,
       mounts,
@@ -187,6 +193,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       knownObjects,
       resumedMs: () => pauses.resumedMs(),
       onReplaced: (mount, key) => void leases.revoke(mount, key),
+      cachedSource: (workerId, { mount, key }, traceparent) => cachedAt(workerId, mount, key, traceparent),
       fillSource: (workerId, { mount, key }, traceparent) => {
         const owner = ring.worker(workerId);
         if (owner === undefined) return undefined;
@@ -258,6 +265,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     let registered = false;
     let ending = false;
     const rest = createRestServer({
+      workerId: id,
+      replicasOf: (mount) => mounts.peek(mount)?.replicas ?? 1,
       token,
       objects,
       ring,
@@ -384,6 +393,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const tasks = {
       ...service,
       clock,
+      cachedAt,
       limits: new LimitTable(clock),
       count: (op: string, outcome: string, bytes: number) => statistics.task(op, outcome, bytes),
     };

@@ -238,6 +238,13 @@ const schedulerSettings = {
     max: 100,
     about: "How many jobs run at once; the others wait, those of a higher priority in front.",
   }),
+  rebalanceBandwidth: bytes("rebalanceBytesPerSecond", {
+    default: "256MiB",
+    min: 0,
+    limits: "0 or more",
+    about:
+      "How many bytes a second workers hand over to each other after the ring has changed; 0 for no hand-over, so that pages go over when they are read.",
+  }),
   keepJobs: integer({
     default: "1000",
     min: 0,

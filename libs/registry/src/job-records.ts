@@ -2,7 +2,7 @@
 import { count, fieldsOf, list, MalformedRecord, number } from "./records.ts";
 
 /** Kinds of jobs. */
-export const JOB_KINDS = ["load", "free", "sync", "scrub"] as const;
+export const JOB_KINDS = ["load", "free", "sync", "scrub", "rebalance"] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
 /** States of a job; the last four are final. */
@@ -30,6 +30,18 @@ export interface JobSpec {
   readonly failOnPartial: boolean;
   /** 0 to 9. */
   readonly priority: number;
+  /** Of copy and move: where to; "" otherwise. */
+  readonly target: string;
+  /** Of copy and move: replace objects of the target that are others. */
+  readonly overwrite: boolean;
+  /** Of load: columns of Parquet files; none for whole objects. */
+  readonly columns: readonly string[];
+  /** Five fields of cron, in UTC; "" for once. */
+  readonly schedule: string;
+  /** Of rebalance: epochs of the rings whose owners hold what is handed over. */
+  readonly fromEpochs: readonly number[];
+  /** Of rebalance: epoch of the ring to whose owners it goes; 0 otherwise. */
+  readonly toEpoch: number;
 }
 
 /** A number of objects with their bytes. */
@@ -101,6 +113,10 @@ export interface JobRecord {
   /** For a dry run. */
   readonly cacheLimitBytes: number;
   readonly cacheFreeBytes: number;
+  /** Not to be started before, Unix milliseconds. */
+  readonly dueMs: number;
+  /** For a dry run: how long the load would take, milliseconds; -1 where it cannot be known. */
+  readonly estimatedMs: number;
 }
 
 /** True for states that a job does not leave any more. */
@@ -156,16 +172,19 @@ export function parseJob(fields: Fields): JobRecord {
     failedTruncated: flag(fields, "failedTruncated"),
     cacheLimitBytes: number(fields, "cacheLimitBytes"),
     cacheFreeBytes: number(fields, "cacheFreeBytes"),
+    dueMs: number({ dueMs: 0, ...fields }, "dueMs"),
+    estimatedMs: number({ estimatedMs: -1, ...fields }, "estimatedMs"),
   };
 }
 
-function parseSpec(fields: Fields): JobSpec {
+/** What records of versions before 0.2 do not have. */
+const NEWER = { target: "", overwrite: false, columns: [], schedule: "", fromEpochs: [], toEpoch: 0 };
+
+function parseSpec(stored: Fields): JobSpec {
+  const fields: Fields = { ...NEWER, ...stored };
   return {
     kind: oneOf(fields, "kind", JOB_KINDS),
-    paths: list(fields, "paths").map((path) => {
-      if (typeof path !== "string") throw new MalformedRecord("paths holds something that is not a string");
-      return path;
-    }),
+    paths: texts(fields, "paths"),
     manifestPath: text(fields, "manifestPath"),
     manifestHash: text(fields, "manifestHash"),
     replicas: count(fields, "replicas"),
@@ -177,7 +196,20 @@ function parseSpec(fields: Fields): JobSpec {
     dryRun: flag(fields, "dryRun"),
     failOnPartial: flag(fields, "failOnPartial"),
     priority: count(fields, "priority"),
+    target: text(fields, "target"),
+    overwrite: flag(fields, "overwrite"),
+    columns: texts(fields, "columns"),
+    schedule: text(fields, "schedule"),
+    fromEpochs: list(fields, "fromEpochs").map((epoch) => count({ epoch }, "epoch")),
+    toEpoch: count(fields, "toEpoch"),
   };
+}
+
+function texts(fields: Fields, name: string): string[] {
+  return list(fields, name).map((value) => {
+    if (typeof value !== "string") throw new MalformedRecord(`${name} holds something that is not a string`);
+    return value;
+  });
 }
 
 function amount(fields: Fields, name: string): Amount {

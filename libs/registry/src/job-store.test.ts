@@ -26,6 +26,12 @@ function sampleJob(id: string, fields: Partial<JobRecord> = {}): JobRecord {
       dryRun: false,
       failOnPartial: false,
       priority: 0,
+      target: "",
+      overwrite: false,
+      columns: [],
+      schedule: "",
+      fromEpochs: [],
+      toEpoch: 0,
     },
     specHash: "h",
     state: "queued",
@@ -60,6 +66,8 @@ function sampleJob(id: string, fields: Partial<JobRecord> = {}): JobRecord {
     failedTruncated: false,
     cacheLimitBytes: 0,
     cacheFreeBytes: 0,
+    dueMs: 0,
+    estimatedMs: -1,
     ...fields,
   };
 }

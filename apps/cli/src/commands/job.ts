@@ -1,7 +1,7 @@
 /** `ringlight load`, `free`, `sync`, `scrub` and `ringlight job`. */
 import { readFileSync } from "node:fs";
 import { parseBytes, RinglightError } from "@ringlight/core";
-import type { Job, JobSpec } from "@ringlight/proto";
+import { type Job, JobSpec } from "@ringlight/proto";
 import { callUnary } from "@ringlight/rpc";
 import { type SchedulerConnection, withSchedulers } from "../scheduler-connection.ts";
 import { hasEnded, jobJson, jobTable, jobText, progressLine } from "./job-format.ts";
@@ -168,7 +168,7 @@ function specOf(kind: string, paths: readonly string[], options: SubmitOptions):
   if (options.failOn !== undefined && options.failOn !== "partial") {
     throw new RinglightError("RL_BAD_REQUEST", `--fail-on ${options.failOn}: only partial is possible`);
   }
-  return {
+  return JobSpec.fromPartial({
     kind,
     paths: [...paths],
     manifestPath: options.manifestPath ?? "",
@@ -181,7 +181,7 @@ function specOf(kind: string, paths: readonly string[], options: SubmitOptions):
     dryRun: options.dryRun === true,
     failOnPartial: options.failOn === "partial",
     priority: options.priority === undefined ? 0 : wholeNumber("--priority", options.priority),
-  };
+  });
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -61,7 +61,7 @@ export interface RemoveMemberResponse {
 
 /** What to do. Two jobs of the same specification, priority left out, are the same job while one of them has not ended. */
 export interface JobSpec {
-  /** "load", "free", "sync" or "scrub". */
+  /** "load", "free", "copy", "move", "sync" or "scrub"; "rebalance" is submitted by the scheduler itself. */
   kind: string;
   /** "/mount", "/mount/dir", "/mount/key", "/mount/prefix/" or a glob: * and ? within a path element, ** across, [a-z], {a,b}. */
   paths: string[];
@@ -84,6 +84,18 @@ export interface JobSpec {
   failOnPartial: boolean;
   /** 0 to 9; jobs of a higher one start first. */
   priority: number;
+  /** For copy and move: "/mount" or "/mount/dir/" to go beneath, or "/mount/key" for one object. */
+  target: string;
+  /** For load: names of columns of Parquet files; only their chunks and the footers are loaded. Nested ones as "a.b". */
+  columns: string[];
+  /** When to run again and again: five fields of cron, in UTC. Each run is a job of its own. */
+  schedule: string;
+  /** For rebalance: epochs of the rings whose owners hold what is to be handed over, the newest first. */
+  fromEpochs: number[];
+  /** For copy and move: replace objects of the target that are others. */
+  overwrite: boolean;
+  /** For rebalance: epoch of the ring to whose owners it goes. */
+  toEpoch: number;
 }
 
 export interface SubmitJobRequest {
@@ -189,6 +201,10 @@ export interface Job {
   /** For a dry run: free bytes and limit of the slower tiers and the faster ones together. */
   cacheLimitBytes: number;
   cacheFreeBytes: number;
+  /** For a job with a schedule that waits: when it is due. 0 otherwise. */
+  dueUnixMs: number;
+  /** For a dry run that has ended: how long the load would take, from what the store gave a sample of it; -1 where it cannot be known. */
+  estimatedMs: number;
 }
 
 export interface ListFailedRequest {
@@ -688,6 +704,12 @@ function createBaseJobSpec(): JobSpec {
     dryRun: false,
     failOnPartial: false,
     priority: 0,
+    target: "",
+    columns: [],
+    schedule: "",
+    fromEpochs: [],
+    overwrite: false,
+    toEpoch: 0,
   };
 }
 
@@ -728,6 +750,28 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.priority !== 0) {
       writer.uint32(96).uint32(message.priority);
+    }
+    if (message.target !== "") {
+      writer.uint32(106).string(message.target);
+    }
+    for (const v of message.columns) {
+      writer.uint32(114).string(v!);
+    }
+    if (message.schedule !== "") {
+      writer.uint32(122).string(message.schedule);
+    }
+    if (message.fromEpochs.length !== 0) {
+      writer.uint32(130).fork();
+      for (const v of message.fromEpochs) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.overwrite !== false) {
+      writer.uint32(136).bool(message.overwrite);
+    }
+    if (message.toEpoch !== 0) {
+      writer.uint32(144).int64(message.toEpoch);
     }
     return writer;
   },
@@ -841,6 +885,64 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.priority = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag === 128) {
+              message.fromEpochs.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 130) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.fromEpochs.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.overwrite = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.toEpoch = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -870,6 +972,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.dryRun = object.dryRun ?? false;
     message.failOnPartial = object.failOnPartial ?? false;
     message.priority = object.priority ?? 0;
+    message.target = object.target ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
+    message.schedule = object.schedule ?? "";
+    message.fromEpochs = object.fromEpochs?.map((e) => e) || [];
+    message.overwrite = object.overwrite ?? false;
+    message.toEpoch = object.toEpoch ?? 0;
     return message;
   },
 };
@@ -1363,6 +1471,8 @@ function createBaseJob(): Job {
     failedListed: 0,
     cacheLimitBytes: 0,
     cacheFreeBytes: 0,
+    dueUnixMs: 0,
+    estimatedMs: 0,
   };
 }
 
@@ -1457,6 +1567,12 @@ export const Job: MessageFns<Job> = {
     }
     if (message.cacheFreeBytes !== 0) {
       writer.uint32(240).int64(message.cacheFreeBytes);
+    }
+    if (message.dueUnixMs !== 0) {
+      writer.uint32(248).int64(message.dueUnixMs);
+    }
+    if (message.estimatedMs !== 0) {
+      writer.uint32(256).int64(message.estimatedMs);
     }
     return writer;
   },
@@ -1714,6 +1830,22 @@ export const Job: MessageFns<Job> = {
             message.cacheFreeBytes = longToNumber(reader.int64());
             continue;
           }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.dueUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.estimatedMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1771,6 +1903,8 @@ export const Job: MessageFns<Job> = {
     message.failedListed = object.failedListed ?? 0;
     message.cacheLimitBytes = object.cacheLimitBytes ?? 0;
     message.cacheFreeBytes = object.cacheFreeBytes ?? 0;
+    message.dueUnixMs = object.dueUnixMs ?? 0;
+    message.estimatedMs = object.estimatedMs ?? 0;
     return message;
   },
 };

@@ -291,12 +291,16 @@ export interface TaskRequest {
   limits:
     | TaskLimits
     | undefined;
-  /** "load", "check", "free", "sync" or "scrub". */
+  /** "load", "check", "free", "pull", "copy", "move", "sync" or "scrub". */
   op: string;
   verify: boolean;
   skipCached: boolean;
   metadataOnly: boolean;
   units: TaskUnit[];
+  /** For "load" of Parquet files: only these columns. */
+  columns: string[];
+  /** For "copy" and "move": replace objects that are others. */
+  overwrite: boolean;
 }
 
 /** One segment of an object, or all of an object that has no more. */
@@ -308,6 +312,10 @@ export interface TaskUnit {
   segment: number;
   /** All of the object in this one unit, whatever its segments: for free and sync. */
   whole: boolean;
+  /** For "pull": ids of workers that may have the pages, the likeliest first. */
+  sources: string[];
+  /** For "copy" and "move": the path to write. */
+  target: string;
 }
 
 export interface UnitResult {
@@ -3310,7 +3318,17 @@ export const SetTaskLimitsResponse: MessageFns<SetTaskLimitsResponse> = {
 };
 
 function createBaseTaskRequest(): TaskRequest {
-  return { taskId: "", limits: undefined, op: "", verify: false, skipCached: false, metadataOnly: false, units: [] };
+  return {
+    taskId: "",
+    limits: undefined,
+    op: "",
+    verify: false,
+    skipCached: false,
+    metadataOnly: false,
+    units: [],
+    columns: [],
+    overwrite: false,
+  };
 }
 
 export const TaskRequest: MessageFns<TaskRequest> = {
@@ -3335,6 +3353,12 @@ export const TaskRequest: MessageFns<TaskRequest> = {
     }
     for (const v of message.units) {
       TaskUnit.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.columns) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.overwrite !== false) {
+      writer.uint32(72).bool(message.overwrite);
     }
     return writer;
   },
@@ -3408,6 +3432,22 @@ export const TaskRequest: MessageFns<TaskRequest> = {
             message.units.push(TaskUnit.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.overwrite = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3434,12 +3474,14 @@ export const TaskRequest: MessageFns<TaskRequest> = {
     message.skipCached = object.skipCached ?? false;
     message.metadataOnly = object.metadataOnly ?? false;
     message.units = object.units?.map((e) => TaskUnit.fromPartial(e)) || [];
+    message.columns = object.columns?.map((e) => e) || [];
+    message.overwrite = object.overwrite ?? false;
     return message;
   },
 };
 
 function createBaseTaskUnit(): TaskUnit {
-  return { path: "", version: "", sizeBytes: 0, segment: 0, whole: false };
+  return { path: "", version: "", sizeBytes: 0, segment: 0, whole: false, sources: [], target: "" };
 }
 
 export const TaskUnit: MessageFns<TaskUnit> = {
@@ -3458,6 +3500,12 @@ export const TaskUnit: MessageFns<TaskUnit> = {
     }
     if (message.whole !== false) {
       writer.uint32(40).bool(message.whole);
+    }
+    for (const v of message.sources) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.target !== "") {
+      writer.uint32(58).string(message.target);
     }
     return writer;
   },
@@ -3515,6 +3563,22 @@ export const TaskUnit: MessageFns<TaskUnit> = {
             message.whole = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sources.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3537,6 +3601,8 @@ export const TaskUnit: MessageFns<TaskUnit> = {
     message.sizeBytes = object.sizeBytes ?? 0;
     message.segment = object.segment ?? 0;
     message.whole = object.whole ?? false;
+    message.sources = object.sources?.map((e) => e) || [];
+    message.target = object.target ?? "";
     return message;
   },
 };
