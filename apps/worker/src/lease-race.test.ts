@@ -21,6 +21,7 @@ const OBJECTS = 12;
 const OBJECT_BYTES = 1024 * KIB;
 const TTL_MS = 300;
 const RACE_MS = 8_000;
+const MOST_EXTRA_MS = 120_000;
 
 interface Version {
   readonly bytes: Buffer;
@@ -51,7 +52,7 @@ function check(path: string, offset: number, bytes: Buffer, startedMs: number, b
 }
 
 test("no wrong byte and no stale read while objects change, pages leave and workers die", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const origin = await startS3Origin();
   closers.push(() => origin.close());
@@ -118,13 +119,15 @@ test("no wrong byte and no stale read while objects change, pages leave and work
     const known = (await answer?.json()) as { workers?: number; mounts?: number } | undefined;
     return answer?.ok === true && known?.workers === 2 && known.mounts === 1;
   };
-  await waitFor(async () => (await isReady(0)) && (await isReady(1)), { timeoutMs: 20_000 });
+  await waitFor(async () => (await isReady(0)) && (await isReady(1)), { timeoutMs: 60_000 });
 
   const client = await connect({ endpoints: ports.map(([, grpc]) => `127.0.0.1:${grpc}`) });
   closers.push(() => client.close());
   const endMs = performance.now() + RACE_MS;
-  const going = () => performance.now() < endMs;
   const counts = { now: 0, range: 0, stream: 0, s3: 0, failed: 0 };
+  // On a machine with much other work workers are away for longer than they are there: it takes as long as it takes.
+  const enough = () => counts.now > 200 && counts.range > 100 && counts.stream > 5 && counts.s3 > 50;
+  const going = () => performance.now() < endMs || (!enough() && performance.now() < endMs + MOST_EXTRA_MS);
 
   await Promise.all([
     changeObjects(change, going),
@@ -133,8 +136,7 @@ test("no wrong byte and no stale read while objects change, pages leave and work
     readStreams(client, counts, going),
     ...[0, 1].map((index) => readByS3(ports[index]?.[0] ?? 0, join(directory, `worker-${index}`), counts, going)),
   ]);
-  assert.ok(counts.now > 200, `${counts.now} reads by lease`);
-  assert.ok(counts.range > 100 && counts.stream > 5 && counts.s3 > 50, JSON.stringify(counts));
+  assert.ok(enough(), JSON.stringify(counts));
 });
 
 type Counts = Record<"now" | "range" | "stream" | "s3" | "failed", number>;
@@ -159,7 +161,7 @@ async function killWorkers(
     workers[index]?.signal("SIGKILL");
     await workers[index]?.waitForExit();
     await start(index);
-    await waitFor(() => isReady(index), { timeoutMs: 20_000 });
+    await waitFor(() => isReady(index), { timeoutMs: 60_000 });
   }
 }
 
