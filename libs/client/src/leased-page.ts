@@ -1,5 +1,6 @@
 /** A page that may be read past its worker, and the bounded set of those whose files are open. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Native } from "@ringlight/native";
 import type { LeaseSession } from "./lease-session.ts";
 
 /** Where a page lies, and what was read of it since the last report. */
@@ -15,6 +16,10 @@ export class LeasedPage {
   readonly tier: string;
   /** -1 while the file is not open. */
   fd = -1;
+  /** The file's bytes where they could be mapped, undefined where they could not, or before that was tried. */
+  bytes: Buffer | undefined = undefined;
+  /** Reads since the file was opened, up to the one that maps it or finds that it cannot. */
+  reads = 0;
   /** Readers that hold the descriptor beyond one call. */
   holders = 0;
   /** Read since the hand of the clock came by. */
@@ -48,17 +53,23 @@ export class LeasedPage {
 /**
  * The open files of leased pages. Page files never change, so that a descriptor stays right after the worker has evicted the
  * page; but it keeps the page's bytes from being freed, which is why sweep() closes those that have no name any more.
+ *
+ * A page that is read a second time is mapped where its file is in memory and there is an addon: copying 4 KiB from there takes
+ * a third of the time of a system call that does it.
  */
 export class OpenPages {
   readonly #limit: number;
+  readonly #native: Native | undefined;
   /** Pages with an open file; undefined where one was closed. */
   readonly #ring: (LeasedPage | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #slots = new Map<LeasedPage, number>();
   #hand = 0;
 
-  constructor(limit: number) {
+  /** Without an addon nothing is mapped. */
+  constructor(limit: number, native?: Native) {
     this.#limit = limit;
+    this.#native = native;
   }
 
   get size(): number {
@@ -88,6 +99,12 @@ export class OpenPages {
     if (within + length > page.lengthBytes) return false;
     const fd = this.descriptor(page);
     if (fd < 0) return false;
+    if (page.reads < 2 && ++page.reads === 2) this.#map(page);
+    if (page.bytes !== undefined) {
+      const from = page.position + within;
+      page.bytes.copy(target, targetOffset, from, from + length);
+      return true;
+    }
     let at = 0;
     try {
       while (at < length) {
@@ -144,6 +161,11 @@ export class OpenPages {
     }
   }
 
+  #map(page: LeasedPage): void {
+    const mapped = this.#native?.mapFile(page.fd, page.position + page.lengthBytes);
+    if (mapped !== undefined) page.bytes = Buffer.from(mapped);
+  }
+
   #close(page: LeasedPage): void {
     const slot = this.#slots.get(page);
     if (slot === undefined) return;
@@ -152,5 +174,9 @@ export class OpenPages {
     this.#free.push(slot);
     closeSync(page.fd);
     page.fd = -1;
+    page.reads = 0;
+    // Detaching unmaps now, and not when the collector comes by: the worker may have evicted the page.
+    (page.bytes?.buffer as ArrayBuffer | undefined)?.transfer(0);
+    page.bytes = undefined;
   }
 }

@@ -4,6 +4,7 @@
  * leased, or not any more, is not read, and the caller goes the way of all reads.
  */
 import { type Clock, type ObjectMeta, RinglightError, segmentOf } from "@ringlight/core";
+import type { Native } from "@ringlight/native";
 import type { DirectServiceClient, LeasePagesResponse, PageUse } from "@ringlight/proto";
 import { type LeaseHolder, LeaseSession } from "./lease-session.ts";
 import { LeasedPage, OpenPages } from "./leased-page.ts";
@@ -35,6 +36,8 @@ export interface LeasedPagesOptions {
   readonly clock: Clock;
   /** Page files kept open; 512 if left out. */
   readonly openFileLimit?: number | undefined;
+  /** The addon, where page files may be mapped. */
+  readonly native?: Native | undefined;
 }
 
 /** An object under a lease. */
@@ -68,7 +71,7 @@ export class LeasedPages implements LeaseHolder {
 
   constructor(options: LeasedPagesOptions) {
     this.#options = options;
-    this.#files = new OpenPages(options.openFileLimit ?? DEFAULT_OPEN_FILES);
+    this.#files = new OpenPages(options.openFileLimit ?? DEFAULT_OPEN_FILES, options.native);
   }
 
   /** Number of page files that are open. */

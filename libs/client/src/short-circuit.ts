@@ -1,5 +1,6 @@
 /** Reading past the workers of this host: when a lease is worth its question, and reads made of leased pages. */
 import type { Clock } from "@ringlight/core";
+import { loadNative } from "@ringlight/native";
 import type { ObjectInfo } from "@ringlight/proto";
 import type { ClusterState } from "./cluster-state.ts";
 import type { LeasedPage } from "./leased-page.ts";
@@ -35,6 +36,7 @@ export class ShortCircuit {
       segmentBytes: () => state.segmentBytes,
       clock,
       openFileLimit,
+      native: loadNative().native,
     });
   }
 

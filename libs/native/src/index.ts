@@ -1,4 +1,4 @@
-/** The addon of the hit path: sendfile(2) from page files to sockets, where it could be built. */
+/** The addon: sendfile(2) from page files to sockets, and page files in memory, where it could be built. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
@@ -19,6 +19,7 @@ interface Addon {
   watch(socketFd: number, callback: () => void): object;
   arm(handle: object): void;
   unwatch(handle: object): void;
+  mapFile(fd: number, length: number): ArrayBuffer | undefined;
 }
 
 /** -errno of a socket that takes no bytes now. */
@@ -32,7 +33,7 @@ export interface WriteWatcher {
   close(): void;
 }
 
-/** Sending without copying. */
+/** Sending and reading without copying. */
 export interface Native {
   /**
    * One non-blocking turn: a head, then bytes of a file, at most 4 MiB of them. Only for a socket whose own stream has nothing
@@ -43,6 +44,11 @@ export interface Native {
   readonly sendFile: Addon["sendFile"];
   /** @throws RL_INTERNAL when no descriptor is left */
   watchWritable(socketFd: number, onWritable: () => void): WriteWatcher;
+  /**
+   * The first bytes of a file, in memory as long as the ArrayBuffer is not detached or collected, after the descriptor is closed
+   * too. Whoever writes to them ends the process. Undefined where the file is shorter, not on tmpfs, or cannot be mapped.
+   */
+  readonly mapFile: Addon["mapFile"];
 }
 
 /** The addon, or why there is none. */
@@ -65,7 +71,8 @@ export function loadNative(): NativeLoad {
   try {
     base = addonBase(process.versions.modules);
     const addon = createRequire(import.meta.url)(`${base}.node`) as Addon;
-    return { native: { sendFile: addon.sendFile, watchWritable: (fd, callback) => watcher(addon, fd, callback) } };
+    const { sendFile, mapFile } = addon;
+    return { native: { sendFile, mapFile, watchWritable: (fd, callback) => watcher(addon, fd, callback) } };
   } catch (error) {
     return { native: undefined, reason: whyNotBuilt(base) ?? words(error) };
   }

@@ -3,6 +3,7 @@
  *
  * sendFile   one non-blocking turn: a head, then bytes of a file, as far as the socket takes them now
  * watch      a watcher of one socket that tells, once each time it is armed, that the socket takes bytes again
+ * mapFile    the bytes of a file in memory, without a copy, for readers on the worker's host
  *
  * The descriptors belong to libuv and to the page store. Nothing here closes them: a watcher polls a duplicate, because
  * libuv allows one watcher a descriptor and the socket's own stream has it.
@@ -15,8 +16,11 @@
 #include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -207,6 +211,39 @@ static napi_value unwatch(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+#define TMPFS 0x01021994
+
+static void unmap(napi_env env, void *bytes, void *length) {
+  (void)env;
+  munmap(bytes, (size_t)(uintptr_t)length);
+}
+
+/*
+ * mapFile(fd, length) -> ArrayBuffer of the file's first bytes, which must not be written to; undefined where the file is
+ * shorter, or not on tmpfs: elsewhere a disk that fails would end the process by SIGBUS. Unmapped when it is detached or freed.
+ */
+static napi_value map_file(napi_env env, napi_callback_info info) {
+  napi_value args[2], result = NULL;
+  size_t count = 2;
+  int32_t fd = -1;
+  int64_t length = 0;
+  struct stat file;
+  struct statfs system;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 2 ||
+      napi_get_value_int32(env, args[0], &fd) != napi_ok || napi_get_value_int64(env, args[1], &length) != napi_ok) {
+    return fail(env, "mapFile takes (fd, length)");
+  }
+  if (length <= 0 || fstat(fd, &file) != 0 || file.st_size < length || fstatfs(fd, &system) != 0 || system.f_type != TMPFS) {
+    return NULL;
+  }
+  void *bytes = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
+  if (bytes == MAP_FAILED) return NULL;
+  void *hint = (void *)(uintptr_t)length;
+  if (napi_create_external_arraybuffer(env, bytes, (size_t)length, unmap, hint, &result) == napi_ok) return result;
+  munmap(bytes, (size_t)length);
+  return NULL;
+}
+
 static void export(napi_env env, napi_value exports, const char *name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
@@ -218,5 +255,6 @@ NAPI_MODULE_INIT() {
   export(env, exports, "watch", watch);
   export(env, exports, "arm", arm);
   export(env, exports, "unwatch", unwatch);
+  export(env, exports, "mapFile", map_file);
   return exports;
 }
