@@ -1,17 +1,31 @@
-/** An embedded registry as a process of its own: `node main.ts --port 2379 --data-dir DIR [--bind 127.0.0.1]`. */
+/** An embedded registry as a process of its own: `node main.ts --data-dir DIR [--port 19997] [--bind 127.0.0.1]`. */
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isRinglightError } from "@ringlight/core";
 import { startEmbeddedRegistry } from "./embedded/server.ts";
 
+const HELP = `The embedded registry: one process that speaks the part of the etcd v3 API that Ringlight uses.
+
+  --data-dir DIR    where it keeps its state; without it, in memory only
+  --port PORT       port of the gRPC endpoint (default 19997, where workers, schedulers and the console look for it)
+  --bind ADDRESS    address to listen on (default 127.0.0.1); it has no log-in of its own, so leave it on loopback
+  --help            prints this, and leaves
+`;
+
 try {
   const { values } = parseArgs({
     options: {
-      port: { type: "string", default: "2379" },
+      help: { type: "boolean", default: false },
+      // The default of the processes' own setting `registry`.
+      port: { type: "string", default: "19997" },
       bind: { type: "string", default: "127.0.0.1" },
       "data-dir": { type: "string" },
     },
   });
+  if (values.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is not a port`);
   const dataDir = values["data-dir"];
