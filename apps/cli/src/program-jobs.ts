@@ -58,6 +58,26 @@ export function addJobs(
     ["ringlight scrub /demo --bandwidth 50MiB/s"],
   );
 
+  for (const [name, about] of [
+    ["copy", "Copy objects to another path or mount; where both are one store it copies by itself."],
+    ["move", "Move objects: copy them, compare the copies, and remove what was copied."],
+  ] as const) {
+    addExamples(
+      submitting(name, `${about} The last path is the target.`)
+        .option("--bandwidth <bytes/s>", "bound on what the whole cluster reads from stores, for example 200MiB/s")
+        .option("--verify", "read back what was copied and compare the bytes, even where checksums agree")
+        .option("--overwrite", "replace objects of the target that are others")
+        .option(
+          "--fail-on <state>",
+          `partial: end as failed at the first object that cannot be ${name === "copy" ? "copied" : "moved"}`,
+        ),
+      [
+        `ringlight ${name} /demo/tables /archive/tables/`,
+        `ringlight ${name} '/demo/logs/2025-*' /archive/logs/ --bandwidth 50MiB/s`,
+      ],
+    );
+  }
+
   const job = program.command("job").description("List, follow and control jobs.");
   addExamples(
     talking(job.command("ls"))

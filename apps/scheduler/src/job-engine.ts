@@ -182,7 +182,9 @@ export class JobEngine {
     }
     if (entries.length === 0) throw new RinglightError("RL_CONFLICT", `job ${id} left nothing undone`);
     const manifest = `${[...new Set(entries.map(({ path }) => lineOfPath(path)))].join("\n")}\n`;
-    const spec = { ...record.spec, paths: [], manifestPath: "", manifestHash: `retry of ${id}` };
+    // Where an object is copied to depends on the path that it was found under.
+    const paths = record.spec.target === "" ? [] : record.spec.paths;
+    const spec = { ...record.spec, paths, manifestPath: "", manifestHash: `retry of ${id}` };
     return this.submit(spec, manifest, id);
   }
 

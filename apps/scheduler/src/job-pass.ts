@@ -11,6 +11,7 @@ import { Lane, type LaneUnit } from "./job-lane.ts";
 import type { Placement } from "./job-placement.ts";
 import { jobObjects, type SourceItem } from "./job-source.ts";
 import { type DoneUnit, Tally, type TallyMode } from "./job-tally.ts";
+import { targetPath } from "./job-target.ts";
 import { namesOf, shortName, Window } from "./job-window.ts";
 import type { WorkerCalls } from "./worker-calls.ts";
 
@@ -58,6 +59,8 @@ export interface PassOptions {
 
 interface PassObject {
   path: string;
+  /** Which of the job's sources it is of. */
+  readonly source: number;
   version: string;
   sizeBytes: number;
   /** Bytes of all copies. */
@@ -174,6 +177,7 @@ export class Pass {
     }
     const object: PassObject = {
       path: item.path,
+      source: item.place.source,
       ...item.object,
       listedBytes: 0,
       restarts: 0,
@@ -192,11 +196,12 @@ export class Pass {
   #plan(object: PassObject): void {
     const { segmentBytes, spec, op } = this.#options;
     const { path, version, sizeBytes } = object;
-    const whole = op === "free" || op === "sync";
+    const isCopy = op === "copy" || op === "move";
+    const whole = op === "free" || op === "sync" || isCopy;
     const segments = whole || spec.metadataOnly ? 1 : Math.max(1, Math.ceil(sizeBytes / segmentBytes));
     // Pages to free may lie with others than the owners: with who stood in for one, or owned them before.
     const everybody = op === "free" ? this.#options.placement.alive().map(({ id }) => id) : undefined;
-    const copies = everybody === undefined ? this.#copies(path) : Math.max(1, everybody.length);
+    const copies = isCopy ? 1 : everybody === undefined ? this.#copies(path) : Math.max(1, everybody.length);
     if (op === "pull") {
       this.#planHandOver(object, segments);
       return;
@@ -207,7 +212,8 @@ export class Pass {
       const bytes = spec.metadataOnly || op === "sync" ? 0 : Math.max(0, length);
       for (let rank = 0; rank < copies; rank++) {
         const worker = everybody?.[rank];
-        const unit = { path, version, sizeBytes, segment, whole, sources: [], target: "" };
+        const target = isCopy ? targetPath(spec, path, object.source) : "";
+        const unit = { path, version, sizeBytes, segment, whole, sources: [], target };
         units.push({ unit, bytes, object, rank, ...(worker !== undefined && { worker }), moves: 0 });
       }
     }

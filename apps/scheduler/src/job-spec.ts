@@ -4,6 +4,7 @@ import { type ClusterView, parsePath, RinglightError } from "@ringlight/core";
 import type { JobSpec as SpecMessage } from "@ringlight/proto";
 import { JOB_KINDS, type JobKind, type JobSpec } from "@ringlight/registry";
 import { globMatcher, globPrefix, isGlob } from "./job-glob.ts";
+import { checkTarget } from "./job-target.ts";
 
 const MAX_PATHS = 1_000;
 const MAX_REPLICAS = 3;
@@ -59,6 +60,9 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     if (!view.mounts.has(mount)) throw new RinglightError("RL_NO_SUCH_MOUNT", `no mount is named "${mount}"`);
     if (isGlob(key)) globMatcher(key);
   }
+  if (kind === "copy" || kind === "move") checkTarget(kind, message.target, message.paths, view);
+  else if (message.target !== "" || message.overwrite)
+    throw bad(`a target and overwrite are for copy and move, not for ${kind}`);
   const number = (name: "replicas" | "concurrency" | "priority", most: number) => {
     const value = message[name];
     if (!Number.isInteger(value) || value < 0 || value > most)
@@ -70,7 +74,10 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     throw bad(`the bandwidth is ${bytesPerSecond} bytes a second; at least ${MIN_BYTES_PER_SECOND}, or 0 for no bound`);
   }
   const onlyLoad = ["verify", "skipCached", "metadataOnly", "dryRun"] as const;
-  const odd = kind === "load" ? undefined : onlyLoad.find((name) => message[name]);
+  const odd =
+    kind === "load"
+      ? undefined
+      : onlyLoad.find((name) => message[name] && !(name === "verify" && message.target !== ""));
   if (odd !== undefined) throw bad(`${odd} is for load, not for ${kind}`);
   if (kind !== "load" && message.replicas > 0) throw bad(`replicas is for load, not for ${kind}`);
   if (message.metadataOnly && (message.verify || message.replicas > 0)) {
@@ -90,6 +97,8 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     dryRun: message.dryRun,
     failOnPartial: message.failOnPartial,
     priority: number("priority", MAX_PRIORITY),
+    target: message.target,
+    overwrite: message.overwrite,
   };
 }
 

@@ -19,6 +19,7 @@ import {
   missingRuns,
   outcomeOf,
   presentBytes,
+  retried,
   type TaskSettings,
   type TaskSources,
   type UnitOutcome,
@@ -29,18 +30,6 @@ import { verifyUnit } from "./task-verify.ts";
 
 /** Transfers at once for one unit: as many streams as one store connection each needs to fill a link. */
 const UNIT_TRANSFERS = 4;
-/** Times that a unit is tried, and the pause before the second; each further pause is four times as long. */
-const ATTEMPTS = 3;
-const FIRST_PAUSE_MS = 250;
-
-/** Errors after which the same unit may succeed a moment later. */
-const PASSING = [
-  "RL_UFS_UNAVAILABLE",
-  "RL_UFS_TIMEOUT",
-  "RL_UFS_ERROR",
-  "RL_OVERLOADED",
-  "RL_VERSION_CHANGED",
-] as const;
 
 /** Loads a unit. Failures of the store are outcomes; only an abort is thrown. */
 export async function loadUnit(sources: TaskSources, unit: TaskUnit, settings: TaskSettings): Promise<UnitOutcome> {
@@ -55,20 +44,16 @@ export async function loadUnit(sources: TaskSources, unit: TaskUnit, settings: T
   let pages: UnitPages | undefined;
   let before: number | undefined;
   let failure: RinglightError | undefined;
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    try {
-      settings.signal.throwIfAborted();
+  try {
+    const outcome = await retried(sources.clock, settings.signal, async () => {
       pages ??= await unitPages(sources, unit);
       before ??= presentBytes(sources, pages);
-      const outcome = await attemptLoad(sources, pages, unit, counted, before);
-      return { ...outcome, readBytes };
-    } catch (error) {
-      if (settings.signal.aborted) throw error;
-      failure = toRinglightError(error);
-      const passing = PASSING.some((code) => isRinglightError(error, code));
-      if (!passing || attempt === ATTEMPTS) break;
-      await sources.clock.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1), settings.signal);
-    }
+      return attemptLoad(sources, pages, unit, counted, before);
+    });
+    return { ...outcome, readBytes };
+  } catch (error) {
+    if (settings.signal.aborted) throw error;
+    failure = toRinglightError(error);
   }
   const present = pages === undefined ? 0 : presentBytes(sources, pages);
   return outcomeOf("failed", {

@@ -7,6 +7,7 @@ import { RinglightError, toRinglightError } from "@ringlight/core";
 import type { TaskEvent, TaskRequest, TaskUnit, UnitResult } from "@ringlight/proto";
 import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { checkUnit, freeUnit, scrubUnit, syncUnit } from "./task-checks.ts";
+import { copyUnit, moveUnit } from "./task-copy.ts";
 import type { LimitTable } from "./task-limits.ts";
 import { loadUnit } from "./task-load.ts";
 import { pullUnit } from "./task-pull.ts";
@@ -24,6 +25,8 @@ const OPERATIONS: Readonly<Record<string, DoUnit>> = {
   check: checkUnit,
   free: freeUnit,
   pull: pullUnit,
+  copy: copyUnit,
+  move: moveUnit,
   sync: syncUnit,
   scrub: scrubUnit,
 };
@@ -70,6 +73,7 @@ export async function* runTask(
     verify: request.verify,
     skipCached: request.skipCached,
     metadataOnly: request.metadataOnly,
+    overwrite: request.overwrite,
     limits,
     signal,
     traceparent: context.traceparent,

@@ -1,6 +1,7 @@
 /** What the units of a task have in common: where a unit's pages are, and what of them is cached. */
 import {
   type Clock,
+  isRinglightError,
   type MountRecord,
   type PageStore,
   pageLength,
@@ -14,6 +15,20 @@ import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { CachedSource } from "./peer-fill.ts";
 import type { JobLimits } from "./task-limits.ts";
+import type { Writer } from "./writer.ts";
+
+/** Times that a unit is tried, and the pause before the second; each further pause is four times as long. */
+const ATTEMPTS = 3;
+const FIRST_PAUSE_MS = 250;
+
+/** Errors after which the same unit may succeed a moment later. */
+const PASSING = [
+  "RL_UFS_UNAVAILABLE",
+  "RL_UFS_TIMEOUT",
+  "RL_UFS_ERROR",
+  "RL_OVERLOADED",
+  "RL_VERSION_CHANGED",
+] as const;
 
 /** What tasks need of the worker. */
 export interface TaskSources {
@@ -24,6 +39,7 @@ export interface TaskSources {
   readonly pageBytes: number;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  readonly writer: Writer;
   /** The cached pages of an object at another worker; undefined when that is not known any more. */
   readonly cachedAt: (workerId: string, mount: string, key: string, traceparent: string) => CachedSource | undefined;
 }
@@ -34,6 +50,8 @@ export interface TaskSettings {
   readonly verify: boolean;
   readonly skipCached: boolean;
   readonly metadataOnly: boolean;
+  /** Replace objects of the target that are others. */
+  readonly overwrite: boolean;
   readonly limits: JobLimits;
   readonly signal: AbortSignal;
   /** W3C trace context of the task. */
@@ -119,4 +137,18 @@ export function missingRuns(
     else runs.push({ first: index, last: index });
   }
   return runs;
+}
+
+/** Does the work, and again after errors that may have passed. @throws its last error, or the signal's reason */
+export async function retried<T>(clock: Clock, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      const passing = PASSING.some((code) => isRinglightError(error, code));
+      if (signal.aborted || !passing || attempt === ATTEMPTS) throw error;
+      await clock.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1), signal);
+    }
+  }
 }

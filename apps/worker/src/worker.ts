@@ -394,6 +394,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       ...service,
       clock,
       cachedAt,
+      writer,
       limits: new LimitTable(clock),
       count: (op: string, outcome: string, bytes: number) => statistics.task(op, outcome, bytes),
     };

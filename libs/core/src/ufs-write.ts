@@ -85,9 +85,14 @@ export interface SourceConditions {
   readonly ifUnmodifiedSince?: string;
 }
 
-/** A copy inside of one mount. */
+/** A copy inside of one mount, or one store. */
 export interface CopyRequest {
   readonly sourceKey: string;
+  /**
+   * URI of the mount that the source key is of, where that is another one of the same store: same kind, endpoint, region and
+   * credentials. For s3:// only. @throws RL_NOT_IMPLEMENTED elsewhere
+   */
+  readonly sourceUri?: string;
   readonly sourceConditions?: SourceConditions;
   /** Settings of the new object; absent: those of the source (S3's metadata directive COPY). */
   readonly settings?: ObjectSettings;
@@ -121,9 +126,11 @@ export interface WrittenPart {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A part that is copied from an object of the same mount. */
+/** A part that is copied from an object of the same mount, or store. */
 export interface PartCopyRequest {
   readonly sourceKey: string;
+  /** See CopyRequest. */
+  readonly sourceUri?: string;
   readonly sourceConditions?: SourceConditions;
   /** Absent: the whole source. */
   readonly range?: ByteRange;

@@ -2,7 +2,7 @@
 import { count, fieldsOf, list, MalformedRecord, number } from "./records.ts";
 
 /** Kinds of jobs. */
-export const JOB_KINDS = ["load", "free", "sync", "scrub", "rebalance"] as const;
+export const JOB_KINDS = ["load", "free", "copy", "move", "sync", "scrub", "rebalance"] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
 /** States of a job; the last four are final. */

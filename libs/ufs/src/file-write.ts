@@ -93,6 +93,9 @@ export class FileWrites extends FileMultipart implements UfsWrites {
   copy(key: string, request: CopyRequest, options?: UfsCallOptions): Promise<WriteResult> {
     return this.observed("copy", 0, async () => {
       const { sourceKey, settings, tagging, conditions } = request;
+      if (request.sourceUri !== undefined) {
+        throw new RinglightError("RL_NOT_IMPLEMENTED", "a copy from another mount of files goes by its bytes");
+      }
       const source = await this.source(sourceKey, request.sourceConditions);
       this.#place(key);
       if (sourceKey === key && settings === undefined && tagging === undefined) {

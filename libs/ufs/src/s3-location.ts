@@ -37,14 +37,11 @@ export function parseS3Location(
   env: Readonly<Record<string, string | undefined>>,
 ): S3Location {
   checkOptionKeys("s3", mount.options, OPTIONS);
-  const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/is.exec(mount.uri);
-  const bucket = match?.[1] ?? "";
+  const { bucket, prefix } = placeOf(mount.uri);
   if (bucket.includes("@"))
     throw bad("an s3 URI holds no credentials; write s3://bucket/prefix and refer to them by `credentials`");
   if (/[?#]/.test(mount.uri)) throw bad("an s3 URI has no query or fragment; write s3://bucket/prefix");
   if (!BUCKET.test(bucket)) throw bad(`"${bucket}" cannot name a bucket; write s3://bucket/prefix`);
-  const given = match?.[2] ?? "";
-  const prefix = given === "" || given.endsWith("/") ? given : `${given}/`;
   const region = mount.options.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
   if (!/^[a-z0-9-]+$/i.test(region))
     throw bad(`option region: "${region}" is not the name of a region, such as eu-central-1`);
@@ -76,6 +73,13 @@ export function parseS3Location(
     checksumTrailers: trailers === undefined ? /(^|\.)amazonaws\.com(\.cn)?$/.test(url.hostname) : trailers === "true",
     shownEndpoint: `${url.protocol}//${url.host}${root}`,
   };
+}
+
+/** Bucket and prefix that an s3:// URI names, as they are. */
+export function placeOf(uri: string): Pick<S3Location, "bucket" | "prefix"> {
+  const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/is.exec(uri);
+  const given = match?.[2] ?? "";
+  return { bucket: match?.[1] ?? "", prefix: given === "" || given.endsWith("/") ? given : `${given}/` };
 }
 
 function parseEndpoint(text: string): URL {

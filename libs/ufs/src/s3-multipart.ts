@@ -96,7 +96,7 @@ export class S3Multipart {
     const headers: Record<string, string> = {
       ...request.headers,
       ...sourceHeaders(request.sourceConditions),
-      "x-amz-copy-source": copySource(this.#where, request.sourceKey),
+      "x-amz-copy-source": copySource(this.#where, request.sourceKey, request.sourceUri),
       ...(range !== undefined && { "x-amz-copy-source-range": `bytes=${range.start}-${range.end}` }),
     };
     const query = partQuery(uploadId, partNumber);

@@ -8,7 +8,7 @@ import {
   type UfsWriteBody,
   type WriteConditions,
 } from "@ringlight/core";
-import { type S3Location, targetOf } from "./s3-location.ts";
+import { placeOf, type S3Location, targetOf } from "./s3-location.ts";
 
 /** Algorithms and their names in headers and XML. */
 export const ALGORITHMS: readonly ChecksumAlgorithm[] = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"];
@@ -108,6 +108,7 @@ export function clientHeaders(
 const FOR_CLIENTS = /^x-amz-(server-side-encryption|expiration$|website-redirect-location$|restore$|object-lock)/;
 
 /** The header x-amz-copy-source of a key of the mount. @throws RL_NOT_FOUND for a key that no object can have */
-export function copySource(location: S3Location, key: string): string {
-  return `/${location.bucket}${targetOf(location, key).rawUrl.slice(location.basePath.length)}`;
+export function copySource(location: S3Location, key: string, sourceUri?: string): string {
+  const place = sourceUri === undefined ? location : { ...location, ...placeOf(sourceUri) };
+  return `/${place.bucket}${targetOf(place, key).rawUrl.slice(place.basePath.length)}`;
 }

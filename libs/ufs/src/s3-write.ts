@@ -111,13 +111,15 @@ export class S3Writes extends S3Multipart implements UfsWrites {
 
   async copy(key: string, request: CopyRequest, options?: UfsCallOptions): Promise<WriteResult> {
     const { settings, tagging, conditions, checksumAlgorithm, sourceConditions } = request;
-    if (sourceConditions !== undefined) await this.#checkSource(request.sourceKey, sourceConditions, options);
+    // The source of another mount is asked for by whoever knows that mount.
+    if (sourceConditions !== undefined && request.sourceUri === undefined)
+      await this.#checkSource(request.sourceKey, sourceConditions, options);
     const headers: Record<string, string> = {
       ...settingsHeaders(settings),
       ...request.headers,
       ...sourceHeaders(request.sourceConditions),
       ...conditionHeaders(conditions),
-      "x-amz-copy-source": copySource(this.#location, request.sourceKey),
+      "x-amz-copy-source": copySource(this.#location, request.sourceKey, request.sourceUri),
       ...(settings !== undefined && { "x-amz-metadata-directive": "REPLACE" }),
       ...(tagging !== undefined && { "x-amz-tagging-directive": "REPLACE", "x-amz-tagging": tagging }),
       ...(checksumAlgorithm !== undefined && { "x-amz-checksum-algorithm": checksumAlgorithm }),

@@ -21,6 +21,7 @@ export interface SubmitOptions extends CommonOptions {
   readonly skipCached?: boolean;
   readonly metadataOnly?: boolean;
   readonly dryRun?: boolean;
+  readonly overwrite?: boolean;
   readonly failOn?: string;
   readonly follow?: boolean;
   readonly detach?: boolean;
@@ -33,7 +34,10 @@ export function exitCodeOfJob({ state }: Job): number {
 
 /** Submits a job and, unless told otherwise, follows it to its end. Returns the exit code. */
 export async function submit(kind: string, paths: readonly string[], options: SubmitOptions): Promise<number> {
-  const spec = specOf(kind, paths, options);
+  const isCopy = kind === "copy" || kind === "move";
+  if (isCopy && paths.length === 0) throw new RinglightError("RL_BAD_REQUEST", `${kind}: the target is missing`);
+  const target = isCopy ? (paths.at(-1) ?? "") : "";
+  const spec = { ...specOf(kind, isCopy ? paths.slice(0, -1) : paths, options), target };
   const manifest = options.manifest === undefined ? Buffer.alloc(0) : readManifest(options.manifest);
   return withSchedulers(options, async (schedulers) => {
     const request = { spec, manifest, retryOf: "" };
@@ -179,6 +183,7 @@ function specOf(kind: string, paths: readonly string[], options: SubmitOptions):
     skipCached: options.skipCached === true,
     metadataOnly: options.metadataOnly === true,
     dryRun: options.dryRun === true,
+    overwrite: options.overwrite === true,
     failOnPartial: options.failOn === "partial",
     priority: options.priority === undefined ? 0 : wholeNumber("--priority", options.priority),
   });
