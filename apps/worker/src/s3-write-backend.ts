@@ -57,20 +57,33 @@ export function s3WriteBackend(
     }
     return { meta: opened.meta, stream: opened.body, sizeBytes };
   };
+  /** Tags of another mount's object, in the form of the header; undefined where it has none, or its store knows none. */
+  const tagsOf = async (mount: string, key: string, context: RequestContext): Promise<string | undefined> => {
+    try {
+      const tags = await (await reading(mount)).getTagging(key, { signal: context.signal });
+      if (tags.length === 0) return undefined;
+      return new URLSearchParams(tags.map((tag): [string, string] => [tag.key, tag.value])).toString();
+    } catch (error) {
+      if (isRinglightError(error, "RL_NOT_IMPLEMENTED")) return undefined;
+      throw error;
+    }
+  };
   const here = ({ signal }: RequestContext) => ({ signal });
 
   return {
     put: (bucket, key, request, context) =>
       writer.write(bucket, [key], (writes) => writes.put(key, request, here(context))),
-    copy: async (bucket, key, request, context) => {
-      const { sourceBucket, ...copy } = request;
+    copy: async (bucket, key, asked, context) => {
+      const { sourceBucket, ...copy } = asked;
       if (sourceBucket === bucket) {
         return writer.write(bucket, [key], (writes) => writes.copy(key, copy, here(context)));
       }
       await writer.writable(bucket);
       const source = await elsewhere(sourceBucket, copy.sourceKey, copy.sourceConditions, undefined, context);
+      const tagging = copy.tagging ?? (await tagsOf(sourceBucket, copy.sourceKey, context));
+      const request = { ...copy, ...(tagging !== undefined && { tagging }) };
       return writer.write(bucket, [key], (writes) =>
-        copyFromElsewhere(writes, key, copy, source, source.sizeBytes, here(context)),
+        copyFromElsewhere(writes, key, request, source, source.sizeBytes, here(context)),
       );
     },
     delete: (bucket, key, conditions, context) =>

@@ -3,6 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  compositeChecksum,
+  createChecksum,
+  fullObjectChecksum,
+  isCrc,
+  type RunningChecksum,
+} from "@ringlight/checksum";
+import {
+  type ChecksumAlgorithm,
   type CompleteRequest,
   type CopyRequest,
   type CreatedUpload,
@@ -106,18 +114,23 @@ export abstract class FileMultipart {
     options?: UfsCallOptions,
   ): Promise<WrittenPart> {
     return this.observed("multipart", body.sizeBytes, async () => {
-      const { directory } = await this.#upload(key, uploadId);
+      const { directory, upload } = await this.#upload(key, uploadId);
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PART_NUMBER) {
         throw new RinglightError("RL_BAD_REQUEST", `the number of a part is 1 to ${MAX_PART_NUMBER}`);
       }
-      const file = await this.receive(body, options?.signal);
+      // The checksum that the upload was begun with is made here where the client sends none, or another.
+      const wanted = upload.checksumAlgorithm;
+      const running = wanted === undefined || body.checksum?.algorithm === wanted ? undefined : createChecksum(wanted);
+      const file = await this.receive(running === undefined ? body : summed(body, running), options?.signal);
       const name = `part-${String(partNumber).padStart(5, "0")}`;
       const path = join(directory, `${name}.${file.md5}`);
       const value = body.checksum?.value();
-      const checksums =
-        body.checksum && value !== undefined
-          ? { type: "FULL_OBJECT" as const, values: { [body.checksum.algorithm]: value } }
-          : undefined;
+      const values: ObjectChecksums["values"] = {
+        ...(body.checksum && value !== undefined && { [body.checksum.algorithm]: value }),
+        ...(wanted && running && { [wanted]: running.digest().toString("base64") }),
+      };
+      const checksums: ObjectChecksums | undefined =
+        Object.keys(values).length === 0 ? undefined : { type: "FULL_OBJECT", values };
       try {
         if (checksums) await writeFile(`${path}.json`, JSON.stringify(checksums));
         await rename(file.path, path);
@@ -182,12 +195,13 @@ export abstract class FileMultipart {
     return this.observed("multipart", 0, async () => {
       const { directory, upload } = await this.#upload(key, uploadId);
       const stored = new Map((await this.#parts(directory)).map((part) => [part.partNumber, part]));
-      const parts = request.parts.map(({ partNumber, etag }, index) => {
+      const parts = request.parts.map(({ partNumber, etag, checksums }, index) => {
         if (index > 0 && partNumber <= (request.parts[index - 1]?.partNumber ?? 0)) {
           throw new RinglightError("RL_INVALID_PART_ORDER", "the parts are not in ascending order");
         }
         const part = stored.get(partNumber);
-        if (part !== undefined && part.etag === `"${etag.replaceAll('"', "")}"`) return part;
+        const isThat = part?.etag === `"${etag.replaceAll('"', "")}"`;
+        if (part !== undefined && isThat && agree(checksums, part.checksums?.values)) return part;
         throw new RinglightError("RL_INVALID_PART", `part ${partNumber} is not there with the ETag ${etag}`);
       });
       const small = parts.slice(0, -1).find((part) => part.sizeBytes < MIN_PART_BYTES);
@@ -200,12 +214,26 @@ export abstract class FileMultipart {
       }
       const etag = multipartEtag(parts.map((part) => part.etag));
       if (etag === undefined || parts.length === 0) throw new RinglightError("RL_INVALID_PART", "no part is named");
-      const file = await this.receive({ sizeBytes, stream: bytesOf(parts) }, options?.signal);
+      const made = checksumsOfWhole(upload, parts);
+      const given = request.checksums?.values;
+      if (given !== undefined && made !== undefined && !agree(given, made.values)) throw badDigest(given);
+      // What the upload was not begun with is made of the bytes.
+      const others = made === undefined ? algorithmsOf(given).map((name) => ({ name, sum: createChecksum(name) })) : [];
+      const whole = others.reduce<UfsWriteBody>((body, { sum }) => summed(body, sum), {
+        sizeBytes,
+        stream: bytesOf(parts),
+      });
+      const file = await this.receive(whole, options?.signal);
+      if (others.some(({ name, sum }) => given?.[name] !== sum.digest().toString("base64"))) {
+        await rm(file.path, { force: true });
+        throw badDigest(given);
+      }
+      const checksums = made ?? request.checksums;
       const result = await this.place(key, file, etag, request.conditions, {
         settings: upload.settings,
         tags: upload.tags,
         partSizes: parts.map((part) => part.sizeBytes),
-        ...(request.checksums && { checksums: request.checksums }),
+        ...(checksums && { checksums }),
       });
       await rm(directory, { recursive: true, force: true });
       return result;
@@ -324,4 +352,47 @@ async function* bytesOf(parts: readonly StoredPart[]): AsyncGenerator<Uint8Array
       await handle.close();
     }
   }
+}
+
+/** The body, with its bytes put into a checksum as they pass. */
+function summed(body: UfsWriteBody, sum: RunningChecksum): UfsWriteBody {
+  async function* pass(): AsyncGenerator<Uint8Array> {
+    for await (const piece of body.stream) {
+      sum.update(piece);
+      yield piece;
+    }
+  }
+  return { sizeBytes: body.sizeBytes, stream: pass() };
+}
+
+type Checksums = ObjectChecksums["values"];
+
+function algorithmsOf(values: Checksums | undefined): ChecksumAlgorithm[] {
+  return Object.keys(values ?? {}) as ChecksumAlgorithm[];
+}
+
+/** Are the given checksums among those that are known? A composite one may lack the number of parts. */
+function agree(given: Checksums | undefined, known: Checksums | undefined): boolean {
+  return algorithmsOf(given).every((name) => {
+    const value = known?.[name];
+    return given?.[name] === value || given?.[name] === value?.replace(/-\d+$/, "");
+  });
+}
+
+/** The checksums that an upload has which was begun with an algorithm. */
+function checksumsOfWhole(upload: Upload, parts: readonly StoredPart[]): ObjectChecksums | undefined {
+  const { checksumAlgorithm: algorithm } = upload;
+  if (algorithm === undefined) return undefined;
+  const of = parts.map((part) => ({ checksum: part.checksums?.values[algorithm] ?? "", sizeBytes: part.sizeBytes }));
+  const type = upload.checksumType ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
+  const whole = type === "FULL_OBJECT" && isCrc(algorithm);
+  return {
+    type,
+    values: { [algorithm]: whole ? fullObjectChecksum(algorithm, of) : compositeChecksum(algorithm, of) },
+  };
+}
+
+function badDigest(given: Checksums | undefined): RinglightError {
+  const [name] = algorithmsOf(given);
+  return new RinglightError("RL_BAD_DIGEST", `The ${name} you specified did not match the calculated checksum.`);
 }

@@ -110,7 +110,12 @@ export function keptSettings(settings: ObjectSettings | undefined): ObjectSettin
     throw new RinglightError("RL_NOT_IMPLEMENTED", `a directory cannot honour the header ${name}`);
   }
   const redirect = headers["x-amz-website-redirect-location"];
-  return { ...rest, ...(redirect !== undefined && { headers: { "x-amz-website-redirect-location": redirect } }) };
+  // What S3 says of an object whose type was never told; without it the name would be asked.
+  return {
+    contentType: "binary/octet-stream",
+    ...rest,
+    ...(redirect !== undefined && { headers: { "x-amz-website-redirect-location": redirect } }),
+  };
 }
 
 /** Tags out of the header x-amz-tagging. */

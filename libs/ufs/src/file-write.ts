@@ -368,8 +368,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
         // A deletion may have taken the directory away, now that it was empty.
         if (code === "ENOENT" && attempt < 20) continue;
         if (code === "EISDIR" || code === "ENOTDIR" || code === "EEXIST") {
-          const words = `on a file system a name is a file or a directory, not both: ${path}`;
-          throw new RinglightError("RL_CONFLICT", words, { cause: error });
+          throw bothKinds(path, error);
         }
         if (code === "ENAMETOOLONG") {
           const message = "Your key is too long";
@@ -402,11 +401,17 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     try {
       await mkdir(path, { recursive: true });
     } catch (error) {
-      throw fileError(error, path);
+      const { code } = error as NodeJS.ErrnoException;
+      throw code === "EEXIST" || code === "ENOTDIR" ? bothKinds(path, error) : fileError(error, path);
     }
     const etag = `"${createHash("md5").digest("hex")}"`;
     return { version: etag, etag, sizeBytes: 0 };
   }
+}
+
+function bothKinds(path: string, cause: unknown): RinglightError {
+  const words = `on a file system a name is a file or a directory, not both: ${path}`;
+  return new RinglightError("RL_CONFLICT", words, { cause });
 }
 
 /** Removes what writers that died have left, so long ago that nobody can still be at it. */

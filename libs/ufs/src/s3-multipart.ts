@@ -13,6 +13,7 @@ import {
   type UfsCallOptions,
   type UfsWriteBody,
   type UploadsPage,
+  type WriteConditions,
   type WriteResult,
   type WrittenPart,
 } from "@ringlight/core";
@@ -28,11 +29,13 @@ import {
   clientHeaders,
   conditionHeaders,
   copySource,
+  isConditional,
   settingsHeaders,
   sourceHeaders,
 } from "./s3-write-headers.ts";
 import type { Ask, RunWrite } from "./s3-write-http.ts";
 import { documentOf, element, elementsOf, textOf } from "./s3-xml.ts";
+import { checkWriteConditions } from "./write-conditions.ts";
 
 /** Multipart uploads of one mount. */
 export class S3Multipart {
@@ -150,6 +153,7 @@ export class S3Multipart {
     options?: UfsCallOptions,
   ): Promise<WriteResult> {
     const { conditions, sizeBytes } = request;
+    await this.checkConditions(key, conditions, options);
     const rows = request.parts.map((part) => {
       const sums = Object.entries(part.checksums ?? {}).map(([name, value]) => element(`Checksum${name}`, value));
       return `<Part>${element("PartNumber", part.partNumber)}${element("ETag", part.etag)}${sums.join("")}</Part>`;
@@ -175,12 +179,35 @@ export class S3Multipart {
       repeatable: false,
       slow: true,
     } as const;
-    const answer = await this.#ofUpload("complete the upload of", ask, options);
+    const answer = await this.#ofUpload("complete the upload of", ask, options).catch(async (error: unknown) => {
+      // Some stores (radosgw 16) fail obscurely over an upload that was aborted or completed: then it is not there.
+      if (isRinglightError(error, "RL_UFS_ERROR")) {
+        await this.listParts(key, uploadId, { partNumberMarker: 0, maxParts: 1 }, options);
+      }
+      throw error;
+    });
     // Some stores (radosgw 16) leave the element empty.
     const etag = etagOf(textOf(answer.text, "ETag")) ?? multipartEtag(request.parts.map((part) => part.etag));
     if (etag === undefined) throw this.#unclear("the store sent no ETag of the object", key);
     const kept = checksums(checksumElements(answer.text), textOf(answer.text, "ChecksumType"));
     return { version: etag, etag, ...(kept && { checksums: kept }), ...clientHeaders(answer.headers) };
+  }
+
+  /** Some stores (radosgw 16) overlook conditions of completions and deletes: they are looked at before, too. */
+  protected async checkConditions(
+    key: string,
+    conditions: WriteConditions | undefined,
+    options: UfsCallOptions | undefined,
+  ): Promise<void> {
+    if (!isConditional(conditions)) return;
+    const current = await this.run("head", "HEAD", { method: "HEAD", key, repeatable: true }, options).then(
+      ({ headers }) => ({ etag: etagOf(headers.etag) ?? "" }),
+      (error: unknown) => {
+        if (isRinglightError(error, "RL_NOT_FOUND")) return undefined;
+        throw error;
+      },
+    );
+    checkWriteConditions(conditions, current, key);
   }
 
   async abortUpload(key: string, uploadId: string, options?: UfsCallOptions): Promise<void> {

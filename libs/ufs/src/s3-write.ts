@@ -129,6 +129,7 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const etag = this.#etag(textOf(answer.text, "ETag"), "copy");
     const modifiedMs = Date.parse(textOf(answer.text, "LastModified") ?? "");
     const kept = checksumsOf(answer.headers);
+    if (tagging !== undefined) await this.#seeToTags(key, tagging, options);
     return {
       version: etag,
       etag,
@@ -136,6 +137,14 @@ export class S3Writes extends S3Multipart implements UfsWrites {
       ...(kept && { checksums: kept }),
       ...clientHeaders(answer.headers),
     };
+  }
+
+  /** Some stores (radosgw 16) overlook that a copy is to have other tags than its source. */
+  async #seeToTags(key: string, tagging: string, options: UfsCallOptions | undefined): Promise<void> {
+    const wanted = [...new URLSearchParams(tagging)].map(([name, value]) => ({ key: name, value }));
+    const text = (tags: readonly ObjectTag[]) => JSON.stringify(tags.map((tag) => [tag.key, tag.value]).sort());
+    if (text(await this.getTagging(key, options)) === text(wanted)) return;
+    await this.putTagging(key, wanted, options);
   }
 
   /** Some stores (radosgw 16) overlook conditions on the source of a copy. */
@@ -150,6 +159,7 @@ export class S3Writes extends S3Multipart implements UfsWrites {
   async delete(key: string, conditions?: WriteConditions, options?: UfsCallOptions): Promise<void> {
     const headers = conditionHeaders(conditions);
     const repeatable = !isConditional(conditions);
+    await this.checkConditions(key, conditions, options);
     try {
       await this.run("delete", "DELETE", { method: "DELETE", key, headers, repeatable }, options);
     } catch (error) {
@@ -160,21 +170,17 @@ export class S3Writes extends S3Multipart implements UfsWrites {
 
   async deleteMany(items: readonly DeleteItem[], options?: UfsCallOptions): Promise<DeleteOutcome[]> {
     const { prefix } = this.#location;
-    const together = items.filter(({ key }) => key !== "" && isXmlText(key));
+    const together = items.filter(({ key, ifMatch }) => key !== "" && ifMatch === undefined && isXmlText(key));
     const failed = new Map<DeleteItem, DeleteOutcome["error"]>();
     if (together.length > 0) {
-      const rows = together.map(
-        ({ key, ifMatch }) =>
-          `<Object>${element("Key", prefix + key)}${ifMatch === undefined ? "" : element("ETag", ifMatch)}</Object>`,
-      );
+      const rows = together.map(({ key }) => `<Object>${element("Key", prefix + key)}</Object>`);
       const body = documentOf("Delete", `<Quiet>true</Quiet>${rows.join("")}`);
       const headers = {
         "content-type": "application/xml",
         "content-md5": createHash("md5").update(body).digest("base64"),
       };
-      const repeatable = together.every(({ ifMatch }) => ifMatch === undefined);
       const query = [["delete", ""]] as const;
-      const ask = { method: "POST", key: undefined, query, headers, body, repeatable } as const;
+      const ask = { method: "POST", key: undefined, query, headers, body, repeatable: true } as const;
       const answer = await this.run("delete", "delete objects in", ask, options);
       const byKey = new Map(together.map((item) => [prefix + item.key, item]));
       for (const row of elementsOf(answer.text, "Error")) {
