@@ -8,7 +8,7 @@
 import { type Clock, isRinglightError, RinglightError, toRinglightError } from "@ringlight/core";
 import type { Amount, JobRecord, JobState } from "@ringlight/registry";
 import type { Ring } from "@ringlight/ring";
-import { newTraceContext, parseTraceparent, recordSpan } from "@ringlight/telemetry";
+import { keptTraceContext, parseTraceparent, recordSpan } from "@ringlight/telemetry";
 import type { FailureList } from "./job-failures.ts";
 import { Pass } from "./job-pass.ts";
 import type { Placement } from "./job-placement.ts";
@@ -107,7 +107,7 @@ export class JobRun {
     const { signal } = this.#ending;
     const startMs = clock.now();
     const previous = this.#record.traceparent;
-    const context = newTraceContext();
+    const context = keptTraceContext();
     this.#record = { ...this.#record, traceparent: context.traceparent };
     const stopFollowing = placement.onChange(() => {
       this.#disturbed = true;

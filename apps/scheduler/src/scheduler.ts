@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
 import { systemClock } from "@ringlight/core";
 import { connectJobStore, connectRegistry, registerPersistently } from "@ringlight/registry";
-import { startGrpcServer } from "@ringlight/rpc";
-import { createLogger, startTelemetry } from "@ringlight/telemetry";
+import { startGrpcServer, traceCalls } from "@ringlight/rpc";
+import { createLogger, grpcTracer, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
 import { HandOver, ringsOf } from "./hand-over.ts";
 import { JobEngine } from "./job-engine.ts";
@@ -39,8 +39,10 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     version,
     console: config.consoleUrl === undefined ? undefined : { url: config.consoleUrl, token },
     keep: { ratio: config.traceRatio, slowMs: config.traceSlowMs, missMs: config.traceMissesMs },
+    paths: config.tracePaths,
     warn: (message, fields) => log.warn(message, fields),
   });
+  traceCalls(grpcTracer);
   const registry = connectRegistry({
     endpoints: config.registry,
     cluster: config.cluster,

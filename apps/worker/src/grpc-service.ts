@@ -34,13 +34,14 @@ import {
   serverStream,
   unary,
 } from "@ringlight/rpc";
+import { currentSpan } from "@ringlight/telemetry";
 import { openUfs } from "@ringlight/ufs";
 import { coverage, type ExplainSources, explain } from "./explain.ts";
 import { type BulkOptions, dataMessage, readHits } from "./grpc-bulk.ts";
 import type { VersionPages } from "./lease-objects.ts";
 import { pageVersion } from "./object-reader.ts";
 import type { Router } from "./router.ts";
-import { traceOf } from "./trace.ts";
+import { noteRead, pathAttributes, traceOf } from "./trace.ts";
 
 /** Largest piece of data in one message, bytes. */
 const MESSAGE_BYTES = 1024 * 1024;
@@ -126,6 +127,23 @@ async function* read(
   if (request.offset < 0 || request.length < 0 || request.sizeBytes < 0)
     throw new RinglightError("RL_BAD_REQUEST", "offset, length and size cannot be negative");
   const status = newReadStatus();
+  try {
+    yield* readInto(options, request, ctx, status, mount, key);
+  } finally {
+    const span = currentSpan();
+    noteRead(status, span);
+    if (span?.isKept) span.set(pathAttributes(mount, key));
+  }
+}
+
+async function* readInto(
+  options: GrpcServiceOptions,
+  request: ReadRequest,
+  ctx: CallContext,
+  status: ReadStatus,
+  mount: string,
+  key: string,
+): AsyncGenerator<ReadResponse | EncodedMessage> {
   const context = entry(ctx, status);
   const known = pinnedPages(options, mount, key, request) ?? options.bulk.own.peek(mount, key);
   if (known !== undefined && (request.version === "" || request.version === known.meta.version)) {

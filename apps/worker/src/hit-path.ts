@@ -33,7 +33,15 @@ import {
   resolvePlan,
   type Target,
 } from "@ringlight/s3";
-import { newTraceContext } from "@ringlight/telemetry";
+import {
+  isTracing,
+  keptTraceContext,
+  newTraceContext,
+  recordSpan,
+  samplesRoot,
+  slowMs,
+  type TraceContext,
+} from "@ringlight/telemetry";
 import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
 import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
@@ -42,6 +50,7 @@ import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import type { Router } from "./router.ts";
 import type { HitCounters, WorkerStatistics } from "./statistics.ts";
+import { pathAttributes } from "./trace.ts";
 
 /** Lines of the checksums that the store keeps, for answers with all bytes; with some of them they would mislead. */
 function checksumLines(meta: ObjectMeta, lengthBytes: number): string {
@@ -134,14 +143,7 @@ class HitPath {
     const resolved = resolvePlan({ conditions, ...(requested && { range: requested }) }, meta);
     if (resolved.outcome !== "ok") return undefined;
     const { range, partial } = resolved;
-    const { traceparent } = headers;
-    let traceId: string | undefined;
-    if (traceparent !== undefined) {
-      const trace = newTraceContext(traceparent);
-      // The general path records the span that the caller asks for.
-      if (trace.sampled) return undefined;
-      traceId = trace.traceId;
-    }
+    const trace = traceOfHit(headers);
     const isHead = head.method === "HEAD";
     // What is checked on every read is waited for.
     if (!isHead && verifiesAlways(record)) return undefined;
@@ -159,13 +161,14 @@ class HitPath {
     const rangeLine =
       partial && range !== undefined ? `Content-Range: bytes ${range.start}-${range.end}/${meta.sizeBytes}\r\n` : "";
     const sums = headers["x-amz-checksum-mode"] === "ENABLED" ? checksumLines(meta, length) : "";
-    const text = `${template.toTrace}${traceId ?? ids.traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
+    const traceId = trace?.traceId ?? ids.traceId;
+    const text = `${template.toTrace}${traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();
       return undefined;
     }
     into.write(text, "latin1");
-    return new Hit(this, known, text.length, isHead, range, page, traceId ?? ids.traceId, startedMs);
+    return new Hit(this, known, text.length, isHead, range, page, trace ?? traceId, startedMs);
   }
 
   /** The object behind a target; undefined for what is no plain read. */
@@ -316,6 +319,18 @@ function hasConditions(headers: RequestHead["headers"]): boolean {
   );
 }
 
+/** The trace of a request that a caller or the sampler is interested in; undefined for the others, which begin none. */
+function traceOfHit(headers: RequestHead["headers"]): TraceContext | undefined {
+  const { traceparent, tracestate } = headers;
+  if (traceparent === undefined) return samplesRoot() ? keptTraceContext() : undefined;
+  const trace = newTraceContext(oneOf(traceparent));
+  return tracestate === undefined ? trace : { ...trace, tracestate: oneOf(tracestate) };
+}
+
+function oneOf(header: string | readonly string[]): string | undefined {
+  return typeof header === "string" ? header : header[0];
+}
+
 /** One answer: its pages, one after the other. */
 class Hit implements HitAnswer {
   readonly headLength: number;
@@ -330,7 +345,8 @@ class Hit implements HitAnswer {
   readonly #sibling: SiblingObject | undefined;
   readonly #isHead: boolean;
   readonly #range: ByteRange | undefined;
-  readonly #traceId: string;
+  /** The trace where one was begun, else the id that the client was told. */
+  readonly #trace: TraceContext | string;
   readonly #startedMs: number;
   readonly #firstByteMs: number;
   readonly #firstTier: string;
@@ -346,7 +362,7 @@ class Hit implements HitAnswer {
     isHead: boolean,
     range: ByteRange | undefined,
     page: PageRef | undefined,
-    traceId: string,
+    trace: TraceContext | string,
     startedMs: number,
   ) {
     this.#path = path;
@@ -357,12 +373,53 @@ class Hit implements HitAnswer {
     this.headLength = headLength;
     this.#isHead = isHead;
     this.#range = range;
-    this.#traceId = traceId;
+    this.#trace = trace;
     this.#startedMs = startedMs;
     this.#firstTier = page?.tier ?? "";
     this.#at = range?.start ?? 0;
     if (page !== undefined && range !== undefined) this.#take(page, range);
     this.#firstByteMs = performance.now() - startedMs;
+  }
+
+  get #traceId(): string {
+    return typeof this.#trace === "string" ? this.#trace : this.#trace.traceId;
+  }
+
+  /** A hit that was slow, or whose trace is sampled, becomes a span. @returns the trace's id then */
+  #span(sentBytes: number, aborted: boolean): string | undefined {
+    const isSampled = typeof this.#trace !== "string" && this.#trace.sampled;
+    if (!isTracing() || !(isSampled || this.#firstByteMs >= slowMs())) return undefined;
+    const context = typeof this.#trace === "string" ? { ...keptTraceContext(), traceId: this.#trace } : this.#trace;
+    const { bucket, key } = this.#known.target;
+    const api = this.#isHead ? "HeadObject" : "GetObject";
+    const endMs = this.#path.options.now();
+    recordSpan({
+      context,
+      name: `s3.${api}`,
+      kind: "server",
+      startMs: endMs - (performance.now() - this.#startedMs),
+      endMs,
+      attributes: {
+        "http.request.method": this.#isHead ? "HEAD" : "GET",
+        "http.response.status_code": this.#range === undefined || this.#isWhole ? 200 : 206,
+        "aws.s3.bucket": bucket,
+        "aws.s3.key": key,
+        "ringlight.api": api,
+        ...pathAttributes(bucket, key),
+        "ringlight.bytes": sentBytes,
+        "ringlight.outcome": "hit",
+        "ringlight.tier": this.#firstTier,
+        "ringlight.owner": this.#sibling?.ownerId ?? this.#path.options.workerId,
+        ...(this.#range && { "ringlight.page.index": Math.floor(this.#range.start / this.#path.options.pageBytes) }),
+        ...(aborted && { "ringlight.aborted": true }),
+      },
+    });
+    return context.traceId;
+  }
+
+  get #isWhole(): boolean {
+    const range = this.#range;
+    return range !== undefined && range.start === 0 && range.end + 1 === this.#meta?.sizeBytes;
   }
 
   #take(page: PageRef, range: ByteRange): void {
@@ -396,7 +453,7 @@ class Hit implements HitAnswer {
     const meta = this.#meta;
     if (this.#isHead || range === undefined || meta === undefined || this.#at > range.end) return undefined;
     const { bucket, key } = this.#known.target;
-    const { traceparent } = newTraceContext();
+    const { traceparent } = typeof this.#trace === "string" ? newTraceContext() : this.#trace;
     const context = { signal, status: newReadStatus(), traceId: this.#traceId, traceparent };
     return this.#path.options.router.openPinned(bucket, key, meta, { start: this.#at, end: range.end }, context);
   }
@@ -416,7 +473,7 @@ class Hit implements HitAnswer {
     this.#page?.release();
     this.#page = undefined;
     const { statistics, objects, now } = this.#path.options;
-    statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs);
+    statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs, this.#span(sentBytes, aborted));
     const range = this.#range;
     if (this.#isHead || range === undefined) return;
     const durationMs = performance.now() - this.#startedMs;

@@ -18,7 +18,7 @@ import {
 } from "@ringlight/core";
 import { type ReadPlan, resolvePlan } from "@ringlight/s3";
 import { versionId } from "@ringlight/store";
-import { newTraceContext, recordSpan } from "@ringlight/telemetry";
+import { startSpan } from "@ringlight/telemetry";
 import { AccessLog } from "./access-log.ts";
 import { isMadeBucket } from "./bucket-maker.ts";
 import type { KnownObjects } from "./known-objects.ts";
@@ -28,7 +28,7 @@ import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Learned } from "./page-runs.ts";
 import { type CachedSource, type FillSource, filledFrom, handedOver } from "./peer-fill.ts";
-import { isWorthASpan, readAttributes } from "./trace.ts";
+import { noteRead, pathAttributes } from "./trace.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
 const MAX_RESTARTS = 8;
@@ -316,24 +316,17 @@ export class ObjectReader {
     const startedMs = clock.monotonicMs();
     const { status, signal, coldReason } = context;
     const atMs = clock.now();
-    const trace = newTraceContext(context.traceparent);
-    const span = (error?: unknown) => {
-      const durationMs = clock.monotonicMs() - startedMs;
-      if (!isWorthASpan(status, durationMs, trace.sampled, error !== undefined)) return;
-      const attributes = { ...readAttributes(status), "ringlight.mount": record.name, "ringlight.owner": workerId };
-      recordSpan({
-        context: trace,
-        name: "ringlight.pages",
-        startMs: atMs,
-        endMs: atMs + durationMs,
-        attributes,
-        error,
-      });
+    const trace = startSpan({ name: "ringlight.pages", caller: { traceparent: context.traceparent } });
+    const first = Math.floor(range.start / this.#options.pages.pageBytes);
+    trace.set({ ...pathAttributes(record.name, key), "ringlight.owner": workerId, "ringlight.page.index": first });
+    const ended = (error?: unknown) => {
+      noteRead(status, trace);
+      trace.end({ error });
     };
     const { fillFrom, handOverFrom } = context;
     const place = { mount: record.name, key };
-    const source = fillFrom && this.#options.fillSource?.(fillFrom, place, trace.traceparent);
-    const before = handOverFrom && this.#options.cachedSource?.(handOverFrom, place, trace.traceparent);
+    const source = fillFrom && this.#options.fillSource?.(fillFrom, place, trace.context.traceparent);
+    const before = handOverFrom && this.#options.cachedSource?.(handOverFrom, place, trace.context.traceparent);
     let from = ufs;
     if (source) from = filledFrom(ufs, meta.sizeBytes, source);
     else if (before) from = handedOver(ufs, meta.sizeBytes, before);
@@ -346,12 +339,13 @@ export class ObjectReader {
       range,
       status,
       signal,
-      traceparent: trace.traceparent,
+      traceparent: trace.context.traceparent,
       ...(coldReason && { coldReason }),
       ...(begun && { begun }),
       ...(record.options.verify === "always" && { verify: true }),
     });
-    const remember = () => {
+    const remember = (error?: unknown) => {
+      ended(error);
       const [source] = status.bytesBySource.keys();
       this.accesses.add(formatPath({ mount: record.name, key }), {
         atMs,
@@ -365,12 +359,11 @@ export class ObjectReader {
       });
     };
     try {
-      const first = await chunks.next();
-      span();
+      const begun = await trace.run(() => chunks.next());
       if (!status.servedBy.includes(workerId)) status.servedBy.push(workerId);
-      return continued(first, chunks, remember, (error) => this.#onReadError(error, record, key));
+      return continued(begun, chunks, remember, (error) => this.#onReadError(error, record, key));
     } catch (error) {
-      span(error);
+      ended(error);
       this.#onReadError(error, record, key);
       throw error;
     }
@@ -390,13 +383,13 @@ export class ObjectReader {
 function continued(
   first: IteratorResult<Uint8Array>,
   rest: AsyncGenerator<Uint8Array>,
-  finished: () => void,
+  finished: (error?: unknown) => void,
   failed: (error: unknown) => void,
 ): AsyncIterableIterator<Uint8Array> {
   let pending: IteratorResult<Uint8Array> | undefined = first;
   let open = true;
-  const close = () => {
-    if (open) finished();
+  const close = (error?: unknown) => {
+    if (open) finished(error);
     open = false;
   };
   return {
@@ -409,7 +402,7 @@ function continued(
         return next;
       } catch (error) {
         failed(error);
-        close();
+        close(error);
         throw error;
       }
     },

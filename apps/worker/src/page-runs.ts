@@ -20,7 +20,7 @@ import {
   type Ufs,
   type VersionId,
 } from "@ringlight/core";
-import { newTraceContext, recordSpan } from "@ringlight/telemetry";
+import { startSpan } from "@ringlight/telemetry";
 import { FetchBudget } from "./fetch-budget.ts";
 import { type PageBuffer, PageBuffers } from "./page-buffers.ts";
 import { FetchRun, type PageFetch } from "./page-fetch.ts";
@@ -205,18 +205,18 @@ export class PageRuns {
         run.signal.throwIfAborted();
         return timing;
       };
-      ufs
-        .readCurrent?.(key, range, begin, { signal: ending.signal })
+      span
+        .run(async () => ufs.readCurrent?.(key, range, begin, { signal: ending.signal }))
         .then(
           () => undefined,
           (error: unknown) => error ?? new RinglightError("RL_INTERNAL", "a read failed without saying why"),
         )
         .then((error) => {
+          span.end(begun, error);
           if (begun === undefined) {
             reject(error);
             return;
           }
-          span.end(begun.lengthBytes);
           this.#over(source, begun, timing, error);
         });
     });
@@ -266,12 +266,16 @@ export class PageRuns {
       timing = new Timing(run);
       const { ufs, key, meta } = place;
       const range = { start: run.start, end: run.end };
-      if (ufs.readInto) await ufs.readInto(key, meta.version, range, timing, { signal: run.signal });
-      else await pump(ufs, key, meta.version, range, timing, run.signal);
+      const sink = timing;
+      await span.run(() =>
+        ufs.readInto
+          ? ufs.readInto(key, meta.version, range, sink, { signal: run.signal })
+          : pump(ufs, key, meta.version, range, sink, run.signal),
+      );
     } catch (error) {
       failure = error;
     }
-    span.end(run.lengthBytes);
+    span.end(run, failure);
     this.#over(place, run, timing, failure);
   }
 
@@ -365,23 +369,34 @@ export class PageRuns {
     return length;
   }
 
-  #span({ mount, traceparent, background }: RunSource): { elapsedMs: () => number; end: (bytes: number) => void } {
+  /** The span of a GET: a part of the read that needs it. Jobs have one for each of their tasks instead. */
+  #span({ mount, traceparent, background }: RunSource): {
+    elapsedMs: () => number;
+    run: <T>(work: () => T) => T;
+    end: (run: FetchRun | undefined, error: unknown) => void;
+  } {
     const { clock } = this.#options;
-    const startMs = clock.now();
     const startedMs = clock.monotonicMs();
     const elapsedMs = () => clock.monotonicMs() - startedMs;
+    if (background) return { elapsedMs, run: (work) => work(), end: () => undefined };
+    const span = startSpan({ name: "ringlight.ufs.get", kind: "client", caller: { traceparent } });
     return {
       elapsedMs,
-      end: (bytes) => {
-        if (background) return;
-        recordSpan({
-          context: newTraceContext(traceparent),
-          name: "ringlight.ufs.get",
-          kind: "client",
-          startMs,
-          endMs: startMs + elapsedMs(),
-          attributes: { "ringlight.mount": mount, "ringlight.bytes": bytes },
+      run: (work) => span.run(work),
+      end: (run, error) => {
+        span.missed();
+        span.set({
+          "ringlight.mount": mount,
+          "ringlight.ufs.op": "get",
+          ...(run && {
+            "ringlight.bytes": run.lengthBytes,
+            "ringlight.page.index": run.first,
+            "ringlight.page.count": run.pages.length,
+            "ringlight.miss.reason": run.pages[0]?.reason,
+          }),
         });
+        // A fetch that all its readers left has not failed.
+        span.end({ error: isAbandoned(error) ? undefined : error });
       },
     };
   }

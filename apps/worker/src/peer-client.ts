@@ -8,6 +8,7 @@ import {
   RinglightError,
   type WorkerRecord,
 } from "@ringlight/core";
+import { type ActiveSpan, startSpan } from "@ringlight/telemetry";
 import {
   EPOCH_HEADER,
   PEER_ANSWER_HEADER,
@@ -108,16 +109,31 @@ export class PeerClient {
 
   /** Metadata of an object by way of the peer. @throws PeerFailure, or the RinglightError that the peer met */
   async head(peer: WorkerRecord, mount: string, key: string, call: PeerCall): Promise<ObjectMeta> {
-    const { response } = await this.#send(peer, PEER_HEAD_PATH, mount, key, undefined, call);
-    response.resume();
-    return unpack<ObjectMeta>(headerOf(response, peer));
+    const span = spanOf("ringlight.relay.head", peer, call);
+    try {
+      const { response } = await this.#send(peer, PEER_HEAD_PATH, mount, key, undefined, call, span.headers());
+      response.resume();
+      const meta = unpack<ObjectMeta>(headerOf(response, peer));
+      span.end();
+      return meta;
+    } catch (error) {
+      span.end({ error });
+      throw error;
+    }
   }
 
   /** A read by way of the peer. @throws PeerFailure, or the RinglightError that the peer met before the first byte */
   async read(peer: WorkerRecord, mount: string, key: string, ask: PeerRequest, call: PeerCall): Promise<PeerRead> {
-    const { response, flow } = await this.#send(peer, PEER_READ_PATH, mount, key, ask, call);
-    const answer = unpack<PeerAnswer>(headerOf(response, peer));
-    return { answer, body: bodyOf(response, flow, peer.id, Number(response.headers["content-length"] ?? 0)) };
+    const span = spanOf("ringlight.relay.read", peer, call);
+    try {
+      const { response, flow } = await this.#send(peer, PEER_READ_PATH, mount, key, ask, call, span.headers());
+      const answer = unpack<PeerAnswer>(headerOf(response, peer));
+      if ((answer.status?.misses ?? 0) > 0 || (answer.status?.joined ?? 0) > 0) span.missed();
+      return { answer, body: bodyOf(response, flow, peer.id, Number(response.headers["content-length"] ?? 0), span) };
+    } catch (error) {
+      span.end({ error });
+      throw error;
+    }
   }
 
   /**
@@ -185,6 +201,7 @@ export class PeerClient {
     key: string,
     ask: PeerRequest | undefined,
     call: PeerCall,
+    trace: Readonly<Record<string, string>>,
   ): Promise<Answered> {
     const { token } = this.#options;
     const colon = peer.addresses.rest.lastIndexOf(":");
@@ -195,7 +212,7 @@ export class PeerClient {
       path: `${path}${encodeURIComponent(mount)}/${encodeURIComponent(key)}`,
       headers: {
         [EPOCH_HEADER]: String(call.epoch),
-        traceparent: call.traceparent,
+        ...trace,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(ask !== undefined && { [PEER_REQUEST_HEADER]: pack(ask) }),
       },
@@ -273,6 +290,18 @@ export class PeerClient {
   }
 }
 
+function spanOf(name: string, { id, addresses }: WorkerRecord, { traceparent, epoch }: PeerCall): ActiveSpan {
+  const colon = addresses.rest.lastIndexOf(":");
+  const attributes = {
+    "http.request.method": "GET",
+    "server.address": addresses.rest.slice(0, colon),
+    "server.port": Number(addresses.rest.slice(colon + 1)),
+    "ringlight.owner": id,
+    "ringlight.ring.epoch": epoch,
+  };
+  return startSpan({ name, kind: "client", caller: { traceparent }, attributes });
+}
+
 function headerOf(response: IncomingMessage, peer: WorkerRecord): string {
   const header = response.headers[PEER_ANSWER_HEADER];
   if (typeof header === "string") return header;
@@ -299,8 +328,10 @@ async function* bodyOf(
   flow: Flow,
   workerId: string,
   lengthBytes: number,
+  span: ActiveSpan,
 ): AsyncGenerator<Uint8Array> {
   let received = 0;
+  let failure: unknown;
   try {
     for await (const chunk of response) {
       received += (chunk as Buffer).length;
@@ -310,8 +341,14 @@ async function* bodyOf(
       flow.waiting = true;
     }
   } catch (error) {
-    if (error instanceof PeerFailure) throw error;
-    throw new PeerFailure(workerId, `broke off after ${received} bytes: ${String(error)}`, { cause: error });
+    failure =
+      error instanceof PeerFailure
+        ? error
+        : new PeerFailure(workerId, `broke off after ${received} bytes: ${String(error)}`, { cause: error });
+    throw failure;
+  } finally {
+    span.set({ "ringlight.bytes": received });
+    span.end({ error: failure });
   }
   if (received !== lengthBytes) throw new PeerFailure(workerId, `sent ${received} of ${lengthBytes} bytes`);
 }

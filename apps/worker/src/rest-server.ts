@@ -4,11 +4,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import {
   isRinglightError,
   newReadStatus,
+  type ReadStatus,
   RinglightError,
   segmentKey,
   segmentOf,
   toRinglightError,
 } from "@ringlight/core";
+import { callerTrace } from "@ringlight/s3";
+import { type ActiveSpan, startSpan } from "@ringlight/telemetry";
 import type { SegmentTraffic } from "./hot-segments.ts";
 import type { ObjectReader, ReadContext } from "./object-reader.ts";
 import {
@@ -24,7 +27,7 @@ import {
   unpack,
 } from "./peer-wire.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
-import { traceOf } from "./trace.ts";
+import { noteRead, traceOf } from "./trace.ts";
 import { MAX_NOTICE_BYTES, PEER_NOTICE_PATH, parseNotices, type WriteNotice } from "./write-notices.ts";
 
 /** Connections of other workers are kept this long when idle, milliseconds: longer than any pause of theirs. */
@@ -54,6 +57,7 @@ export interface RestServerOptions {
     readonly status: number;
     readonly bytesOut: number;
     readonly firstByteMs: number;
+    readonly traceId?: string;
   }) => void;
   readonly log: (message: string, fields: Record<string, unknown>) => void;
 }
@@ -99,7 +103,9 @@ export function createRestServer(options: RestServerOptions): Server {
     } else if (token !== undefined && !sameText(request.headers.authorization, token)) {
       sendError(response, new RinglightError("RL_UNAUTHENTICATED", "the cluster token is missing or wrong"));
     } else {
-      answerPeer(options, request, response, path).catch((error: unknown) => {
+      const span = startSpan({ name: peerApi(path), kind: "server", caller: callerTrace(request.headers) });
+      const work = () => answerPeer(options, request, response, path, span);
+      span.run(work).catch((error: unknown) => {
         options.log("a relayed read broke off", { error: String(error) });
         response.destroy();
       });
@@ -137,16 +143,32 @@ async function answerPeer(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
+  span: ActiveSpan,
 ): Promise<void> {
   const startedMs = performance.now();
   const left = new AbortController();
   response.once("close", () => {
     if (!response.writableFinished) left.abort(new RinglightError("RL_CANCELLED", "the asking worker has left"));
   });
-  const api = path.startsWith(PEER_READ_PATH) ? "peer.Read" : "peer.Head";
+  const api = peerApi(path);
+  const status = newReadStatus();
   let bytesOut = 0;
   let firstByteMs = 0;
-  response.once("close", () => options.onRequest({ api, status: response.statusCode, bytesOut, firstByteMs }));
+  let failure: unknown;
+  response.once("close", () => {
+    const { statusCode } = response;
+    noteRead(status, span);
+    span.set({ "http.request.method": "GET", "http.response.status_code": statusCode, "ringlight.bytes": bytesOut });
+    const failed = failure !== undefined;
+    const kept = span.end({ failed, error: failure, ...(firstByteMs > 0 && { decisiveMs: firstByteMs }) });
+    options.onRequest({
+      api,
+      status: statusCode,
+      bytesOut,
+      firstByteMs,
+      ...(kept && { traceId: span.context.traceId }),
+    });
+  });
   response.setHeader(EPOCH_HEADER, String(options.ring.ring.epoch));
   let answer: PeerAnswer;
   let body: AsyncIterable<Uint8Array> | undefined;
@@ -154,6 +176,7 @@ async function answerPeer(
   let key: string;
   try {
     ({ mount, key } = target(path));
+    span.set({ "ringlight.mount": mount, "ringlight.ring.epoch": options.ring.ring.epoch });
     if (api === "peer.Head") {
       const meta = await options.objects.head(mount, key);
       firstByteMs = performance.now() - startedMs;
@@ -161,8 +184,10 @@ async function answerPeer(
       return;
     }
     const ask = unpack<PeerRequest>(oneOf(request.headers[PEER_REQUEST_HEADER]) ?? "");
-    ({ answer, body } = await open(options, mount, key, ask, left.signal, oneOf(request.headers.traceparent)));
+    const { traceparent } = span.context;
+    ({ answer, body } = await open(options, mount, key, ask, status, left.signal, traceparent));
   } catch (error) {
+    failure = error;
     if (!response.destroyed) sendError(response, toRinglightError(error));
     return;
   }
@@ -192,14 +217,14 @@ async function open(
   mount: string,
   key: string,
   ask: PeerRequest,
+  status: ReadStatus,
   signal: AbortSignal,
-  traceparent: string | undefined,
+  traceparent: string,
 ): Promise<{ answer: PeerAnswer; body: AsyncIterable<Uint8Array> | undefined }> {
   if (ask.pinned !== undefined && ask.cached !== undefined) {
     const { body, ...answer } = await objects.openCached(mount, key, ask.pinned, ask.pinned.range, ask.cached);
     return { answer: { outcome: "ok", ...answer }, body };
   }
-  const status = newReadStatus();
   const start = ask.pinned?.range.start ?? 0;
   const place = segmentKey(mount, key, segmentOf(start, segmentBytes));
   const handOverFrom = ring.handOverFrom(workerId, place, replicasOf(mount));
@@ -221,6 +246,11 @@ async function open(
   if (read.outcome !== "ok") return { answer: { outcome: read.outcome, meta: read.meta }, body: undefined };
   const { body, ...rest } = read;
   return { answer: { ...rest, status: packStatus(status) }, body: read.served && body };
+}
+
+/** Which of the two a relayed request asks for. */
+function peerApi(path: string): "peer.Read" | "peer.Head" {
+  return path.startsWith(PEER_READ_PATH) ? "peer.Read" : "peer.Head";
 }
 
 /** Mount and key of a relayed request's path. @throws RL_BAD_REQUEST */

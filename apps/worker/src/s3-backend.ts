@@ -1,13 +1,12 @@
 /** What the S3 door needs of the worker: each mount is a bucket. */
 import { type Freshness, RinglightError, type Ufs } from "@ringlight/core";
 import type { ListingCache, RequestContext, S3Backend } from "@ringlight/s3";
-import { newTraceContext, recordSpan } from "@ringlight/telemetry";
 import type { BucketMaker } from "./bucket-maker.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { ReadContext } from "./object-reader.ts";
 import type { Router } from "./router.ts";
 import { s3WriteBackend } from "./s3-write-backend.ts";
-import { isWorthASpan, readAttributes } from "./trace.ts";
+import { traceOf } from "./trace.ts";
 import type { Writer } from "./writer.ts";
 
 /** For how long the listings of an immutable mount are kept: its objects never change, but new ones come. */
@@ -32,46 +31,19 @@ export interface S3BackendParts {
 export function s3Backend({ mounts, router, writer, listings, buckets }: S3BackendParts): S3Backend {
   /** The store that a mount's listings were read from: one that was mounted anew under an old name has others. */
   const listed = new Map<string, Ufs>();
-  const traced = async <T>(
-    name: string,
-    request: RequestContext,
-    serve: (context: ReadContext) => Promise<T>,
-  ): Promise<T> => {
-    const { signal, status } = request;
-    const trace = newTraceContext(request.traceparent);
-    const startMs = Date.now();
-    const startedMs = performance.now();
-    const span = (error?: unknown) => {
-      const durationMs = performance.now() - startedMs;
-      if (!isWorthASpan(status, durationMs, trace.sampled, error !== undefined)) return;
-      recordSpan({
-        context: trace,
-        name,
-        kind: "server",
-        startMs,
-        endMs: startMs + durationMs,
-        attributes: readAttributes(status),
-        error,
-      });
-    };
-    status.traceId = trace.traceId;
-    try {
-      const result = await serve({ signal, status, traceId: trace.traceId, traceparent: trace.traceparent });
-      span();
-      return result;
-    } catch (error) {
-      span(error);
-      throw error;
-    }
-  };
+  const reading = ({ signal, status, traceparent }: RequestContext): ReadContext => ({
+    signal,
+    status,
+    ...traceOf({ traceparent }),
+  });
   return {
     writes: s3WriteBackend(mounts, router, writer, buckets),
     listBuckets: async () => mounts.list().map(({ name, createdMs }) => ({ name, createdMs })),
     bucketExists: (bucket) => mounts.list().some(({ name }) => name === bucket),
-    head: (bucket, key, ctx) => traced("s3.HeadObject", ctx, (context) => router.head(bucket, key, context)),
+    head: (bucket, key, ctx) => router.head(bucket, key, reading(ctx)),
     read: (bucket, key, plan, ctx) => {
       if (key === "") throw new RinglightError("RL_BAD_REQUEST", "an object's key cannot be empty");
-      return traced("s3.GetObject", ctx, (context) => router.open(bucket, key, plan, context));
+      return router.open(bucket, key, plan, reading(ctx));
     },
     list: async (bucket, request, ctx) => {
       const { ufs } = await mounts.get(bucket);

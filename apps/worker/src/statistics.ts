@@ -22,6 +22,8 @@ export interface ApiCall {
   readonly bytesOut: number;
   /** Time to the first byte of the answer, milliseconds. */
   readonly firstByteMs: number;
+  /** The trace, where it is kept: the exemplar of its bucket. */
+  readonly traceId?: string | undefined;
 }
 
 /** What is looked at when somebody asks. */
@@ -106,8 +108,8 @@ export class WorkerStatistics {
     this.#pageBytes.with(labels).add(bytes);
   }
 
-  api({ api, status, bytesOut, firstByteMs }: ApiCall): void {
-    this.#apis.with({ api, status }).observe(firstByteMs / 1000);
+  api({ api, status, bytesOut, firstByteMs, traceId }: ApiCall): void {
+    this.#apis.with({ api, status }).observe(firstByteMs / 1000, traceId);
     this.#apiBytes.with({ api, status }).add(bytesOut);
   }
 
@@ -118,10 +120,10 @@ export class WorkerStatistics {
   }
 
   /** A read that the hit path answered. */
-  s3Hit(isHead: boolean, aborted: boolean, bytesOut: number, firstByteMs: number): void {
+  s3Hit(isHead: boolean, aborted: boolean, bytesOut: number, firstByteMs: number, traceId?: string): void {
     const api = isHead ? "s3.HeadObject" : "s3.GetObject";
     if (aborted) {
-      this.api({ api, status: "aborted", bytesOut, firstByteMs });
+      this.api({ api, status: "aborted", bytesOut, firstByteMs, traceId });
       return;
     }
     let series = isHead ? this.#hitHeads : this.#hitGets;
@@ -130,7 +132,7 @@ export class WorkerStatistics {
       if (isHead) this.#hitHeads = series;
       else this.#hitGets = series;
     }
-    series.latency.observe(firstByteMs / 1000);
+    series.latency.observe(firstByteMs / 1000, traceId);
     series.bytes.add(bytesOut);
   }
 

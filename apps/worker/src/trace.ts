@@ -1,6 +1,14 @@
 /** The trace that a request belongs to: the caller's, or a new one. */
-import type { ReadStatus } from "@ringlight/core";
-import { isKept, newTraceContext, parseTraceparent } from "@ringlight/telemetry";
+import { formatPath, type ReadStatus, type UfsObservation } from "@ringlight/core";
+import { readAttributes } from "@ringlight/s3";
+import {
+  type ActiveSpan,
+  currentSpan,
+  keyHash,
+  newTraceContext,
+  parseTraceparent,
+  recordSpan,
+} from "@ringlight/telemetry";
 
 /** What a piece of work knows of its trace: enough to make spans that are children of whoever asked for it. */
 export interface RequestTrace {
@@ -18,20 +26,41 @@ export function traceOf(request: { readonly traceparent?: string | undefined }):
   return newTraceContext();
 }
 
-/** Whether a read is worth a span: it missed, fell back, was slow or failed, or the caller keeps the trace. */
-export function isWorthASpan(status: ReadStatus, durationMs: number, sampled: boolean, failed: boolean): boolean {
-  const missed = status.misses > 0 || status.joined > 0 || status.fellBack;
-  return isKept({ durationMs, failed, missed, sampled });
+/** The work of a read that is going on here gets what the read met. */
+export function noteRead(status: ReadStatus, span: ActiveSpan | undefined = currentSpan()): void {
+  if (span === undefined) return;
+  if (status.misses > 0 || status.joined > 0 || status.fellBack) span.missed();
+  span.set(readAttributes(status));
 }
 
-/** What a read met, as attributes of its span. Paths and keys are not among them: they may be secrets. */
-export function readAttributes(status: ReadStatus): Record<string, string | number | boolean> {
-  const [tier] = status.bytesBySource.keys();
-  return {
-    "ringlight.outcome": status.misses > 0 ? "miss" : status.joined > 0 ? "joined" : "hit",
-    ...(status.missReason && { "ringlight.miss.reason": status.missReason }),
-    ...(tier !== undefined && { "ringlight.tier": tier }),
-    "ringlight.served_by": status.servedBy.join(","),
-    "ringlight.fell_back": status.fellBack,
-  };
+/** Which object a span is about. The path itself goes only where `tracePaths` lets it. */
+export function pathAttributes(mount: string, key: string): Record<string, string> {
+  const path = formatPath({ mount, key });
+  return { "ringlight.mount": mount, "ringlight.path": path, "ringlight.key.hash": keyHash(path) };
+}
+
+/** A task reads too many objects for a span of each request to their store. */
+const TASK_METHOD = /\/RunTask$/;
+
+/** A request to the store of a mount becomes a part of the work that is going on. Reads of pages have spans of their own. */
+export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsObservation): void {
+  const span = currentSpan();
+  if (span === undefined || TASK_METHOD.test(span.name)) return;
+  span.missed();
+  if (op === "get" && status === "ok") return;
+  const nowMs = Date.now();
+  recordSpan({
+    context: newTraceContext(span.context.traceparent),
+    name: `ringlight.ufs.${op}`,
+    kind: "client",
+    startMs: nowMs - durationMs,
+    endMs: nowMs,
+    attributes: {
+      "ringlight.mount": mount,
+      "ringlight.ufs.op": op,
+      "ringlight.ufs.status": status,
+      "ringlight.bytes": bytes,
+    },
+    ...(status !== "ok" && status !== "retried" && { error: status }),
+  });
 }

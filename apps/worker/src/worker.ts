@@ -5,10 +5,10 @@ import { packageVersion, type Running, readToken, type WorkerConfig } from "@rin
 import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
-import { startGrpcServer } from "@ringlight/rpc";
+import { startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, type TierOptions } from "@ringlight/store";
-import { createLogger, processMetrics, startTelemetry } from "@ringlight/telemetry";
+import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
@@ -39,6 +39,7 @@ import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from
 import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
+import { traceUfs } from "./trace.ts";
 import { WriteCache } from "./write-cache.ts";
 import { FENCE_MS, type WriteNotice, WriteNotices } from "./write-notices.ts";
 import { Writer } from "./writer.ts";
@@ -103,9 +104,11 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       version,
       console: config.consoleUrl === undefined ? undefined : { url: config.consoleUrl, token },
       keep: { ratio: config.traceRatio, slowMs: config.traceSlowMs, missMs: config.traceMissesMs },
+      paths: config.tracePaths,
       warn: (message, fields) => log.warn(message, fields),
     });
     opened.push(() => telemetry.close());
+    traceCalls(grpcTracer);
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
       log: (level, message) => log[level](message),
@@ -148,7 +151,10 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     const mounts = new MountTable({
       registry,
       ufsTimeoutMs: config.ufsTimeoutMs,
-      observe: (mount, observation) => statistics.ufs(mount, observation),
+      observe: (mount, observation) => {
+        statistics.ufs(mount, observation);
+        traceUfs(mount, observation);
+      },
       log: logDebug,
     });
     opened.push(() => mounts.close());
@@ -307,6 +313,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
           status: statusClass(done.status, done.aborted),
           bytesOut: done.bytesOut,
           firstByteMs: done.firstByteMs,
+          traceId: done.traceId,
         }),
     });
     const siblings = new SiblingView({
@@ -416,6 +423,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
           status: GRPC_CLASSES[call.code] ?? "5xx",
           bytesOut: call.bytesOut,
           firstByteMs: call.durationMs,
+          traceId: call.traceId,
         });
       },
     });

@@ -105,6 +105,12 @@ const telemetry = {
     limits: "up to 10m",
     about: "Reads that missed are kept as spans when they took as long; 0 keeps all of them.",
   }),
+  tracePaths: oneOf({
+    of: ["console", "all", "none"],
+    default: "console",
+    about:
+      "Who sees the paths of objects on spans: the console, all receivers, or nobody. The others see their hashes.",
+  }),
 } satisfies Settings;
 
 /** Settings of a worker. */

@@ -8,8 +8,9 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { type ErrorCode, formatDuration, RinglightError } from "@ringlight/core";
+import { type CallSpan, callTracer } from "./call-tracer.ts";
 import { addressOf, defaultDeadlineMs } from "./channel.ts";
-import { type CallLabel, errorOfStatus, isTransportFailure } from "./status.ts";
+import { type CallLabel, errorOfStatus, isTransportFailure, statusName } from "./status.ts";
 
 /** Options of every call. */
 export interface CallControl {
@@ -89,21 +90,32 @@ export async function callUnary<C extends Client, M extends UnaryMethod<C>>(
     options: CallOptions,
     callback: UnaryCallback<Res>,
   ) => ClientUnaryCall;
+  const span = beginCall(client, invoke, control);
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(control.signal, label);
     const result = await new Promise<{ error: ServiceError } | { response: Res }>((resolve) => {
-      const call = invoke.call(client, request, metadataOf(control), { deadline: endMs }, (error, response) => {
+      const call = invoke.call(client, request, metadataOf(control, span), { deadline: endMs }, (error, response) => {
         control.signal?.removeEventListener("abort", cancel);
         resolve(error ? { error } : { response });
       });
       const cancel = () => call.cancel();
       control.signal?.addEventListener("abort", cancel, { once: true });
     });
-    if ("response" in result) return result.response;
-    throwIfAborted(control.signal, label);
+    if ("response" in result) {
+      span?.end("OK", undefined);
+      return result.response;
+    }
+    if (control.signal?.aborted) {
+      span?.end("CANCELLED", undefined);
+      throw abortError(control.signal, label);
+    }
     const pauseMs = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
     const again = control.idempotent && attempt < ATTEMPTS && isTransportFailure(result.error);
-    if (!again || Date.now() + pauseMs >= endMs) throw errorOfStatus(result.error, label);
+    if (!again || Date.now() + pauseMs >= endMs) {
+      const failure = errorOfStatus(result.error, label);
+      span?.end(statusName(result.error.code), undefined, failure);
+      throw failure;
+    }
     await pause(pauseMs, control.signal);
   }
 }
@@ -127,7 +139,11 @@ export async function* callStream<C extends Client, M extends StreamMethod<C>>(
     options: CallOptions,
   ) => ClientReadableStream<StreamResponseOf<C, M>>;
   const options: CallOptions = control.deadlineMs === undefined ? {} : { deadline: Date.now() + control.deadlineMs };
-  const call = invoke.call(client, request, metadataOf(control), options);
+  const span = beginCall(client, invoke, control);
+  const startedMs = performance.now();
+  let firstMessageMs: number | undefined;
+  let ending: { readonly status: string; readonly error?: unknown } = { status: "CANCELLED" };
+  const call = invoke.call(client, request, metadataOf(control, span), options);
   // Cancelling raises an error on the stream, also when nobody reads it any more.
   call.on("error", () => {});
   let idle = false;
@@ -140,9 +156,15 @@ export async function* callStream<C extends Client, M extends StreamMethod<C>>(
   let timer: NodeJS.Timeout | undefined;
   const failure = (error: unknown): RinglightError => {
     if (control.signal?.aborted) return abortError(control.signal, label);
-    if (!idle) return errorOfStatus(error as ServiceError, label);
+    if (!idle) {
+      const failed = errorOfStatus(error as ServiceError, label);
+      ending = { status: statusName((error as ServiceError).code), error: failed };
+      return failed;
+    }
     const words = `${label.address} (${label.method}) sent nothing for ${formatDuration(idleMs)}`;
-    return new RinglightError("RL_DEADLINE", words, { cause: error });
+    const silent = new RinglightError("RL_DEADLINE", words, { cause: error });
+    ending = { status: "DEADLINE_EXCEEDED", error: silent };
+    return silent;
   };
   try {
     const messages = call[Symbol.asyncIterator]() as AsyncIterator<StreamResponseOf<C, M>>;
@@ -150,24 +172,37 @@ export async function* callStream<C extends Client, M extends StreamMethod<C>>(
       timer = setTimeout(expire, idleMs);
       const next = await messages.next().catch((error: unknown) => Promise.reject(failure(error)));
       clearTimeout(timer);
-      if (next.done) return;
+      firstMessageMs ??= performance.now() - startedMs;
+      if (next.done) {
+        ending = { status: "OK" };
+        return;
+      }
       yield next.value;
     }
   } finally {
     clearTimeout(timer);
     control.signal?.removeEventListener("abort", cancel);
     call.cancel();
+    span?.end(ending.status, firstMessageMs, ending.error);
   }
+}
+
+/** The span of a call, where this process makes any. */
+function beginCall(client: Client, invoke: unknown, { traceparent }: CallControl): CallSpan | undefined {
+  // grpc-js leaves the definition of a method on the function that calls it.
+  const { path } = invoke as { readonly path?: string };
+  return callTracer()?.client({ method: (path ?? "").slice(1), address: addressOf(client), traceparent });
 }
 
 function labelOf(client: Client, method: string, control: CallControl, deadlineMs: number | undefined): CallLabel {
   return { address: addressOf(client), method, unavailable: control.unavailable ?? "RL_NO_WORKERS", deadlineMs };
 }
 
-function metadataOf(control: CallControl): Metadata {
+function metadataOf(control: CallControl, span: CallSpan | undefined): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(control.metadata ?? {})) metadata.set(name, value);
   if (control.traceparent !== undefined) metadata.set("traceparent", control.traceparent);
+  for (const [name, value] of Object.entries(span?.headers() ?? {})) metadata.set(name, value);
   return metadata;
 }
 

@@ -10,6 +10,7 @@ export {
   type UnaryMethod,
   type UnaryResponseOf,
 } from "./call.ts";
+export { type CallSpan, type CallTracer, traceCalls } from "./call-tracer.ts";
 export { addressOf, type ClientConstructor, type ConnectOptions, connectGrpc } from "./channel.ts";
 export { ClientPool } from "./client-pool.ts";
 export { type CallContext, EncodedMessage, serverStream, unary } from "./handlers.ts";

@@ -252,11 +252,12 @@ describe("streams", () => {
     );
     await until(() => calls.length === 1, "the observer is told");
     assert.deepEqual(
-      { ...calls[0], durationMs: 0 },
+      { ...calls[0], durationMs: 0, firstMessageMs: 0 },
       {
         method: "ringlight.v1.WorkerService/Read",
         code: "OK",
         durationMs: 0,
+        firstMessageMs: 0,
         bytesOut: 300,
       },
     );

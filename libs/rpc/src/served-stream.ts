@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Metadata, type MethodDefinition, status as Status } from "@grpc/grpc-js";
 import { RinglightError } from "@ringlight/core";
+import type { CallSpan } from "./call-tracer.ts";
 import { MAX_MESSAGE_BYTES } from "./channel.ts";
 import { messagePrefix, parseTimeout, RequestMessage, WireError } from "./grpc-wire.ts";
 import { type CallContext, EncodedMessage, type Served } from "./handlers.ts";
@@ -21,8 +22,14 @@ const RESPONSE_HEADERS: OutgoingHttpHeaders = {
   "grpc-accept-encoding": "identity,deflate,gzip",
 };
 
-/** Told of the end of a call: the status, and what was thrown where that is a defect. */
-export type OnEnd = (code: number, bytesOut: number, defect: unknown) => void;
+/** Told of the end of a call: the status, what was thrown where that is a defect, the time to the first message, what failed. */
+export type OnEnd = (
+  code: number,
+  bytesOut: number,
+  defect: unknown,
+  firstMessageMs: number | undefined,
+  error: unknown,
+) => void;
 
 /** A method and what serves it. */
 export interface Route {
@@ -41,13 +48,18 @@ export class ServedStream implements CallContext {
   #timer: NodeJS.Timeout | undefined;
   /** Why the caller will hear no more; "status" when its status is on the way. */
   #ended: RinglightError | "status" | undefined;
+  readonly #span: CallSpan | undefined;
+  readonly #startedMs = performance.now();
+  #firstMessageMs: number | undefined;
+  #error: unknown;
   #told = false;
   #bytesOut = 0;
   /** Wakes a pump that waits for the reader. */
   #wake: (() => void) | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, onEnd: OnEnd) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, onEnd: OnEnd, span?: CallSpan) {
     this.#stream = stream;
+    this.#span = span;
     this.#headers = headers;
     this.#onEnd = onEnd;
     // A reset raises an error on the stream; its close, which follows, says all that there is to do.
@@ -61,6 +73,7 @@ export class ServedStream implements CallContext {
   }
 
   get traceparent(): string | undefined {
+    if (this.#span !== undefined) return this.#span.traceparent;
     const value = this.#headers.traceparent;
     return typeof value === "string" ? value : undefined;
   }
@@ -79,7 +92,11 @@ export class ServedStream implements CallContext {
   }
 
   /** Takes the request and answers it. Never rejects. */
-  async serve({ definition, served }: Route): Promise<void> {
+  serve(route: Route): Promise<void> {
+    return this.#span === undefined ? this.#serve(route) : this.#span.run(() => this.#serve(route));
+  }
+
+  async #serve({ definition, served }: Route): Promise<void> {
     try {
       this.#watchDeadline();
       const bytes = await this.#request();
@@ -104,6 +121,7 @@ export class ServedStream implements CallContext {
 
   /** Ends the call with an error. */
   fail(error: unknown): void {
+    this.#error = error;
     if (error instanceof WireError) {
       this.#finish({ code: error.status, details: error.message, metadata: new Metadata() });
     } else {
@@ -151,6 +169,7 @@ export class ServedStream implements CallContext {
       );
     }
     const stream = this.#stream;
+    this.#firstMessageMs ??= performance.now() - this.#startedMs;
     if (!stream.headersSent) stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
     this.#bytesOut += message.lengthBytes;
     this.#inFlight++;
@@ -229,7 +248,7 @@ export class ServedStream implements CallContext {
   #tell(code: number, defect: unknown): void {
     if (this.#told) return;
     this.#told = true;
-    this.#onEnd(code, this.#bytesOut, defect);
+    this.#onEnd(code, this.#bytesOut, defect, this.#firstMessageMs, this.#error);
   }
 }
 

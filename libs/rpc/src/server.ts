@@ -20,11 +20,12 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { RinglightError } from "@ringlight/core";
+import { type CallSpan, callTracer } from "./call-tracer.ts";
 import { FLOW_CONTROL_WINDOW_BYTES } from "./channel.ts";
 import { WireError } from "./grpc-wire.ts";
 import { servedOf } from "./handlers.ts";
 import { healthDefinition, healthService } from "./health.ts";
-import { type Route, ServedStream } from "./served-stream.ts";
+import { type OnEnd, type Route, ServedStream } from "./served-stream.ts";
 import { statusName } from "./status.ts";
 
 /** One finished call, as told to an observer. */
@@ -34,8 +35,12 @@ export interface ServedCall {
   /** Name of the status: "OK", "NOT_FOUND", "CANCELLED". */
   readonly code: string;
   readonly durationMs: number;
+  /** Time to the first message of the answer; absent where there was none. */
+  readonly firstMessageMs?: number;
   /** Bytes of the messages sent. */
   readonly bytesOut: number;
+  /** The trace of the call, where it is kept. */
+  readonly traceId?: string;
 }
 
 /** Where the server writes about its own defects. */
@@ -100,7 +105,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       return;
     }
     const route = open.get(path) ?? guarded.get(path);
-    const call = new ServedStream(stream, headers, observer(path.slice(1), options, route !== undefined));
+    const method = path.slice(1);
+    const isTraced = route !== undefined && !method.startsWith("grpc.health.");
+    const span = isTraced ? callTracer()?.server({ method, headers }) : undefined;
+    const call = new ServedStream(stream, headers, observer(method, options, route !== undefined, span), span);
     if (route === undefined) {
       call.fail(new WireError(Status.UNIMPLEMENTED, `the server does not implement ${path}`));
     } else if (guarded.has(path) && !isAuthorised(headers)) {
@@ -175,16 +183,29 @@ function routesOf(definition: ServiceDefinition, implementation: UntypedServiceI
 }
 
 /** Tells the log and the observer of a call's end. */
-function observer(method: string, { log, onCall }: GrpcServerOptions, isKnown: boolean) {
+function observer(
+  method: string,
+  { log, onCall }: GrpcServerOptions,
+  isKnown: boolean,
+  span: CallSpan | undefined,
+): OnEnd {
   const startedMs = performance.now();
-  return (code: number, bytesOut: number, defect: unknown): void => {
+  return (code, bytesOut, defect, firstMessageMs, error) => {
+    const traceId = span?.end(statusName(code), firstMessageMs, error);
     if (defect !== undefined) {
       const error = defect instanceof Error ? (defect.stack ?? defect.message) : String(defect);
       log?.error("a gRPC handler met a defect", { method, error });
     }
     // Names that anybody can make up would make metrics without end.
     if (isKnown && !method.startsWith("grpc.health."))
-      onCall?.({ method, code: statusName(code), durationMs: performance.now() - startedMs, bytesOut });
+      onCall?.({
+        method,
+        code: statusName(code),
+        durationMs: performance.now() - startedMs,
+        bytesOut,
+        ...(firstMessageMs !== undefined && { firstMessageMs }),
+        ...(traceId !== undefined && { traceId }),
+      });
   };
 }
 

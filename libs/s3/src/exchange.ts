@@ -55,6 +55,8 @@ export interface RequestDone {
   readonly aborted: boolean;
   readonly bucket?: string;
   readonly key?: string;
+  /** The request's trace, where it is kept. */
+  readonly traceId?: string;
 }
 
 /** Random bytes are drawn in bulk: a system call for each id would cost more than the id. */

@@ -8,6 +8,7 @@ import {
   systemClock,
 } from "@ringlight/core";
 import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
+import { type ActiveSpan, startSpan } from "@ringlight/telemetry";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
 import { conditionName } from "./conditions.ts";
@@ -24,6 +25,7 @@ import { getObjectAttributes } from "./object-attributes.ts";
 import { findOperation, type Level, type Operation } from "./operations.ts";
 import { actionOf, type Permits } from "./policy/actions.ts";
 import { readObject } from "./read-object.ts";
+import { callerTrace, endOfRequest } from "./request-span.ts";
 import { S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
 import { WRITE_OPERATIONS } from "./write/serve-write.ts";
@@ -66,7 +68,6 @@ export interface S3HandlerOptions {
  */
 export type S3Handler = (req: S3Request, res: S3Response) => void;
 
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
 
 /** One request on its way through the protocol. */
@@ -122,7 +123,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     return options.permits(proof.accessKeyId, action, bucket, key, target.query);
   }
 
-  function route(exchange: Exchange): Routed {
+  function route(exchange: Exchange, status: ReadStatus, span: ActiveSpan): Routed {
     const { req } = exchange;
     const method = req.method ?? "";
     const target = parseTarget(req.url ?? "/", req.headers.host, suffixes);
@@ -148,12 +149,12 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     if (action !== undefined && !allows(proof, action, target, target.bucket, target.key)) {
       throw new S3Error("AccessDenied", "Access Denied");
     }
-    const traceparent = req.headers.traceparent;
+    status.traceId = span.context.traceId;
     const context: RequestContext = {
       signal: exchange.signal,
-      status: newReadStatus(),
+      status,
       requestId: exchange.requestId,
-      ...(typeof traceparent === "string" && TRACEPARENT.test(traceparent) && { traceparent }),
+      traceparent: span.context.traceparent,
       ...(proof !== undefined && { accessKeyId: proof.accessKeyId }),
     };
     return { exchange, target, operation, context, proof };
@@ -294,20 +295,30 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   }
 
   return (req, res) => {
+    const status = newReadStatus();
+    const span = startSpan({ name: "s3", kind: "server", caller: callerTrace(req.headers) });
+    let failure: unknown;
     const exchange = new Exchange(req, res, {
       requestId: (options.requestId ?? newRequestId)(),
       hostId: options.hostId ?? "ringlight",
       nowMs,
-      ...(options.onRequest && { onDone: options.onRequest }),
+      onDone: (done) => {
+        const traceId = endOfRequest(span, done, status, exchange, failure);
+        options.onRequest?.(traceId === undefined ? done : { ...done, traceId });
+      },
     });
     const run = async () => {
-      const routed = route(exchange);
+      const routed = route(exchange, status, span);
       await serve(routed).catch((error: unknown) => {
         throw hidden(error, routed);
       });
     };
-    run()
-      .catch((error: unknown) => fail(exchange, error))
+    span
+      .run(run)
+      .catch((error: unknown) => {
+        failure = error;
+        fail(exchange, error);
+      })
       // Failing to say what failed leaves nothing but to cut: no request may take the process down.
       .catch(() => exchange.cut());
   };

@@ -32,6 +32,7 @@ export type { Permits } from "./policy/actions.ts";
 export { type AccessKey, KeyRing } from "./policy/key-ring.ts";
 export { FULL_ACCESS_DOCUMENT, type Policy, parsePolicy } from "./policy/policy-document.ts";
 export { parseRange, type RequestedRange, resolveRange } from "./range.ts";
+export { callerTrace, readAttributes } from "./request-span.ts";
 export { S3Error, type S3ErrorCode } from "./s3-error.ts";
 export { parseTarget, type Target } from "./target.ts";
 export { checksumResponseHeaders } from "./write/checksum-headers.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { createLogger, MetricRegistry, newTraceContext, renderPrometheus, startTelemetry } from "./index.ts";
+import { createLogger, keyHash, MetricRegistry, newTraceContext, renderPrometheus, startTelemetry } from "./index.ts";
 import { attributesAt, bytesAt, fieldsOf, messagesAt, startReceiver } from "./test-receiver.ts";
 
 const closers: (() => unknown)[] = [];
@@ -54,6 +54,24 @@ describe("what a process sends", () => {
         [["/v1/traces", 1]],
       );
     }
+  });
+
+  it("names objects to the console alone, unless told otherwise", async () => {
+    const named = async (paths: "console" | "all" | "none" | undefined) => {
+      const console = await receiver();
+      const collector = await receiver();
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+      const telemetry = startTelemetry({ ...identity, console: { url: console.url }, env, paths });
+      const attributes = { "ringlight.path": "/m/key", "aws.s3.key": "key", "ringlight.key.hash": keyHash("/m/key") };
+      telemetry.recordSpan({ ...span(), attributes });
+      await telemetry.close();
+      return [console, collector].map(
+        ({ requests }) => Object.keys(attributesAt(requests[0]?.records[0] ?? new Map(), 9)).length,
+      );
+    };
+    assert.deepEqual(await named(undefined), [3, 1]);
+    assert.deepEqual(await named("all"), [3, 3]);
+    assert.deepEqual(await named("none"), [1, 1]);
   });
 
   it("goes nowhere with OTEL_SDK_DISABLED, and a signal nowhere with OTEL_<SIGNAL>_EXPORTER=none", async () => {

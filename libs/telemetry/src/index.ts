@@ -1,4 +1,16 @@
+export {
+  type ActiveSpan,
+  type CallerTrace,
+  currentSpan,
+  detached,
+  recordSpan,
+  type SpanEnd,
+  type SpanStart,
+  startSpan,
+} from "./active-span.ts";
+export { grpcTracer } from "./grpc-tracer.ts";
 export { type DoneWork, isKept, type KeepRules, slowMs } from "./keep.ts";
+export { keyHash } from "./key-hash.ts";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel } from "./logger.ts";
 export { METRICS } from "./metric-names.ts";
 export {
@@ -23,7 +35,8 @@ export {
   type PrometheusOptions,
   renderPrometheus,
 } from "./prometheus.ts";
-export { isTracing, recordSpan, startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry.ts";
+export { isTracing } from "./span-sink.ts";
+export { startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry.ts";
 export {
   keptTraceContext,
   newTraceContext,

@@ -1,5 +1,6 @@
 /** Structured logs: one JSON line each, or one readable line. No secret passes. */
 import { pino } from "pino";
+import { currentSpan } from "./active-span.ts";
 import { emitLog, takesLogs } from "./log-sink.ts";
 import type { AttributeValue, LogRecord } from "./otlp/records.ts";
 
@@ -73,7 +74,8 @@ function standardOutput() {
 function wrap(logger: pino.Logger, bound: object, state: { level: LogLevel }): Logger {
   const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(state.level)) return;
-    const shown = fields === undefined ? undefined : masked(fields, 0);
+    const ids = fields?.trace_id === undefined ? traceIds() : undefined;
+    const shown = fields === undefined ? ids : { ...ids, ...masked(fields, 0) };
     if (shown === undefined) logger[level](message);
     else logger[level](shown, message);
     if (takesLogs()) emitLog(logRecord(level, message, { ...bound, ...shown }));
@@ -92,6 +94,12 @@ function wrap(logger: pino.Logger, bound: object, state: { level: LogLevel }): L
       state.level = level;
     },
   };
+}
+
+/** The trace that a line belongs to: that of the request in whose course it is written. */
+function traceIds(): { readonly trace_id: string; readonly span_id: string } | undefined {
+  const context = currentSpan()?.context;
+  return context && { trace_id: context.traceId, span_id: context.spanId };
 }
 
 /** A line as OTLP has it: trace and span id in their places, nested values as JSON, an error by the names of the conventions. */

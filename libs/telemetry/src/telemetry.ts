@@ -24,6 +24,7 @@ import {
   type Signal,
   samplerOf,
 } from "./otlp/settings.ts";
+import { setSpanSink } from "./span-sink.ts";
 import { setSampler } from "./trace-context.ts";
 
 /** Options of startTelemetry. */
@@ -37,6 +38,8 @@ export interface TelemetryOptions {
   readonly console?: { readonly url: string; readonly token?: string | undefined } | undefined;
   /** Which traces are kept; OTEL_TRACES_SAMPLER goes before the ratio. Left out, the defaults of keep.ts. */
   readonly keep?: Partial<KeepRules> | undefined;
+  /** Who is told the names of objects, beside their hash; the console alone if left out. */
+  readonly paths?: "console" | "all" | "none" | undefined;
   /** Told of settings that are not honoured, and of receivers that fail and recover. */
   readonly warn?: ((message: string, fields?: Readonly<Record<string, unknown>>) => void) | undefined;
   /** Where OTEL_* variables are looked up; the process's environment if left out. */
@@ -64,17 +67,7 @@ type AnyPipe = Pick<SignalPipe<never>, "counts" | "flush" | "abort">;
 const CONSOLE_TIMEOUT_MS = 5000;
 const CLOSE_MS = 3000;
 
-let current: { readonly spans: SignalPipe<RecordedSpan> | undefined } | undefined;
-
-/** Records a span with the telemetry that this process started last. Costs nothing where there is none. */
-export function recordSpan(span: RecordedSpan): void {
-  current?.spans?.add(span);
-}
-
-/** True when somebody receives the spans of this process. */
-export function isTracing(): boolean {
-  return current?.spans !== undefined;
-}
+let current: object | undefined;
 
 /** Starts telemetry: to the console where one is given, to the receivers that OTEL_* variables name, to nobody otherwise. */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
@@ -91,10 +84,10 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const destinationsOf = (signal: Signal): NamedDestination[] => {
     if (isSilenced(env, signal)) return [];
     const named = namedDestination(env, signal, warn);
-    const own = signal === "metrics" ? undefined : consoleDestination(options.console, signal);
+    const own = signal === "metrics" ? undefined : consoleDestination(options, signal);
     return [
       ...(own === undefined || own.url === named?.url ? [] : [own]),
-      ...(named === undefined ? [] : [{ ...named, name: "otlp" as const }]),
+      ...(named === undefined ? [] : [{ ...named, name: "otlp" as const, withPaths: options.paths === "all" }]),
     ];
   };
   const onState = (signal: Signal) => (destination: NamedDestination, error: string | undefined) => {
@@ -102,13 +95,13 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     if (error === undefined) warn("a receiver of telemetry takes it again", fields);
     else warn("a receiver of telemetry does not take it; what does not fit is dropped", { ...fields, error });
   };
-  const pipe = <R>(signal: "traces" | "logs", encode: (records: readonly R[]) => Buffer) => {
+  const pipe = <R>(signal: "traces" | "logs", encode: (records: readonly R[], withPaths: boolean) => Buffer) => {
     const destinations = destinationsOf(signal);
     if (destinations.length === 0) return undefined;
     const batch = batchSettings(env, signal === "traces" ? "BSP" : "BLRP");
     return new SignalPipe<R>({ destinations, batch, encode, onState: onState(signal) });
   };
-  const spans = pipe<RecordedSpan>("traces", (records) => encodeSpans(resource, records));
+  const spans = pipe<RecordedSpan>("traces", (records, withPaths) => encodeSpans(resource, records, withPaths));
   const logs = pipe<LogRecord>("logs", (records) => encodeLogs(resource, records));
   const pushed = destinationsOf("metrics");
   const closers: (() => Promise<void>)[] = [];
@@ -123,8 +116,9 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       ? undefined
       : { ratio: sampler?.ratio ?? options.keep?.ratio, heedsParent: sampler?.heedsParent ?? true },
   );
-  const own = { spans };
+  const own = {};
   current = own;
+  setSpanSink(spans && ((span) => spans.add(span)));
   setLogSink(logs && ((record) => logs.add(record)));
 
   let closing: Promise<void> | undefined;
@@ -156,6 +150,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       closing ??= (async () => {
         if (current === own) {
           current = undefined;
+          setSpanSink(undefined);
           setLogSink(undefined);
           setSampler(undefined);
         }
@@ -169,12 +164,13 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 }
 
 function consoleDestination(
-  console: TelemetryOptions["console"],
+  { console, paths = "console" }: TelemetryOptions,
   signal: "traces" | "logs",
 ): NamedDestination | undefined {
   if (console === undefined) return undefined;
   return {
     name: "console",
+    withPaths: paths !== "none",
     url: `${console.url.replace(/\/+$/, "")}/v1/${signal}`,
     headers: console.token === undefined ? {} : { authorization: `Bearer ${console.token}` },
     timeoutMs: CONSOLE_TIMEOUT_MS,

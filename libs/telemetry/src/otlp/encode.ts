@@ -17,11 +17,14 @@ const KINDS = { internal: 1, server: 2, client: 3 } as const;
 /** SeverityNumber of logs.proto. */
 const SEVERITIES = { debug: 5, info: 9, warn: 13, error: 17 } as const;
 
-/** A request for /v1/traces. */
-export function encodeSpans(resource: Attributes, spans: readonly RecordedSpan[]): Buffer {
+/** Span attributes that name an object. */
+const PATHS: ReadonlySet<string> = new Set(["ringlight.path", "aws.s3.key"]);
+
+/** A request for /v1/traces, with the names of objects or without. */
+export function encodeSpans(resource: Attributes, spans: readonly RecordedSpan[], withPaths: boolean): Buffer {
   const writer = new ProtoWriter();
   scoped(writer, resource, () => {
-    for (const span of spans) writer.message(2, () => writeSpan(writer, span));
+    for (const span of spans) writer.message(2, () => writeSpan(writer, span, withPaths ? undefined : PATHS));
   });
   return writer.finish();
 }
@@ -47,9 +50,14 @@ export function scoped(writer: ProtoWriter, resource: Attributes, write: () => v
 }
 
 /** Attributes as repeated KeyValue. */
-export function writeAttributes(writer: ProtoWriter, field: number, attributes: Attributes): void {
+export function writeAttributes(
+  writer: ProtoWriter,
+  field: number,
+  attributes: Attributes,
+  omitted?: ReadonlySet<string>,
+): void {
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === undefined) continue;
+    if (value === undefined || omitted?.has(key)) continue;
     writer.message(field, () => {
       writer.string(1, key);
       writer.message(2, () => writeValue(writer, value));
@@ -68,7 +76,7 @@ function writeValue(writer: ProtoWriter, value: AttributeValue): void {
   else writer.double(4, value);
 }
 
-function writeSpan(writer: ProtoWriter, span: RecordedSpan): void {
+function writeSpan(writer: ProtoWriter, span: RecordedSpan, omitted: ReadonlySet<string> | undefined): void {
   const { context, error } = span;
   writer.hex(1, context.traceId);
   writer.hex(2, context.spanId);
@@ -79,7 +87,7 @@ function writeSpan(writer: ProtoWriter, span: RecordedSpan): void {
   writer.time(7, span.startMs);
   writer.time(8, Math.max(span.startMs, span.endMs));
   if (error !== undefined) writeAttributes(writer, 9, { "error.type": errorType(error) });
-  if (span.attributes !== undefined) writeAttributes(writer, 9, span.attributes);
+  if (span.attributes !== undefined) writeAttributes(writer, 9, span.attributes, omitted);
   for (const event of span.events ?? []) {
     writer.message(11, () => {
       writer.time(1, event.atMs);

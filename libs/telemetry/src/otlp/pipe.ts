@@ -5,6 +5,8 @@ import type { BatchSettings } from "./settings.ts";
 /** A destination by the name that metrics give it. */
 export interface NamedDestination extends DestinationOptions {
   readonly name: "console" | "otlp";
+  /** It is told the names of objects. */
+  readonly withPaths: boolean;
 }
 
 /** What became of a signal's records at a destination, for metrics. */
@@ -18,7 +20,8 @@ export interface SignalCounts {
 export interface PipeOptions<R> {
   readonly destinations: readonly NamedDestination[];
   readonly batch: BatchSettings;
-  readonly encode: (records: readonly R[]) => Buffer;
+  /** Encodes records, with the names of objects or without. */
+  readonly encode: (records: readonly R[], withPaths: boolean) => Buffer;
   /** Told of a destination that fails, and of its recovery. */
   readonly onState: (destination: NamedDestination, error: string | undefined) => void;
 }
@@ -93,8 +96,13 @@ export class SignalPipe<R> {
     const { maxBatch } = this.#options.batch;
     for (let at = 0; at < records.length; at += maxBatch) {
       const batch = records.slice(at, at + maxBatch);
-      const body = this.#options.encode(batch);
-      for (const destination of this.#destinations) destination.add(body, batch.length);
+      const bodies = new Map<boolean, Buffer>();
+      for (const [index, destination] of this.#destinations.entries()) {
+        const withPaths = this.#options.destinations[index]?.withPaths ?? false;
+        const body = bodies.get(withPaths) ?? this.#options.encode(batch, withPaths);
+        bodies.set(withPaths, body);
+        destination.add(body, batch.length);
+      }
     }
   }
 }
