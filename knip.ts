@@ -15,13 +15,7 @@ const config: KnipConfig = {
     },
     "apps/cli": {
       // Processes that `ringlight up` starts by path.
-      entry: [
-        "src/main.ts",
-        "bootstrap/commands.cjs",
-        "src/up/console-launcher.ts",
-        "src/up/demo/{generate,traffic}.ts",
-        "src/**/*.test.ts",
-      ],
+      entry: ["src/main.ts", "bootstrap/commands.cjs", "src/up/demo/{generate,traffic}.ts", "src/**/*.test.ts"],
     },
     "apps/worker": { entry: ["src/main.ts", "src/**/*.test.ts"] },
     "apps/scheduler": { entry: ["src/main.ts", "src/**/*.test.ts"] },
@@ -34,6 +28,8 @@ const config: KnipConfig = {
     "libs/proto": { ignoreDependencies: ["@bufbuild/buf"] },
     // The types of build.cjs, which tsc finds by its name.
     "libs/native": { entry: ["build.d.cts", "src/**/*.test.ts"] },
+    // The store's thread is started by its path.
+    "libs/trace-store": { entry: ["src/store-thread.ts", "src/**/*.test.ts"] },
     // The embedded registry is a process too.
     "libs/registry": { entry: ["src/main.ts", "src/**/*.test.ts"] },
     // The load generator's processes are started by path.

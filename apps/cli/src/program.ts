@@ -185,8 +185,8 @@ function addProcesses(program: Command, setExitCode: SetExitCode): void {
       .passThroughOptions()
       .helpOption(false)
       .action(async (flags: string[]) => {
-        const { runApp, runConsole } = await import("./commands/process.ts");
-        setExitCode(await (name === "console" ? runConsole(flags) : runApp(name, flags)));
+        const { runApp } = await import("./commands/process.ts");
+        setExitCode(await runApp(name, flags));
       });
   }
 }

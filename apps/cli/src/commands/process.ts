@@ -1,8 +1,7 @@
 /** `ringlight worker`, `scheduler`, `registry` and `console`: one process in the foreground, for clusters of many hosts. */
 import { spawn } from "node:child_process";
 import os from "node:os";
-import { loadConfig } from "@ringlight/config";
-import { type AppName, CONSOLE_DIR, CONSOLE_LAUNCHER, mainOf, nextCommand } from "../layout.ts";
+import { type AppName, mainOf } from "../layout.ts";
 import { processEnvironment } from "../up/processes.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -22,29 +21,7 @@ function foreground(args: readonly string[], env: Readonly<Record<string, string
   });
 }
 
-/** Runs a worker, scheduler or registry with the given flags. */
+/** Runs a worker, scheduler, registry or console with the given flags. */
 export function runApp(app: AppName, args: readonly string[]): Promise<number> {
   return foreground([mainOf(app), ...args], processEnvironment());
-}
-
-/** Runs the console: its flags are checked here and handed on as environment variables. */
-export async function runConsole(args: readonly string[]): Promise<number> {
-  const config = loadConfig("console", { argv: args, env: processEnvironment() });
-  if (config.action !== "run") {
-    process.stdout.write(`${config.action === "help" ? config.help() : config.print()}\n`);
-    return 0;
-  }
-  const { values } = config;
-  const env = {
-    ...processEnvironment(),
-    NEXT_TELEMETRY_DISABLED: "1",
-    RINGLIGHT_CLUSTER: values.cluster,
-    RINGLIGHT_DATA_DIR: values.dataDir,
-    RINGLIGHT_BIND: values.bind,
-    RINGLIGHT_PORT: String(values.port),
-    RINGLIGHT_REGISTRY: values.registry.join(","),
-    ...(values.tokenFile === undefined ? {} : { RINGLIGHT_TOKEN_FILE: values.tokenFile }),
-  };
-  const next = [nextCommand(), "start", CONSOLE_DIR, "-p", String(values.port), "-H", values.bind];
-  return foreground([CONSOLE_LAUNCHER, ...next], env);
 }

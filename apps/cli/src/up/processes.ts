@@ -2,7 +2,7 @@
 import os from "node:os";
 import path from "node:path";
 import { flagOf } from "@ringlight/config";
-import { CONSOLE_DIR, CONSOLE_LAUNCHER, mainOf, nextCommand, ROOT } from "../layout.ts";
+import { mainOf, ROOT } from "../layout.ts";
 import type { ProcessSpec } from "./child-process.ts";
 import { dataPaths } from "./data-dir.ts";
 import type { UpOptions } from "./options.ts";
@@ -117,23 +117,23 @@ export function schedulerSpec(options: UpOptions): ProcessSpec {
   };
 }
 
-/** The console: Next's own server, told its settings by the environment. */
+/** The console. */
 export function consoleSpec(options: UpOptions): ProcessSpec {
   const paths = dataPaths(options.dataDir);
-  const port = String(options.ports.console);
   return {
     name: "console",
-    args: [CONSOLE_LAUNCHER, nextCommand(), "start", CONSOLE_DIR, "-p", port, "-H", HOST],
-    env: {
-      ...processEnvironment(),
-      NEXT_TELEMETRY_DISABLED: "1",
-      RINGLIGHT_CLUSTER: options.cluster,
-      RINGLIGHT_DATA_DIR: paths.console,
-      RINGLIGHT_BIND: HOST,
-      RINGLIGHT_PORT: port,
-      RINGLIGHT_REGISTRY: registryEndpoints(options),
-      RINGLIGHT_TOKEN_FILE: paths.token,
-    },
+    args: [
+      mainOf("console"),
+      ...flags({
+        cluster: options.cluster,
+        dataDir: paths.console,
+        bind: HOST,
+        port: options.ports.console,
+        registry: registryEndpoints(options),
+        tokenFile: paths.token,
+      }),
+    ],
+    env: processEnvironment(),
     stopMs: 5_000,
   };
 }

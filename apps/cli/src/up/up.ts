@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { formatBytes, isRinglightError, type MountRecord, RinglightError, systemClock } from "@ringlight/core";
 import { count } from "../format.ts";
-import { nextCommand } from "../layout.ts";
+import { requireConsoleBuild } from "../layout.ts";
 import { readyJson, readyText } from "./banner.ts";
 import type { Child } from "./child-process.ts";
 import { type ClusterFile, readClusterFile, removeClusterFile, writeClusterFile } from "./cluster-file.ts";
@@ -89,7 +89,7 @@ async function prepare(options: UpOptions, say: (line: string) => void): Promise
     unlock = lockDataDir(dataDir);
     await waitForOrphans(options, say);
     await checkPorts(options.ports, HOST);
-    if (options.console) nextCommand();
+    if (options.console) requireConsoleBuild();
     const noMounts = options.mounts.length === 0 && options.registry === undefined;
     const earlier = readDemoState(dataDir);
     const mountDemo = noMounts && isFirstStart(dataDir);

@@ -1,55 +1,50 @@
-/** The console's one observer in this process: started with the server, or by the first request that needs it. */
-import { type ConsoleConfig, loadConfig, readToken } from "@ringlight/config";
-import { connectRegistry, SealedStore } from "@ringlight/registry";
-import { ClusterObserver } from "./cluster-observer.ts";
-import { errorBody } from "./error-body.ts";
+/**
+ * What the routes reach of the running console. The process puts it together (start-console.ts) before it listens, and
+ * leaves it on globalThis: the bundler loads this module once more for the routes.
+ */
+import type { ConsoleConfig, LoadedConfig } from "@ringlight/config";
+import { RinglightError } from "@ringlight/core";
+import type { SealedStore } from "@ringlight/registry";
+import type { TraceStore } from "@ringlight/trace-store";
+import type { ClusterObserver } from "./cluster-observer.ts";
 
-/** What runs, once it runs. */
+/** What runs. */
 export interface RunningConsole {
   readonly config: ConsoleConfig;
+  /** Where each setting comes from. */
+  readonly origins: LoadedConfig<ConsoleConfig>["origins"];
   readonly observer: ClusterObserver;
   /** The cluster token, if the cluster has one. */
   readonly token: string | undefined;
   /** The access keys; without a token there is nothing to seal them with. */
   readonly keys: SealedStore | undefined;
+  /** Traces, logs and metrics. */
+  readonly store: TraceStore;
 }
 
-/** Kept on globalThis: the bundler loads this module once for the start and once for the routes. */
 const KEY = Symbol.for("ringlight.console");
-const store = globalThis as unknown as Record<symbol, Promise<RunningConsole> | undefined>;
+const shared = globalThis as unknown as Record<symbol, RunningConsole | undefined>;
 
-async function start(): Promise<RunningConsole> {
-  const config = loadConfig("console", { argv: [] }).values;
-  const token = config.tokenFile === undefined ? undefined : readToken(config.tokenFile);
-  const registry = await connectRegistry({ cluster: config.cluster, endpoints: config.registry });
-  const observer = new ClusterObserver({ registry, endpoints: config.registry, token });
-  const keys =
-    token === undefined
-      ? undefined
-      : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
-  const stop = () => {
-    void observer.close().then(() => registry.close());
-    void keys?.close();
-  };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
-  return { config, observer, token, keys };
+/** Makes the console known to the routes; undefined takes it away. */
+export function publishConsole(running: RunningConsole | undefined): void {
+  shared[KEY] = running;
 }
 
-/** The running console. A start that failed is tried again by the next caller. @throws RL_BAD_CONFIG, RL_NO_PERMISSION */
-export function runningConsole(): Promise<RunningConsole> {
-  const running = store[KEY] ?? start();
-  store[KEY] = running;
-  running.catch((error) => {
-    if (store[KEY] !== running) return;
-    store[KEY] = undefined;
-    const { code, message } = errorBody(error);
-    process.stderr.write(`console: ${code}: ${message}\n`);
-  });
+/** The running console. @throws RL_INTERNAL where Next's server was started without the console's main.ts. */
+export async function runningConsole(): Promise<RunningConsole> {
+  const running = shared[KEY];
+  if (running === undefined) {
+    throw new RinglightError("RL_INTERNAL", "the console's server does not run; start it by `ringlight console`");
+  }
   return running;
 }
 
 /** The observer of the running console. */
 export async function observer(): Promise<ClusterObserver> {
   return (await runningConsole()).observer;
+}
+
+/** The trace store of the running console. */
+export async function traceStore(): Promise<TraceStore> {
+  return (await runningConsole()).store;
 }

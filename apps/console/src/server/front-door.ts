@@ -1,0 +1,110 @@
+/**
+ * The one door of the console. OTLP is answered here, before Next sees it: it comes often and must not cost a page's time.
+ * Everything else goes to the pages and their routes, which are traced; what is received as telemetry is not.
+ */
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { type ConsoleConfig, isLoopback } from "@ringlight/config";
+import { isKept, newTraceContext, recordSpan } from "@ringlight/telemetry";
+import { type ReceiverAnswer, receive, signalOf, type TraceStore } from "@ringlight/trace-store";
+
+/** What the door stands in front of. */
+export interface FrontDoorOptions {
+  readonly config: Pick<ConsoleConfig, "bind">;
+  readonly token: string | undefined;
+  readonly store: TraceStore;
+  readonly pages: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+const BODY_TIMEOUT_MS = 30_000;
+
+const digest = (text: string) => createHash("sha256").update(text).digest();
+
+/** Whether a request may send telemetry: with the cluster's token; on a loopback address also without any. */
+function maySend(request: IncomingMessage, token: string | undefined, loopback: boolean): boolean {
+  if (token === undefined) return loopback;
+  const { authorization } = request.headers;
+  if (authorization === undefined) return loopback;
+  return timingSafeEqual(digest(authorization), digest(`Bearer ${token}`));
+}
+
+/** Answers every request of the console's port. */
+export function frontDoor({ config, token, store, pages }: FrontDoorOptions): RequestListener {
+  const loopback = isLoopback(config.bind);
+  const telemetry = async (request: IncomingMessage, response: ServerResponse, path: string) => {
+    const signal = signalOf(path);
+    if (signal === undefined)
+      return send(response, plain(404, "OTLP is received at /v1/traces, /v1/metrics and /v1/logs"));
+    if (!maySend(request, token, loopback)) {
+      const answer = plain(401, "send the cluster token as `authorization: Bearer <token>`");
+      return send(response, { ...answer, headers: { ...answer.headers, "www-authenticate": "Bearer" } });
+    }
+    request.setTimeout(BODY_TIMEOUT_MS, () => request.destroy());
+    send(
+      response,
+      await receive(store, { method: request.method ?? "", signal, headers: request.headers, body: request }),
+    );
+  };
+  return (request, response) => {
+    const path = (request.url ?? "/").split("?", 1)[0]!;
+    const answered = path.startsWith("/v1/")
+      ? telemetry(request, response, path)
+      : traced(request, response, path, () => pages(request, response));
+    answered.catch((error: unknown) => {
+      if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
+      response.end(error instanceof Error ? error.message : String(error));
+    });
+  };
+}
+
+/** Paths whose time says nothing: streams last as long as a page is open, and files of the build come from memory. */
+const UNTRACED = /^\/(_next|icon|favicon)|\/live$|^\/api\/(events|healthz)/;
+
+/** Makes a span of a request once it is answered, where it was slow or failed. */
+async function traced(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (UNTRACED.test(path)) return work();
+  const { traceparent } = request.headers;
+  const context = newTraceContext(typeof traceparent === "string" ? traceparent : undefined);
+  const startMs = performance.timeOrigin + performance.now();
+  response.setHeader("traceresponse", `00-${context.traceId}-${context.spanId}-01`);
+  response.once("close", () => {
+    const endMs = performance.timeOrigin + performance.now();
+    const failed = response.statusCode >= 500;
+    if (!isKept({ durationMs: endMs - startMs, failed, missed: false, sampled: false })) return;
+    // The route, not the path: a path may be a secret, and each would be a name of its own.
+    const route = path
+      .split("/")
+      .slice(0, path.startsWith("/api/") ? 3 : 2)
+      .join("/");
+    recordSpan({
+      context,
+      name: `${request.method ?? "GET"} ${route}`,
+      kind: "server",
+      startMs,
+      endMs,
+      attributes: {
+        "http.request.method": request.method ?? "GET",
+        "http.route": route,
+        "http.response.status_code": response.statusCode,
+      },
+      ...(failed ? { error: new Error(`status ${response.statusCode}`) } : {}),
+    });
+  });
+  await work();
+}
+
+function plain(status: number, message: string): ReceiverAnswer {
+  return { status, headers: { "content-type": "application/json" }, body: Buffer.from(JSON.stringify({ message })) };
+}
+
+function send(response: ServerResponse, { status, headers, body }: ReceiverAnswer): void {
+  if (response.destroyed) return;
+  response.writeHead(status, { ...headers, "content-length": body.byteLength });
+  response.end(body);
+}
