@@ -2,6 +2,7 @@
 import { MOUNT_OPTIONS_HELP } from "@ringlight/core";
 import { Command } from "commander";
 import type { CommonOptions } from "./commands/output.ts";
+import type { RingOptions } from "./commands/ring.ts";
 import { completionScript, type Shell } from "./completion.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -158,12 +159,16 @@ function addReading(program: Command): void {
   );
   addExamples(
     talking(program.command("ring"))
-      .description("Show the ring's members and shares, or who owns a path.")
+      .description("Show the ring's members and shares, who owns a path, or what a change of the members would move.")
       .argument("[path]", "/mount/key")
-      .action(async (path: string | undefined, options: CommonOptions) => {
+      .option("--add <n>", "what if so many workers were added")
+      .option("--weight <w>", "weight of each that is added (default 1)")
+      .option("--remove <id>", "what if this worker were removed, repeatable", repeated)
+      .option("--reweigh <id=w>", "what if this worker had that weight, repeatable", repeated)
+      .action(async (path: string | undefined, options: RingOptions) => {
         await (await import("./commands/ring.ts")).ring(path, options);
       }),
-    ["ringlight ring", "ringlight ring /demo/tables/lineitem-00.parquet --json"],
+    ["ringlight ring", "ringlight ring /demo/tables/lineitem-00.parquet --json", "ringlight ring --add 2"],
   );
 }
 

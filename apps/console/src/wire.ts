@@ -247,6 +247,20 @@ export interface EpochsView {
   readonly source: "scheduler" | "registry";
 }
 
+/** The hand-over of pages between workers that runs at this moment. */
+export interface HandOverView {
+  readonly jobId: string;
+  readonly state: string;
+  /** Epochs of the rings whose owners hold what is handed over, the newest first. */
+  readonly fromEpochs: readonly number[];
+  readonly toEpoch: number;
+  readonly doneBytes: number;
+  readonly listedBytes: number;
+  readonly bytesPerSecond: number;
+  /** -1 where it cannot be known. */
+  readonly remainingMs: number;
+}
+
 /** An error as every route answers it. */
 export interface ErrorBody {
   readonly code: string;

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { formatPercent } from "./format.ts";
 import { resolveColours } from "./palette.ts";
 import { arcAt, arcPosition, bandGeometry, donutSlices, paintBand, slicePath } from "./ring-band.ts";
+import { flipOwners, type RingFlow, ribbons } from "./ring-flow.ts";
 
 /** A member as the picture shows it. */
 export interface RingMemberView {
@@ -21,6 +22,29 @@ const BAND_INNER = 0.665;
 const BAND_OUTER = 0.965;
 const DONUT_INNER = 172;
 const DONUT_OUTER = 202;
+/** Arcs flip to their new owners in this time. */
+const FLIP_MS = 900;
+/** With more members than this the slices are too narrow to be walked by keyboard: the table is for that. */
+const MOST_BUTTONS = 60;
+
+/** First owners of arcs, as places in a list of ids. */
+interface Painting {
+  readonly ids: readonly string[];
+  readonly owners: Uint16Array;
+}
+
+function firstOwners(ring: RingTable): Painting {
+  const owners = new Uint16Array(ring.members.length === 0 ? 0 : ring.arcs);
+  for (let arc = 0; arc < owners.length; arc++) owners[arc] = ring.table[arc * ring.params.replicas]!;
+  return { ids: ring.members.map((member) => member.id), owners };
+}
+
+/** The same painting with its owners as places in another list, which holds all of its ids. */
+function inTermsOf(painting: Painting, ids: readonly string[]): Uint16Array {
+  const places = new Map(ids.map((id, place) => [id, place]));
+  const translate = Uint16Array.from(painting.ids, (id) => places.get(id)!);
+  return painting.owners.map((owner) => translate[owner]!);
+}
 
 /**
  * The real ring: an outer band in which every arc is one cell in its owner's colour, an inner donut of the shares, and
@@ -33,6 +57,8 @@ export function Ring({
   selected,
   onSelect,
   marker,
+  before,
+  flows = [],
   children,
 }: {
   ring: RingTable;
@@ -41,6 +67,10 @@ export function Ring({
   onSelect: (id: string | undefined) => void;
   /** An arc to point at, and what to call it. */
   marker?: { readonly arc: number; readonly label: string } | undefined;
+  /** The ring that this one is compared with: only arcs whose first owner differs are drawn in full. */
+  before?: RingTable | undefined;
+  /** Who hands over to whom. */
+  flows?: readonly RingFlow[];
   children?: ReactNode;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -51,11 +81,8 @@ export function Ring({
   const [peek, setPeek] = useState<string | undefined>();
 
   const byId = useMemo(() => new Map(members.map((member) => [member.id, member])), [members]);
-  const primaries = useMemo(() => {
-    const owners = new Uint16Array(ring.members.length === 0 ? 0 : ring.arcs);
-    for (let arc = 0; arc < owners.length; arc++) owners[arc] = ring.table[arc * ring.params.replicas]!;
-    return owners;
-  }, [ring]);
+  const painting = useMemo(() => firstOwners(ring), [ring]);
+  const shown = useRef<Painting | undefined>(undefined);
   const shares = useMemo(() => ring.members.map((member) => ring.share(member.id)), [ring]);
   const slices = useMemo(() => donutSlices(shares), [shares]);
   const emphasised = peek ?? selected;
@@ -90,33 +117,65 @@ export function Ring({
     const context = target?.getContext("2d");
     const host = frame.current;
     if (!target || !context || !host || !geometry) return;
+    const previous = shown.current;
+    const ids = [...new Set([...painting.ids, ...(previous?.ids ?? [])])];
     const [background, ...colours] = resolveColours(
-      ["var(--rl-surface)", ...ring.members.map((member) => byId.get(member.id)?.colour ?? "var(--rl-subtle)")],
+      ["var(--rl-surface)", ...ids.map((id) => byId.get(id)?.colour ?? "var(--rl-subtle)")],
       host,
     );
+    const style = (id: string, place: number, faded: boolean) => ({
+      colour: colours[place]!,
+      hatched: byId.get(id)?.down ?? false,
+      faded: faded || (emphasised !== undefined && emphasised !== id),
+    });
+    const styles = [
+      ...ids.map((id, place) => style(id, place, false)),
+      ...ids.map((id, place) => style(id, place, true)),
+    ];
+    const next = inTermsOf(painting, ids);
+    if (before && before.arcs === ring.arcs) {
+      // What stays is painted in the faded half of the styles.
+      for (let arc = 0; arc < next.length; arc++) {
+        const stays = before.members[before.primaryIndex(arc)]?.id === painting.ids[painting.owners[arc]!];
+        if (stays) next[arc] = next[arc]! + ids.length;
+      }
+    }
     const image = context.createImageData(geometry.sizePx, geometry.sizePx);
-    paintBand(
-      image.data,
-      geometry,
-      primaries,
-      ring.members.map((member, index) => ({
-        colour: colours[index]!,
-        hatched: byId.get(member.id)?.down ?? false,
-        faded: emphasised !== undefined && emphasised !== member.id,
-      })),
-      background!,
-    );
-    context.putImageData(image, 0, 0);
-  }, [geometry, primaries, ring, byId, emphasised, theme]);
+    const paint = (owners: Uint16Array) => {
+      image.data.fill(0);
+      paintBand(image.data, geometry, owners, styles, background!);
+      context.putImageData(image, 0, 0);
+    };
+    const moved = previous !== undefined && previous !== painting && previous.owners.length === next.length;
+    shown.current = painting;
+    if (!moved || window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      paint(next);
+      return;
+    }
+    const old = inTermsOf(previous, ids);
+    const mixed = new Uint16Array(next.length);
+    const began = performance.now();
+    let request = requestAnimationFrame(function step() {
+      const progress = Math.min(1, (performance.now() - began) / FLIP_MS);
+      flipOwners(old, next, progress * progress * (3 - 2 * progress), mixed);
+      paint(mixed);
+      if (progress < 1) request = requestAnimationFrame(step);
+    });
+    return () => cancelAnimationFrame(request);
+  }, [geometry, painting, before, byId, emphasised, theme]);
 
   const overlay = bandGeometry(ring.arcs, VIEW, BAND_INNER, BAND_OUTER);
   const pin = marker && marker.arc < ring.arcs ? arcPosition(overlay, marker.arc) : undefined;
+  const walkable = slices.length <= MOST_BUTTONS;
+  const middles = new Map(slices.map(({ index, start, end }) => [ring.members[index]!.id, (start + end) / 2]));
+  const streams = ribbons(flows, middles, VIEW / 2, DONUT_INNER - 4);
   const hovered = hover ? ring.ownersOfArc(hover.arc) : undefined;
-  const summary = `Ring of ${ring.arcs} arcs at epoch ${ring.epoch}: ${ring.members
+  const named = ring.members.slice(0, MOST_BUTTONS);
+  const summary = `Ring of ${ring.arcs} arcs at epoch ${ring.epoch}: ${named
     .map(
       (member) => `${member.id} ${formatPercent(ring.share(member.id))}${byId.get(member.id)?.down ? " (down)" : ""}`,
     )
-    .join(", ")}`;
+    .join(", ")}${ring.members.length > named.length ? `, and ${ring.members.length - named.length} more` : ""}`;
 
   return (
     <div
@@ -155,19 +214,21 @@ export function Ring({
         }}
       >
         <defs>
-          {members.map((member, index) => (
-            <pattern
-              key={member.id}
-              id={`rl-hatch-${index}`}
-              width="7"
-              height="7"
-              patternUnits="userSpaceOnUse"
-              patternTransform="rotate(45)"
-            >
-              <rect width="7" height="7" fill={member.colour} opacity="0.2" />
-              <rect width="3" height="7" fill={member.colour} />
-            </pattern>
-          ))}
+          {members.map((member, index) =>
+            member.down ? (
+              <pattern
+                key={member.id}
+                id={`rl-hatch-${index}`}
+                width="7"
+                height="7"
+                patternUnits="userSpaceOnUse"
+                patternTransform="rotate(45)"
+              >
+                <rect width="7" height="7" fill={member.colour} opacity="0.2" />
+                <rect width="3" height="7" fill={member.colour} />
+              </pattern>
+            ) : null,
+          )}
         </defs>
         {[0, 1, 2, 3].map((quarter) => {
           const angle = (quarter * Math.PI) / 2;
@@ -192,12 +253,12 @@ export function Ring({
           const faded = emphasised !== undefined && emphasised !== id;
           const labelRadius = DONUT_INNER - (member?.down ? 30 : 15);
           return (
-            // biome-ignore lint/a11y/useSemanticElements: a button element cannot stand in an SVG
+            // biome-ignore lint/a11y/noStaticElementInteractions: a button, but where there are too many to be walked
             <g
               key={id}
-              role="button"
-              tabIndex={0}
-              aria-pressed={selected === id}
+              {...(walkable
+                ? { role: "button", tabIndex: 0, "aria-pressed": selected === id }
+                : { "aria-hidden": true })}
               aria-label={`${id}: ${formatPercent(shares[index])} of the arcs, ${member?.state ?? "unknown"}`}
               className="rl-slice cursor-pointer"
               opacity={faded ? 0.28 : 1}
@@ -241,6 +302,23 @@ export function Ring({
             </g>
           );
         })}
+        {streams.map((stream) => (
+          <path
+            key={`${stream.from} ${stream.to}`}
+            d={stream.path}
+            fill="none"
+            stroke={byId.get(stream.to)?.colour ?? "var(--rl-subtle)"}
+            strokeWidth={stream.widthPx}
+            strokeOpacity={
+              emphasised === undefined || emphasised === stream.from || emphasised === stream.to ? 0.42 : 0.08
+            }
+            strokeLinecap="round"
+            className="rl-stream"
+            data-testid="ring-flow"
+          >
+            <title>{`${stream.from} to ${stream.to}: ${formatPercent(stream.share, 2)} of the ring`}</title>
+          </path>
+        ))}
         {pin ? (
           <g pointerEvents="none">
             <path

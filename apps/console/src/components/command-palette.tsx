@@ -118,11 +118,7 @@ function Palette({ onClose, onMap }: { onClose: () => void; onMap: () => void })
             <Entry icon="browse" value={`${typed} browse`} onSelect={go(browseHref(path))}>
               Browse
             </Entry>
-            <Entry
-              icon="traces"
-              value={`${typed} traces`}
-              onSelect={go(`/traces?attribute=${encodeURIComponent(`ringlight.path=${path}`)}`)}
-            >
+            <Entry icon="traces" value={`${typed} traces`} onSelect={go(`/traces?path=${encodeURIComponent(path)}`)}>
               Traces of it
             </Entry>
           </Command.Group>

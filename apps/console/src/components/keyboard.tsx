@@ -148,8 +148,8 @@ export function KeyboardMap({ open, onClose }: { open: boolean; onClose: () => v
               {group.keys.map(([keys, what]) => (
                 <div key={keys} className="contents">
                   <dt className="flex gap-1">
-                    {keys.split(" ").map((key) => (
-                      <kbd key={key} className="rl-key">
+                    {keys.split(" ").map((key, place) => (
+                      <kbd key={`${place.toString()}${key}`} className="rl-key">
                         {key}
                       </kbd>
                     ))}

@@ -3,7 +3,16 @@ import { DataTable, EmptyState, ErrorState, formatMoment, LoadingState, Panel } 
 import { useEpochs } from "../../state/epochs.ts";
 
 /** The newest epochs of the ring and what made them. */
-export function EpochList({ epoch }: { epoch: number }) {
+export function EpochList({
+  epoch,
+  shown,
+  onShow,
+}: {
+  epoch: number;
+  /** The epoch that the ring is drawn at; undefined for the present. */
+  shown: number | undefined;
+  onShow: (epoch: number) => void;
+}) {
   const query = useEpochs(epoch);
   const epochs = query.data?.epochs;
   return (
@@ -29,7 +38,15 @@ export function EpochList({ epoch }: { epoch: number }) {
               title: "Epoch",
               cell: (row) => (
                 <span className="font-medium tabular-nums">
-                  {row.epoch}
+                  <button
+                    type="button"
+                    className="rl-link"
+                    aria-pressed={row.epoch === (shown ?? epoch)}
+                    title="Draw the ring of this epoch"
+                    onClick={() => onShow(row.epoch)}
+                  >
+                    {row.epoch}
+                  </button>
                   {row.epoch === epoch ? <span className="ml-2 text-xs font-normal text-ok">now</span> : null}
                 </span>
               ),
