@@ -29,7 +29,7 @@ const OWNERS = [
   [/^@grpc\//, ["libs/rpc", "libs/registry", "libs/proto"], { tests: false }],
   [/^(react|react-dom|next)$/, ["libs/ui", "apps/console"], { tests: false }],
   [/^@tanstack\//, ["apps/console"], { tests: false }],
-  [/^zod$/, ["libs/config"], { tests: false }],
+  [/^zod$/, ["libs/config", "bench"], { tests: false }],
   [/^pino$/, ["libs/telemetry"], { tests: false }],
   [/^@node-rs\/crc32$/, ["libs/checksum"], { tests: false }],
   [/^@aws-sdk\/crc64-nvme$/, ["libs/checksum"], { tests: false }],

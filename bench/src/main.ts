@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runWorkloadCommand } from "./commands/index.ts";
 import { profileWorker } from "./dataplane/cpu.ts";
 import { dataplane } from "./dataplane/dataplane.ts";
 import { type Row, verdict } from "./dataplane/row.ts";
@@ -14,6 +15,33 @@ import { benchStoreRecovery } from "./store.ts";
 
 const HELP = `usage: ringlight bench <name> [options]
 
+Workloads (bench workloads lists them):
+  quick     AI, SQL, a trace and small requests, through the cache and straight from the store: a report in minutes
+              --only TEXT, --rounds N, --traces DIR (or BENCH_TRACES), --out DIR
+  run NAME  a workload against targets, in turn
+              --target [label=]URL  http://host:port/bucket/prefix, ringlight://host:port/mount, file:///dir, or of the cluster
+                           in --cluster DIR: s3:/mount/prefix, sdk:/mount/prefix; repeatable; @PREFIX signs with the key pair
+                           in PREFIX_ACCESS_KEY_ID and PREFIX_SECRET_ACCESS_KEY
+              --store URL  a target that is the store itself
+              --prepare URL  makes the data there first
+              --seed N, --scale S (share of the files), --record-scale S (share of bytes and computation)
+              --accelerator a100|h100|v100, --accelerators N, --epochs N, --users N, --engine trino|spark|duckdb
+              --rounds N (5), --seconds S, --warmup S, --rate R[,R...] (open loop), --even, --find-max P99-MS
+              --processes N, --generator COMMAND (one more, such as "ssh host ringlight bench generator"), --connections N
+              --metrics URL (of workers), --out DIR, --json, --price-gets USD, --price-gb USD
+  prepare NAME --to URL    only makes the data
+  workloads                the workloads, with their sources
+  replay FILE --target URL --speed 1|10|max    plays a trace or a capture back
+  import FILE [--format NAME | --map time=COL,key=COL,... [--separator , | ' ' | jsonl] [--header]]   says what is in a trace
+  simulate FILE [--sizes A,B] [--policies A,B] [--page-size 1MiB]   miss ratios of the eviction policies by size
+  suite peers              nginx's slice cache, Varnish and the plain store beside Ringlight (--only TEXT, --rounds N)
+  compare A B [--json | --markdown] [--html FILE]   two runs: ratios, intervals, a sentence
+  gate A B --max-regression 5%   exit code 1 when B is worse than A by more, 3 when it cannot tell
+  report RUN... --out FILE, runs    reports and lists runs
+  generator                a load generator on standard input and output, for --generator
+  generator-speed          what the generator itself drives, beside wrk
+
+Parts of the product:
   smoke     cold and warm GETs of 4 KiB and 1 MiB: through a worker against straight from the store
               --rounds N   measured rounds (default 5)
               --json       the figures as JSON
@@ -36,6 +64,10 @@ const HELP = `usage: ringlight bench <name> [options]
 
 Every figure is a ratio of paired rounds on this machine, taken in turn after a warm-up round; absolute figures are shown
 beside it to be judged with the machine in mind.`;
+
+// Commands with options of their own.
+const handled = await runWorkloadCommand(process.argv.slice(2));
+if (handled !== undefined) process.exit(handled);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
