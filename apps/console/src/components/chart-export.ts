@@ -15,7 +15,10 @@ export function csvField(value: string | number | null | undefined): string {
 }
 
 /** Rows as CSV, with a line for the titles. */
-function toCsv(titles: readonly string[], rows: readonly (readonly (string | number | null | undefined)[])[]): string {
+export function toCsv(
+  titles: readonly string[],
+  rows: readonly (readonly (string | number | null | undefined)[])[],
+): string {
   return `${[titles, ...rows].map((row) => row.map(csvField).join(",")).join("\r\n")}\r\n`;
 }
 
