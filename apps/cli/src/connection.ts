@@ -3,6 +3,7 @@ import path from "node:path";
 import { connect, type RinglightClient } from "@ringlight/client";
 import { defaultDataDir, readToken } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
+import { traced } from "./command-telemetry.ts";
 import { readClusterFile } from "./up/cluster-file.ts";
 
 /** Options of every command that talks to a cluster. */
@@ -16,6 +17,8 @@ export interface ConnectionOptions {
 export interface Target {
   readonly endpoints: readonly string[];
   readonly token: string | undefined;
+  /** URL of the cluster's console, where it is known. */
+  readonly console?: string;
 }
 
 /** Works out the target: option before environment before the data directory's cluster.json. @throws RL_NO_WORKERS, RL_BAD_REQUEST */
@@ -33,22 +36,34 @@ export function findTarget(
     if (wrong !== undefined) {
       throw new RinglightError("RL_BAD_REQUEST", `"${wrong}" is not host:port of a worker's gRPC endpoint`);
     }
-    return { endpoints, token: givenToken };
+    return { endpoints, token: givenToken, ...(env.RINGLIGHT_CONSOLE_URL && { console: env.RINGLIGHT_CONSOLE_URL }) };
   }
   const cluster = readClusterFile(dataDir);
   const token = options.tokenFile === undefined ? readToken(cluster.tokenFile) : givenToken;
-  return { endpoints: cluster.workers.map(({ grpc }) => grpc), token };
+  const endpoints = cluster.workers.map(({ grpc }) => grpc);
+  return { endpoints, token, ...(cluster.console !== null && { console: cluster.console }) };
 }
 
-/** Runs something with a connected client, and closes it. */
+/** Runs something with a connected client, as one trace, and closes it. */
 export async function withClient<T>(
   options: ConnectionOptions,
   use: (client: RinglightClient) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(findTarget(options));
-  try {
-    return await use(client);
-  } finally {
-    client.close();
-  }
+  const target = findTarget(options);
+  return traced(receiverOf(target), async () => {
+    const client = await connect(target);
+    try {
+      return await use(client);
+    } finally {
+      client.close();
+    }
+  });
+}
+
+/** Where the spans of a command go. */
+export function receiverOf({
+  console,
+  token,
+}: Target): { readonly url: string; readonly token: string | undefined } | undefined {
+  return console === undefined ? undefined : { url: console, token };
 }

@@ -1,16 +1,29 @@
 /** The `ringlight` command. */
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
+import { nameCommand } from "./command-telemetry.ts";
 import { errorJson, errorLine, exitCodeOf } from "./exit-codes.ts";
 import { buildProgram } from "./program.ts";
 
 const USAGE = 2;
 
+/** "ringlight mount ls" */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
   try {
-    await buildProgram((own) => {
+    const program = buildProgram((own) => {
       code = own;
-    }).parseAsync([...argv], { from: "user" });
+    });
+    program.hook("preAction", (_, action) => {
+      nameCommand(
+        fullName(action),
+        action.args.find((argument) => argument.startsWith("/")),
+      );
+    });
+    await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {
     // Help and version end here too, with exit code 0; what was wrong with the usage commander has said already.

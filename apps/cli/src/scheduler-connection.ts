@@ -3,7 +3,8 @@ import { connect } from "@ringlight/client";
 import { isRinglightError, RinglightError } from "@ringlight/core";
 import { JobServiceClient } from "@ringlight/proto";
 import { ClientPool } from "@ringlight/rpc";
-import { type ConnectionOptions, findTarget } from "./connection.ts";
+import { traced } from "./command-telemetry.ts";
+import { type ConnectionOptions, findTarget, receiverOf } from "./connection.ts";
 
 /** How long commands go on asking while no scheduler leads: longer than a lease and an election. */
 const PATIENCE_MS = 30_000;
@@ -72,10 +73,12 @@ export async function withSchedulers<T>(
   options: ConnectionOptions,
   use: (schedulers: SchedulerConnection) => Promise<T>,
 ): Promise<T> {
-  const schedulers = new SchedulerConnection(options);
-  try {
-    return await use(schedulers);
-  } finally {
-    schedulers.close();
-  }
+  return traced(receiverOf(findTarget(options)), async () => {
+    const schedulers = new SchedulerConnection(options);
+    try {
+      return await use(schedulers);
+    } finally {
+      schedulers.close();
+    }
+  });
 }

@@ -123,6 +123,7 @@ export class PageReader {
     return this.#runs.missReason(version, index, coldReason);
   }
 
+  /** Size of a page. */
   get pageBytes(): number {
     return this.#options.pageBytes;
   }

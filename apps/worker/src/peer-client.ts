@@ -13,6 +13,7 @@ import {
   EPOCH_HEADER,
   PEER_ANSWER_HEADER,
   PEER_HEAD_PATH,
+  PEER_MISSED_HEADER,
   PEER_READ_PATH,
   PEER_REQUEST_HEADER,
   type PeerAnswer,
@@ -114,6 +115,7 @@ export class PeerClient {
       const { response } = await this.#send(peer, PEER_HEAD_PATH, mount, key, undefined, call, span.headers());
       response.resume();
       const meta = unpack<ObjectMeta>(headerOf(response, peer));
+      if (response.headers[PEER_MISSED_HEADER] !== undefined) span.missed();
       span.end();
       return meta;
     } catch (error) {

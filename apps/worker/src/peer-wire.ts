@@ -10,6 +10,8 @@ export const PEER_HEAD_PATH = "/internal/v1/head/";
 export const PEER_REQUEST_HEADER = "x-ringlight-request";
 /** Carries a PeerAnswer. */
 export const PEER_ANSWER_HEADER = "x-ringlight-answer";
+/** Says of an answer without a status that the store was asked for it: both sides keep their spans then. */
+export const PEER_MISSED_HEADER = "x-ringlight-missed";
 /** Epoch of the sender's ring, both ways. */
 export const EPOCH_HEADER = "x-ringlight-epoch";
 

@@ -18,6 +18,7 @@ import {
   EPOCH_HEADER,
   PEER_ANSWER_HEADER,
   PEER_HEAD_PATH,
+  PEER_MISSED_HEADER,
   PEER_READ_PATH,
   PEER_REQUEST_HEADER,
   type PeerAnswer,
@@ -180,7 +181,12 @@ async function answerPeer(
     if (api === "peer.Head") {
       const meta = await options.objects.head(mount, key);
       firstByteMs = performance.now() - startedMs;
-      response.writeHead(200, { [PEER_ANSWER_HEADER]: pack(meta), "content-length": 0 }).end();
+      response.writeHead(200, {
+        [PEER_ANSWER_HEADER]: pack(meta),
+        ...(span.hasMissed && { [PEER_MISSED_HEADER]: "1" }),
+        "content-length": 0,
+      });
+      response.end();
       return;
     }
     const ask = unpack<PeerRequest>(oneOf(request.headers[PEER_REQUEST_HEADER]) ?? "");

@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { isKept } from "./keep.ts";
 import type { Attributes, AttributeValue, RecordedSpan } from "./otlp/records.ts";
 import { isTracing, sendSpan } from "./span-sink.ts";
-import { newTraceContext, type TraceContext } from "./trace-context.ts";
+import { keptTraceContext, newTraceContext, type TraceContext } from "./trace-context.ts";
 
 /** What a caller sent of its trace. */
 export interface CallerTrace {
@@ -26,6 +26,8 @@ export interface SpanStart {
   readonly attributes?: Attributes;
   /** Who asked, from outside of this process; left out, it is a part of the work that is going on. */
   readonly caller?: CallerTrace | undefined;
+  /** It is kept whatever happens, and so is what others do for it. */
+  readonly keep?: boolean;
 }
 
 /** How a piece of work ended. */
@@ -74,7 +76,8 @@ export class ActiveSpan {
     this.#kind = kind;
     this.#attributes = { ...attributes };
     this.#isFirst = parent === undefined;
-    const context = newTraceContext(caller?.traceparent ?? parent?.context.traceparent);
+    const traceparent = caller?.traceparent ?? parent?.context.traceparent;
+    const context = start.keep ? keptTraceContext(traceparent) : newTraceContext(traceparent);
     const continues = caller?.traceparent !== undefined && context.parentSpanId !== undefined;
     this.#request = parent?.request ?? {
       kept: context.sampled,
@@ -118,9 +121,9 @@ export class ActiveSpan {
     this.#request.missed = true;
   }
 
-  /** The request is kept, whatever else happens. */
-  keep(): void {
-    this.#request.kept = true;
+  /** True when it did. */
+  get hasMissed(): boolean {
+    return this.#request.missed;
   }
 
   /** Takes a finished span of the same request. */

@@ -23,6 +23,9 @@ interface CallSpan {
 /** Statuses that say nothing bad of the call: the caller had enough, or asked for what is not there. */
 const CALM = new Set(["OK", "CANCELLED"]);
 
+/** Streams that stand for as long as somebody listens: how long they take says nothing. */
+const STANDING = /\/(Watch\w*|RenewLeases|OpenLeases)$/;
+
 /** Makes the spans of calls. */
 export const grpcTracer = {
   /** A call that this process makes. @param address host:port of the server */
@@ -66,7 +69,7 @@ function callSpan(
       const kept = span.end({
         failed,
         ...(failed && { error: error ?? status }),
-        ...(firstMessageMs !== undefined && { decisiveMs: firstMessageMs }),
+        ...(STANDING.test(method) ? { decisiveMs: 0 } : firstMessageMs !== undefined && { decisiveMs: firstMessageMs }),
       });
       return kept ? span.context.traceId : undefined;
     },
