@@ -16,6 +16,7 @@ import type {
   WorkerTick,
   WorkerView,
 } from "../wire.ts";
+import { MetricFeed, type MetricSink } from "./metric-feed.ts";
 import { MountChecker } from "./mount-checker.ts";
 import { findProblems } from "./problems.ts";
 import { SeriesBuffer } from "./series-buffer.ts";
@@ -37,6 +38,8 @@ export interface ObserverOptions {
   readonly endpoints: readonly string[];
   readonly token?: string | undefined;
   readonly clock?: Clock;
+  /** Where the metrics of the workers are recorded. */
+  readonly metrics?: MetricSink | undefined;
 }
 
 interface Tracked {
@@ -58,6 +61,7 @@ export class ClusterObserver {
   readonly #listeners = new Set<(event: ObserverEvent) => void>();
   readonly #closing = new AbortController();
   readonly #mounts: MountChecker;
+  readonly #feed: MetricFeed | undefined;
   #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
@@ -69,6 +73,7 @@ export class ClusterObserver {
     this.#endpoints = options.endpoints;
     this.#clock = options.clock ?? systemClock;
     this.#sinceMs = this.#clock.now();
+    this.#feed = options.metrics && new MetricFeed(options.metrics, this.#sinceMs);
     this.#pool = new ClientPool(WorkerServiceClient, { token: options.token });
     this.#mounts = new MountChecker({
       view: () => options.registry.view(),
@@ -225,6 +230,7 @@ export class ClusterObserver {
       if (ids.has(id)) continue;
       void tracked.watch?.close();
       this.#tracked.delete(id);
+      this.#feed?.forget(id);
     }
     this.#pool.retain([...view.workers.values()].map((worker) => worker.addresses.grpc));
     this.#mounts.follow();
@@ -238,7 +244,9 @@ export class ClusterObserver {
       {
         onStats: (stats) => {
           if (tracked.watch !== watch) return;
-          const increase = tracked.history.take(stats, this.#clock.now());
+          const nowMs = this.#clock.now();
+          const increase = tracked.history.take(stats, nowMs);
+          this.#feed?.take(stats.workerId, stats, nowMs);
           this.#sum.record(increase.fromMs, increase.toMs, increase.amounts, new Map());
           if (tracked.state !== "live") {
             this.#move(tracked, "live", undefined);
@@ -284,6 +292,7 @@ export class ClusterObserver {
     }
     this.#sum.gauge(this.#tickMs, nowMs, gauges);
     this.#tickMs = nowMs;
+    this.#feed?.tick(nowMs);
     this.#mounts.follow();
     this.#publish();
     if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });

@@ -2,6 +2,8 @@
 import { parseDuration, RinglightError } from "@ringlight/core";
 import type { LogLevelName, LogQuery, MetricFunction, MetricQuery, TraceQuery } from "@ringlight/trace-store";
 import { parseMoment } from "@ringlight/ui/time-range";
+import type { CompareMeasure } from "../wire-telemetry.ts";
+import { COMPARE_MEASURES } from "./compare-window.ts";
 
 const bad = (message: string) => new RinglightError("RL_BAD_REQUEST", message);
 
@@ -132,4 +134,12 @@ export function traceIdOf(value: string): string {
   const id = value.trim().toLowerCase();
   if (!/^[0-9a-f]{32}$/.test(id)) throw bad(`${value} is no trace id: it has 32 hex digits`);
   return id;
+}
+
+/** Which windows to compare, by what. @throws RL_BAD_REQUEST */
+export function compareQuery(
+  params: URLSearchParams,
+  nowMs: number,
+): { readonly measure: CompareMeasure; readonly fromMs: number; readonly toMs: number } {
+  return { measure: oneOf(params, "measure", COMPARE_MEASURES) ?? "misses", ...window(params, nowMs) };
 }

@@ -6,12 +6,13 @@ import { fileURLToPath } from "node:url";
 import { type ConsoleConfig, type LoadedConfig, packageVersion, type Running, readToken } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import { connectRegistry, SealedStore } from "@ringlight/registry";
-import { createLogger, METRICS, startTelemetry } from "@ringlight/telemetry";
+import { createLogger, startTelemetry } from "@ringlight/telemetry";
 import { TraceStore } from "@ringlight/trace-store";
 import next from "next";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { publishConsole } from "./console.ts";
 import { frontDoor } from "./front-door.ts";
+import { FED_METRICS } from "./metric-feed.ts";
 
 const CONSOLE_DIR = fileURLToPath(new URL("../..", import.meta.url));
 /** Requests that last, such as event streams, are cut when they have not ended by themselves. */
@@ -33,7 +34,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
   const store = await openStore(config, (message) => log.warn(message));
   const registry = connectRegistry({ cluster: config.cluster, endpoints: config.registry });
-  const observer = new ClusterObserver({ registry, endpoints: config.registry, token });
+  const observer = new ClusterObserver({ registry, endpoints: config.registry, token, metrics: store });
   const keys =
     token === undefined
       ? undefined
@@ -78,7 +79,7 @@ function openStore(config: ConsoleConfig, log: (message: string) => void): Promi
       keptMs: config.traceKeptAgeMs,
       logMs: config.logAgeMs,
       slowMs: config.traceSlowMs,
-      ownMetrics: Object.values(METRICS).map(({ name }) => name),
+      ownMetrics: FED_METRICS,
     },
     log,
   );
