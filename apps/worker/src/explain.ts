@@ -9,12 +9,14 @@ import {
   parsePath,
   type PageRun as StoredRun,
   segmentKey,
+  type VersionId,
 } from "@ringlight/core";
 import type { CoverageRequest, CoverageResponse, ExplainResponse, SegmentPlacement } from "@ringlight/proto";
 import { mountToProto, objectToProto } from "@ringlight/rpc";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { PageReader } from "./page-reader.ts";
+import { BLOCK_BYTES, blockOf } from "./part-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 
 /** Segments that are listed; a larger object's further segments are placed the same way. */
@@ -52,9 +54,9 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
     segments.push({ segment, arc: ring.ring.arcOf(place), owners: ring.ring.owners(place, OWNERS_SHOWN) });
   }
   const version = meta && pageVersion(record, key, meta.version);
-  const cached = version === undefined ? [] : store.cachedRuns(version);
+  const cached = cachedOf(store, version, size, pageBytes);
   const count = pageCount(size, pageBytes);
-  const missing = firstGap(cached, count);
+  const missing = firstGap(cached.runs, count);
   const movedHere = ring.movedTo(workerId, segmentKey(mount, key, 0)) ? ("rebalanced" as const) : undefined;
   return {
     workerId,
@@ -66,8 +68,8 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
     segments,
     pageBytes,
     pageCount: count,
-    cached: cached.map(({ first, last }) => ({ first, last })),
-    cachedBytes: runBytes(cached, size, pageBytes),
+    cached: cached.runs,
+    cachedBytes: cached.bytes,
     accesses: objects.accesses
       .of(formatPath({ mount, key }))
       .map(({ atMs, ...access }) => ({ ...access, atUnixMs: atMs })),
@@ -86,13 +88,35 @@ export function coverage(sources: ExplainSources, request: CoverageRequest): Cov
     objects: request.objects.map((object) => {
       const { mount, key } = parsePath(object.path);
       const record = names.get(mount);
-      const cached = record === undefined ? [] : store.cachedRuns(pageVersion(record, key, object.version));
-      return {
-        cached: cached.map(({ first, last }) => ({ first, last })),
-        cachedBytes: runBytes(cached, object.sizeBytes, pageBytes),
-      };
+      const version = record && pageVersion(record, key, object.version);
+      const { runs, bytes } = cachedOf(store, version, object.sizeBytes, pageBytes);
+      return { cached: runs, cachedBytes: bytes };
     }),
   };
+}
+
+/** The pages of a version that are here, and the bytes of them and of blocks of other pages. */
+function cachedOf(
+  store: PageStore,
+  version: VersionId | undefined,
+  sizeBytes: number,
+  pageBytes: number,
+): { readonly runs: { first: number; last: number }[]; readonly bytes: number } {
+  const runs: { first: number; last: number }[] = [];
+  let blockBytes = 0;
+  for (const { first, last } of version === undefined ? [] : store.cachedRuns(version)) {
+    const from = blockOf(first);
+    if (from === undefined) {
+      runs.push({ first, last });
+      continue;
+    }
+    for (let block = from; block <= from + last - first; block++) {
+      const page = Math.floor((block * BLOCK_BYTES) / pageBytes);
+      if (runs.some((run) => run.first <= page && page <= run.last)) continue;
+      blockBytes += pageLength(sizeBytes, BLOCK_BYTES, block);
+    }
+  }
+  return { runs, bytes: runBytes(runs, sizeBytes, pageBytes) + blockBytes };
 }
 
 function runBytes(runs: readonly StoredRun[], sizeBytes: number, pageBytes: number): number {

@@ -247,6 +247,38 @@ for (const sendfile of ["auto", "off"]) {
     );
   });
 
+  test(`sendfile=${sendfile}: scattered reads of a large object fetch blocks, which are hits from then on`, async (t) => {
+    const cluster = await start(t, sendfile, "--mem=64MiB", "--page-size=1MiB");
+    cluster.origin.putObject("data", "large", { sizeBytes: 12 * MIB + 77, seed: 8 });
+    const expected = cluster.origin.bytesOf("data", "large");
+    const reader = wire(t, cluster);
+    const read = async (start: number, length: number) => {
+      const { head, body } = await reader.ask("/data/large", [`Range: bytes=${start}-${start + length - 1}`]);
+      assert.equal(body.equals(expected.subarray(start, start + length)), true, `${length} bytes from ${start}`);
+      return head;
+    };
+    await read(0, 10);
+    const gets = () => cluster.origin.count({ op: "GetObject" });
+    const before = gets();
+    const places = Array.from({ length: 10 }, (_, index) => (index + 1) * MIB + index * 70_000);
+    for (const place of places) assert.match(await read(place, 4096), /Cache-Status: ringlight; fwd=/);
+    assert.equal(gets(), before + places.length);
+    const again = async () => {
+      const heads: string[] = [];
+      for (const place of places) heads.push(await read(place + 20, 4000));
+      return heads.every((head) => /Cache-Status: ringlight; hit/.test(head));
+    };
+    // A block is in the store some turns after its reader has it.
+    await waitFor(again, { timeoutMs: 10_000 });
+    assert.equal(gets(), before + places.length);
+    // From one kind to the other in the middle of an answer, and on to what is not here.
+    await read(places[0] ?? 0, 3 * MIB);
+    await read(places[2] ?? 0, 4096);
+    await read(places[9] ?? 0, 12 * MIB + 77 - (places[9] ?? 0));
+    await read(0, 12 * MIB + 77);
+    await waitFor(async () => /Cache-Status: ringlight; hit/.test(await read(0, 12 * MIB + 77)), { timeoutMs: 10_000 });
+  });
+
   test(`sendfile=${sendfile}: pipelined, split and half-closed requests are answered in order, and other methods after them`, async (t) => {
     const cluster = await start(t, sendfile, "--mem=64MiB");
     cluster.origin.putObject("data", "key", { sizeBytes: 3 * PAGE, seed: 7 });

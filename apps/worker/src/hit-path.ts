@@ -47,6 +47,7 @@ import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
 import type { MountTable } from "./mount-table.ts";
 import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
+import { BLOCK_BYTES, blockIndex, hasBlocks } from "./part-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import type { Router } from "./router.ts";
 import type { HitCounters, WorkerStatistics } from "./statistics.ts";
@@ -61,6 +62,8 @@ function checksumLines(meta: ObjectMeta, lengthBytes: number): string {
 
 /** Targets remembered, with what was last found behind them; about 1 KiB each. */
 const MAX_OBJECTS = 16_384;
+/** A read that ends so far in a block may be of somebody who reads on. */
+const NEAR_END_BYTES = (BLOCK_BYTES * 3) / 4;
 /** Longer targets are not remembered. */
 const MAX_URL_LENGTH = 2_048;
 
@@ -112,12 +115,14 @@ class HitPath {
   readonly options: HitPathOptions;
   readonly #known = new Map<string, KnownObject>();
   readonly #connectionLines: string;
+  readonly #hasBlocks: boolean;
   #host = "";
   #hostIsPathStyle = false;
 
   constructor(options: HitPathOptions) {
     this.options = options;
     this.#connectionLines = connectionLines(true, options.keepAliveTimeoutMs);
+    this.#hasBlocks = hasBlocks(options.pageBytes);
   }
 
   /** Answers, or leaves the request to the general path. Never throws. */
@@ -152,9 +157,16 @@ class HitPath {
     }
     if (!this.options.access.allows(head, known.target)) return undefined;
     this.#keep(known);
-    const page =
-      isHead || range === undefined ? undefined : this.openPage(known.version, range.start, range, known.sibling);
-    if (!isHead && page === undefined) return undefined;
+    let page: PageRef | undefined;
+    let unitBytes = this.options.pageBytes;
+    if (!isHead && range !== undefined) {
+      page = this.openPage(known.version, range.start, range, known.sibling);
+      if (page === undefined && known.sibling === undefined) {
+        page = this.openBlock(known.version, range.start, range);
+        unitBytes = BLOCK_BYTES;
+      }
+      if (page === undefined) return undefined;
+    }
     const ids = newIds();
     const template = this.#template(known, meta, isHead ? "HEAD" : (page?.tier ?? ""), partial);
     const length = range === undefined ? 0 : range.end - range.start + 1;
@@ -168,7 +180,7 @@ class HitPath {
       return undefined;
     }
     into.write(text, "latin1");
-    return new Hit(this, known, text.length, isHead, range, page, trace ?? traceId, startedMs);
+    return new Hit(this, known, text.length, isHead, range, page, unitBytes, trace ?? traceId, startedMs);
   }
 
   /** The object behind a target; undefined for what is no plain read. */
@@ -258,8 +270,21 @@ class HitPath {
     if (next * pageBytes >= meta.sizeBytes) return false;
     const { sibling } = known;
     if (sibling !== undefined) return !sibling.has(next);
-    if (store.peek(known.version, next) === undefined) return true;
-    return (next + 1) * pageBytes < meta.sizeBytes && store.peek(known.version, next + 1) === undefined;
+    const isNear =
+      store.peek(known.version, next) === undefined ||
+      ((next + 1) * pageBytes < meta.sizeBytes && store.peek(known.version, next + 1) === undefined);
+    if (!isNear || !this.#hasBlocks || store.peek(known.version, next - 1) !== undefined) return isNear;
+    // By blocks: whoever comes to the end of one may be reading on.
+    const isNearEnd = range.end % BLOCK_BYTES >= NEAR_END_BYTES;
+    return isNearEnd && store.peek(known.version, blockIndex(range.end + BLOCK_BYTES)) === undefined;
+  }
+
+  /** The block that holds a byte, if it is here and was verified before, and not with its page. */
+  openBlock(version: VersionId, offset: number, range: ByteRange): PageRef | undefined {
+    if (!this.#hasBlocks) return undefined;
+    const within = offset % BLOCK_BYTES;
+    const length = Math.min(range.end + 1 - offset, BLOCK_BYTES - within);
+    return this.#open(version, blockIndex(offset), within, length);
   }
 
   /** The page that holds a byte, if it is here and was verified before. */
@@ -269,12 +294,15 @@ class HitPath {
     range: ByteRange,
     sibling: SiblingObject | undefined,
   ): PageRef | undefined {
-    const { pageBytes, store } = this.options;
+    const { pageBytes } = this.options;
     const index = Math.floor(offset / pageBytes);
     const from = offset - index * pageBytes;
     const length = Math.min(range.end + 1, (index + 1) * pageBytes) - offset;
-    if (sibling !== undefined) return sibling.open(index, length);
-    const opened = store.open(version, index, { range: { offset: from, length } });
+    return sibling === undefined ? this.#open(version, index, from, length) : sibling.open(index, length);
+  }
+
+  #open(version: VersionId, index: number, offset: number, length: number): PageRef | undefined {
+    const opened = this.options.store.open(version, index, { range: { offset, length } });
     if (!(opened instanceof Promise)) return opened;
     opened.then(
       (page) => page?.release(),
@@ -362,6 +390,7 @@ class Hit implements HitAnswer {
     isHead: boolean,
     range: ByteRange | undefined,
     page: PageRef | undefined,
+    unitBytes: number,
     trace: TraceContext | string,
     startedMs: number,
   ) {
@@ -377,7 +406,7 @@ class Hit implements HitAnswer {
     this.#startedMs = startedMs;
     this.#firstTier = page?.tier ?? "";
     this.#at = range?.start ?? 0;
-    if (page !== undefined && range !== undefined) this.#take(page, range);
+    if (page !== undefined && range !== undefined) this.#take(page, range, unitBytes);
     this.#firstByteMs = performance.now() - startedMs;
   }
 
@@ -422,10 +451,10 @@ class Hit implements HitAnswer {
     return range !== undefined && range.start === 0 && range.end + 1 === this.#meta?.sizeBytes;
   }
 
-  #take(page: PageRef, range: ByteRange): void {
-    const { pageBytes } = this.#path.options;
-    const offset = this.#at % pageBytes;
-    const length = Math.min(range.end + 1 - this.#at, pageBytes - offset);
+  /** @param unitBytes length of a page, or of a block */
+  #take(page: PageRef, range: ByteRange, unitBytes: number): void {
+    const offset = this.#at % unitBytes;
+    const length = Math.min(range.end + 1 - this.#at, unitBytes - offset);
     this.#page = page;
     this.fd = page.fd;
     this.position = page.position + offset;
@@ -443,8 +472,13 @@ class Hit implements HitAnswer {
     const range = this.#range;
     if (this.#isHead || range === undefined || this.#at > range.end) return false;
     const page = this.#path.openPage(this.#version, this.#at, range, this.#sibling);
-    if (page === undefined) return false;
-    this.#take(page, range);
+    if (page !== undefined) {
+      this.#take(page, range, this.#path.options.pageBytes);
+      return true;
+    }
+    const block = this.#sibling === undefined ? this.#path.openBlock(this.#version, this.#at, range) : undefined;
+    if (block === undefined) return false;
+    this.#take(block, range, BLOCK_BYTES);
     return true;
   }
 

@@ -27,6 +27,7 @@ import type { MountTable, OpenMount } from "./mount-table.ts";
 import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Learned } from "./page-runs.ts";
+import { PartReader } from "./part-reader.ts";
 import { type CachedSource, type FillSource, filledFrom, handedOver } from "./peer-fill.ts";
 import { noteRead, pathAttributes } from "./trace.ts";
 
@@ -71,6 +72,8 @@ export interface ObjectReaderOptions {
   readonly mounts: MountTable;
   readonly store: PageStore;
   readonly pages: PageReader;
+  /** Reads blocks of pages of which little is wanted; absent where pages are too short for that. */
+  readonly blocks?: PageReader;
   readonly clock: Clock;
   readonly segmentBytes: number;
   readonly negativeTtlMs: number;
@@ -116,10 +119,12 @@ export function pageVersion(record: MountRecord, key: string, version: string): 
 export class ObjectReader {
   readonly #options: ObjectReaderOptions;
   readonly #metadata: MetadataCache;
+  readonly #parts: PartReader;
   readonly accesses = new AccessLog();
 
   constructor(options: ObjectReaderOptions) {
     this.#options = options;
+    this.#parts = new PartReader(options.pages, options.blocks);
     this.#metadata = new MetadataCache({
       clock: options.clock,
       negativeTtlMs: options.negativeTtlMs,
@@ -127,7 +132,7 @@ export class ObjectReader {
       ...(options.resumedMs && { resumedMs: options.resumedMs }),
       onReplaced: (mountId, key, before, after) => {
         options.store.invalidate(versionId(mountId, key, before.version));
-        if (after !== undefined) options.pages.noteSuccessor(versionId(mountId, key, after.version));
+        if (after !== undefined) this.#parts.noteSuccessor(versionId(mountId, key, after.version));
         options.onReplaced?.(mountId.slice(0, mountId.indexOf(" ")), key);
       },
     });
@@ -212,7 +217,7 @@ export class ObjectReader {
     { conditions, range }: ReadPlan,
     context: ReadContext,
   ): { learn: () => Promise<ObjectMeta>; learned: Learned | undefined } | undefined {
-    const { pages, store, segmentBytes } = this.#options;
+    const { pages, segmentBytes } = this.#options;
     if (
       ufs.readCurrent === undefined ||
       context.fillFrom !== undefined ||
@@ -230,11 +235,11 @@ export class ObjectReader {
     if (known === undefined && this.#options.knownObjects?.has(`${identity}/${key}`)) return undefined;
     const asked = pages.firstRun(ufs, start, Math.min(range?.end ?? segmentBytes - 1, segmentBytes - 1));
     const idOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
-    if (known !== undefined && store.peek(idOf(known), pages.indexOf(start)) !== undefined) return undefined;
+    if (known !== undefined && this.#parts.has(idOf(known), start)) return undefined;
     const source = { mount: record.name, key, ufs, traceparent: context.traceparent };
     const versionOf = (meta: ObjectMeta) => {
       const version = idOf(meta);
-      if (known !== undefined && known.version !== meta.version) pages.noteSuccessor(version);
+      if (known !== undefined && known.version !== meta.version) this.#parts.noteSuccessor(version);
       return version;
     };
     const learning = {
@@ -330,7 +335,9 @@ export class ObjectReader {
     let from = ufs;
     if (source) from = filledFrom(ufs, meta.sizeBytes, source);
     else if (before) from = handedOver(ufs, meta.sizeBytes, before);
-    const chunks = pages.read({
+    // Another worker has pages, and what it has is brought over whole.
+    const reader = from === ufs ? this.#parts : pages;
+    const chunks = reader.read({
       mount: record.name,
       key,
       version,

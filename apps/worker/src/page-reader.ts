@@ -33,7 +33,7 @@ const MAX_RUNS_AHEAD = 4;
 
 /** Options of the page reader. */
 export interface PageReaderOptions {
-  readonly store: PageStore;
+  readonly store: Pick<PageStore, "open" | "peek" | "put" | "missReason">;
   readonly pageBytes: number;
   /** Bound on bytes being fetched at once. */
   readonly budgetBytes: number;
@@ -50,6 +50,8 @@ export interface PageReaderOptions {
   ) => void;
   /** How the pages of a mount are offered to the store. */
   readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
+  /** False: nothing is read ahead between reads. */
+  readonly readsAhead?: boolean;
 }
 
 /** What to read: bytes of one version of one object. */
@@ -126,6 +128,16 @@ export class PageReader {
   /** Size of a page. */
   get pageBytes(): number {
     return this.#options.pageBytes;
+  }
+
+  /** True if the page is in the store. */
+  isStored(version: VersionId, index: number): boolean {
+    return this.#options.store.peek(version, index) !== undefined;
+  }
+
+  /** True if a read of the page would find it in the store, or a fetch of it to join. */
+  isHereOrComing(version: VersionId, index: number): boolean {
+    return this.#runs.isHereOrComing(version, index);
   }
 
   /** Index of the page that a byte lies in. */
@@ -328,7 +340,8 @@ export class PageReader {
 
   /** After a range was read to its end: read ahead if the reader has been sequential and the store takes what is read. */
   #followSequential(request: PageReadRequest, last: number): void {
-    const { store, pageBytes, segmentBytes = Number.POSITIVE_INFINITY } = this.#options;
+    const { store, pageBytes, segmentBytes = Number.POSITIVE_INFINITY, readsAhead = true } = this.#options;
+    if (!readsAhead) return;
     const { version, meta, range } = request;
     const segmentPages = segmentBytes / pageBytes;
     const segmentEnd = (Math.floor(last / segmentPages) + 1) * segmentPages - 1;

@@ -61,7 +61,7 @@ export interface Learned {
 
 /** Options of the runs. */
 export interface PageRunsOptions {
-  readonly store: PageStore;
+  readonly store: Pick<PageStore, "peek" | "put" | "missReason">;
   readonly pageBytes: number;
   /** Bound on the bytes of pages that are being fetched or kept for their readers. */
   readonly budgetBytes: number;
@@ -107,6 +107,11 @@ export class PageRuns {
   /** The page's fetch, while it is under way or kept. */
   find(version: VersionId, index: number): PageFetch | undefined {
     return this.#fetches.get(`${version}.${index}`);
+  }
+
+  /** True if the page is in the store, or on its way from the UFS. */
+  isHereOrComing(version: VersionId, index: number): boolean {
+    return this.find(version, index) !== undefined || this.#options.store.peek(version, index) !== undefined;
   }
 
   noteSuccessor(version: VersionId): void {
@@ -225,12 +230,8 @@ export class PageRuns {
   #endOfRun({ version, ufs }: RunPlace, index: number, last: number): number {
     const most = index + this.pagesPerRun(ufs) - 1;
     let end = index;
-    while (end < last && end < most && !this.#isHereOrComing(version, end + 1)) end++;
+    while (end < last && end < most && !this.isHereOrComing(version, end + 1)) end++;
     return end;
-  }
-
-  #isHereOrComing(version: VersionId, index: number): boolean {
-    return this.find(version, index) !== undefined || this.#options.store.peek(version, index) !== undefined;
   }
 
   /** Makes a run and announces its pages. */

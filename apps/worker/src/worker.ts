@@ -26,7 +26,8 @@ import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
 import { ObjectReader } from "./object-reader.ts";
-import { PageReader } from "./page-reader.ts";
+import { PageReader, type PageReaderOptions } from "./page-reader.ts";
+import { BLOCK_BYTES, blocksIn, hasBlocks } from "./part-reader.ts";
 import { PauseWatch } from "./pause-watch.ts";
 import { PeerClient } from "./peer-client.ts";
 import { cachedSource } from "./peer-fill.ts";
@@ -45,7 +46,9 @@ import { FENCE_MS, type WriteNotice, WriteNotices } from "./write-notices.ts";
 import { Writer } from "./writer.ts";
 
 /** Bound on bytes being fetched from UFSs at once, bytes. */
-const FETCH_BUDGET_BYTES = 256 * 1024 * 1024;
+const FETCH_BUDGET_BYTES = 224 * 1024 * 1024;
+/** And of blocks: together with those of pages 256 MiB. */
+const BLOCK_BUDGET_BYTES = 32 * 1024 * 1024;
 /** Longest wait for a connection to another worker, milliseconds. */
 const PEER_CONNECT_MS = 1_000;
 /**
@@ -143,7 +146,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       tiers: () => store.stats(),
       process: measured,
       openConnections: () => connections.open,
-      fetchesInFlight: () => pages.runsInFlight,
+      fetchesInFlight: () => pages.runsInFlight + (blocks?.runsInFlight ?? 0),
       dataPath: describeDataPath(dataPath),
     });
     telemetry.register(statistics.registry);
@@ -158,16 +161,24 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       log: logDebug,
     });
     opened.push(() => mounts.close());
-    const pages = new PageReader({
-      store,
-      pageBytes: config.pageBytes,
+    const fetching: Omit<PageReaderOptions, "store" | "pageBytes" | "budgetBytes"> = {
       segmentBytes: config.segmentBytes,
-      budgetBytes: FETCH_BUDGET_BYTES,
       clock,
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
       putOptionsOf: (mount) =>
         mounts.peek(mount)?.options.eviction === "freeze" ? { admission: "freeze" } : undefined,
-    });
+    };
+    const { pageBytes } = config;
+    const pages = new PageReader({ ...fetching, store, pageBytes, budgetBytes: FETCH_BUDGET_BYTES });
+    const blocks = hasBlocks(pageBytes)
+      ? new PageReader({
+          ...fetching,
+          store: blocksIn(store),
+          pageBytes: BLOCK_BYTES,
+          budgetBytes: BLOCK_BUDGET_BYTES,
+          readsAhead: false,
+        })
+      : undefined;
     const { segmentBytes, negativeTtlMs } = config;
     const peers = new PeerClient({
       token,
@@ -193,6 +204,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       mounts,
       store,
       pages,
+      ...(blocks && { blocks }),
       clock,
       segmentBytes,
       negativeTtlMs,
