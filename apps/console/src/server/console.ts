@@ -7,6 +7,7 @@ import { RinglightError } from "@ringlight/core";
 import type { SealedStore } from "@ringlight/registry";
 import type { TraceStore } from "@ringlight/trace-store";
 import type { ClusterObserver } from "./cluster-observer.ts";
+import type { EventLog } from "./event-log.ts";
 
 /** What runs. */
 export interface RunningConsole {
@@ -20,6 +21,8 @@ export interface RunningConsole {
   readonly keys: SealedStore | undefined;
   /** Traces, logs and metrics. */
   readonly store: TraceStore;
+  /** What changed in the cluster, and when. */
+  readonly events: EventLog;
 }
 
 const KEY = Symbol.for("ringlight.console");

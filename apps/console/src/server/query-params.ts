@@ -35,7 +35,7 @@ const durationOf = (params: URLSearchParams, name: string) => {
 };
 
 /** A moment: milliseconds since the epoch, `now-1h`, or a date. */
-function moment(params: URLSearchParams, name: "from" | "to", nowMs: number): number | undefined {
+export function moment(params: URLSearchParams, name: "from" | "to", nowMs: number): number | undefined {
   const value = text(params, name);
   if (value === undefined) return undefined;
   const found = parseMoment(value, nowMs, name);

@@ -11,6 +11,8 @@ import { TraceStore } from "@ringlight/trace-store";
 import next from "next";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { publishConsole } from "./console.ts";
+import { EventLog } from "./event-log.ts";
+import { recordEvents } from "./event-recorder.ts";
 import { frontDoor } from "./front-door.ts";
 import { FED_METRICS } from "./metric-feed.ts";
 
@@ -39,7 +41,9 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     token === undefined
       ? undefined
       : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
-  publishConsole({ config, origins: loaded.origins, observer, token, keys, store });
+  const events = new EventLog(join(config.dataDir, "events.jsonl"), { warn: (message) => log.warn(message) });
+  const stopRecording = recordEvents(observer, events, token);
+  publishConsole({ config, origins: loaded.origins, observer, token, keys, store, events });
 
   const pages = next({ dev, dir: CONSOLE_DIR, hostname: config.bind, port: config.port });
   await pages.prepare();
@@ -59,6 +63,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     close: async () => {
       await telemetry.close();
       publishConsole(undefined);
+      stopRecording();
       await observer.close();
       await closeServer(server);
       await Promise.all([pages.close(), keys?.close(), registry.close(), store.close()]);
