@@ -15,7 +15,7 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   ring: '{"epoch","arcs","replicas","members":[{"id","weight","arcs","share","fairShare","up"}]}; with a path also {"path","arc","owners":[]}',
   load: "a job, as job show prints it, once it has ended; with --detach as it was submitted. So do free, sync, scrub, job watch and job retry",
   "job show":
-    '{"id","kind","state","phase","pass","paths":[],"manifestPath","priority","submittedMs","startedMs"|null,"finishedMs"|null,"runningMs","reason":{"code","message"}|null,"listed":{"objects","bytes"},"listingEnded","loaded":{…},"cached":{…},"refused":{…},"failed":{…},"verifiedObjects","changedObjects","readBytes","objectsPerSecond","bytesPerSecond","remainingMs"|null,"takeovers","scheduler","traceId","retryOf"|null,"dryRun","cacheLimitBytes","cacheFreeBytes"}',
+    '{"id","kind","state","phase","pass","paths":[],"manifestPath","priority","submittedMs","startedMs"|null,"finishedMs"|null,"runningMs","reason":{"code","message"}|null,"listed":{"objects","bytes"},"listingEnded","loaded":{…},"cached":{…},"refused":{…},"failed":{…},"verifiedObjects","changedObjects","readBytes","objectsPerSecond","bytesPerSecond","remainingMs"|null,"takeovers","scheduler","traceId","retryOf"|null,"target"|null,"columns":[],"schedule"|null,"dueMs"|null,"dryRun","estimatedMs"|null,"cacheLimitBytes","cacheFreeBytes"}',
   "job ls": '{"jobs":[…]}, each as job show prints it',
   "job failed": 'a line for each: {"path","code","message","worker","atMs"}',
 };

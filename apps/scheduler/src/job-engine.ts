@@ -62,6 +62,8 @@ export class JobEngine {
   /** Submissions one after the other, so that two of the same specification meet. */
   #submitting: Promise<unknown> = Promise.resolve();
   #leading = false;
+  /** Told of every job that has come to its end here. */
+  onEnded: (record: JobRecord) => void = () => undefined;
   #wake = Promise.withResolvers<void>();
 
   constructor(options: JobEngineOptions) {
@@ -279,6 +281,7 @@ export class JobEngine {
     const { id } = job.record;
     log("a job's run is over", { job: id, state: run.lost ? "lost" : run.record.state, reason: run.record.reason });
     if (!run.lost) job.record = run.record;
+    if (!run.lost && isFinal(job.record.state)) this.onEnded(job.record);
     while (run.lost && this.#leading) {
       // The predecessor wrote once more after this scheduler had read the jobs: go on from what it wrote.
       try {

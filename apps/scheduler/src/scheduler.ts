@@ -10,9 +10,11 @@ import { createLogger, grpcTracer, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
 import { HandOver, ringsOf } from "./hand-over.ts";
 import { JobEngine } from "./job-engine.ts";
+import { JobMetrics } from "./job-metrics.ts";
 import { Placement } from "./job-placement.ts";
 import { jobService, jobServiceDefinition } from "./job-service.ts";
 import { Leadership } from "./leadership.ts";
+import { createRestServer, listen } from "./rest-server.ts";
 import { WorkerCalls } from "./worker-calls.ts";
 
 /** Epochs of the history that a hand-over looks back at. */
@@ -94,6 +96,15 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     await registry.close();
     await telemetry.close();
   };
+  const metrics = new JobMetrics(engine);
+  telemetry.register(metrics.registry);
+  const rest = createRestServer({
+    token,
+    calls: jobs.calls,
+    mounts: () => registry.view().mounts,
+    prometheus: (accept) => metrics.prometheus(accept),
+    version,
+  });
   let leading = () => false;
   const server = await startGrpcServer({
     bind: config.bind,
@@ -119,6 +130,11 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     await closeParts();
     throw error;
   });
+  const restPort = await listen(rest, config.bind, config.restPort).catch(async (error: unknown) => {
+    await server.close();
+    await closeParts();
+    throw error;
+  });
   const record = {
     id,
     address: `${config.advertise}:${server.port}`,
@@ -136,13 +152,19 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
     await Promise.all([leadership.lead(signal), engine.lead(signal), handOver.lead(signal)]);
   });
   leading = () => campaign.leading;
-  log.info("scheduler started", { address: `${config.advertise}:${server.port}`, registry: config.registry.join(",") });
+  log.info("scheduler started", {
+    address: `${config.advertise}:${server.port}`,
+    restPort,
+    registry: config.registry.join(","),
+  });
   return {
     async close() {
       log.info("scheduler ends");
       await campaign.close();
       await registration.close();
       await server.close();
+      rest.close();
+      rest.closeAllConnections();
       await closeParts();
     },
   };

@@ -23,6 +23,7 @@ export interface JobClusterOptions {
   readonly workers: number;
   readonly schedulers: number;
   readonly workerFlags?: readonly string[];
+  readonly schedulerFlags?: readonly string[];
   readonly leaseTtl?: string;
   /** Where the processes send their spans. */
   readonly otlpEndpoint?: string;
@@ -106,7 +107,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
   }
 
   async function startScheduler(id: string): Promise<void> {
-    await spawn("scheduler", id, ["--port=0", "--absence=60s"]);
+    await spawn("scheduler", id, ["--port=0", "--rest-port=0", "--absence=60s", ...(options.schedulerFlags ?? [])]);
     await waitFor(() => registry.view().schedulers.has(id), { timeoutMs: 60_000, what: `scheduler ${id}` });
   }
 

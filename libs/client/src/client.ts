@@ -14,6 +14,7 @@ import {
 import type { Ring } from "@ringlight/ring";
 import { type CallControl, callStream, callUnary } from "@ringlight/rpc";
 import { anotherMay, type Candidate, ClusterState } from "./cluster-state.ts";
+import { Jobs } from "./jobs.ts";
 import { runBytes, uniteRuns } from "./page-runs.ts";
 import { type ReadHandle, type ReadOptions, startRead } from "./read.ts";
 import { RangeReader, type RangeToRead } from "./read-many.ts";
@@ -118,12 +119,15 @@ export class RinglightClient {
   readonly #state: ClusterState;
   readonly #shortCircuit: ShortCircuit | undefined;
   readonly #ranges: RangeReader;
+  /** Jobs of the cluster: loads, copies and so on. */
+  readonly jobs: Jobs;
 
   /** @internal Use connect(). */
   constructor(options: ConnectOptions) {
     const { endpoints, token, deadlineMs, clock = systemClock, shortCircuit = true, openFileLimit } = options;
     this.#state = new ClusterState({ endpoints, token, deadlineMs, clock });
     if (shortCircuit) this.#shortCircuit = new ShortCircuit(this.#state, clock, openFileLimit);
+    this.jobs = new Jobs(() => this.#state.fresh(), token);
     this.#ranges = new RangeReader(this.#state, (range) => this.#readAlone(range));
   }
 
@@ -281,6 +285,7 @@ export class RinglightClient {
 
   /** Gives leases back and closes all connections. Idempotent. */
   close(): void {
+    this.jobs.close();
     const closed = this.#shortCircuit?.close();
     if (closed === undefined) this.#state.close();
     else void closed.finally(() => this.#state.close());

@@ -10,6 +10,7 @@ export {
   type NewMount,
   RinglightClient,
 } from "./client.ts";
+export type { Jobs, NewJob } from "./jobs.ts";
 export type { LeaseSession } from "./lease-session.ts";
 export type { LeasedPage } from "./leased-page.ts";
 export { type LeasedObject, LeasedPages, type LeasedPagesOptions, type LeaseSource } from "./leased-pages.ts";

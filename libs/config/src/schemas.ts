@@ -222,6 +222,11 @@ const schedulerSettings = {
   bind,
   advertise,
   port: port({ default: "19998", zero: "any free port", about: "Port of the gRPC endpoint." }),
+  restPort: port({
+    default: "19996",
+    zero: "any free port",
+    about: "Port of /healthz, /metrics, /openapi.json and the REST endpoint for jobs.",
+  }),
   registry,
   tokenFile,
   leaseTtl,

@@ -14,5 +14,6 @@ export { type CallSpan, type CallTracer, traceCalls } from "./call-tracer.ts";
 export { addressOf, type ClientConstructor, type ConnectOptions, connectGrpc } from "./channel.ts";
 export { ClientPool } from "./client-pool.ts";
 export { type CallContext, EncodedMessage, serverStream, unary } from "./handlers.ts";
+export { jobJson } from "./job-json.ts";
 export { clusterToProto, mountFromProto, mountToProto, objectToProto } from "./records.ts";
 export { type GrpcServer, type GrpcServerOptions, type RpcLog, type ServedCall, startGrpcServer } from "./server.ts";

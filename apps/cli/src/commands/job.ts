@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { parseBytes, RinglightError } from "@ringlight/core";
 import { type Job, JobSpec } from "@ringlight/proto";
-import { callUnary } from "@ringlight/rpc";
+import { callUnary, jobJson } from "@ringlight/rpc";
 import { type SchedulerConnection, withSchedulers } from "../scheduler-connection.ts";
-import { hasEnded, jobJson, jobTable, jobText, progressLine } from "./job-format.ts";
+import { hasEnded, jobTable, jobText, progressLine } from "./job-format.ts";
 import { type CommonOptions, note, print } from "./output.ts";
 
 const FOLLOW_MS = 500;

@@ -7,7 +7,7 @@ import { checkPorts, listenerOf, type PortPlan, planPorts, portsOf } from "./por
 const WISHES = { workers: 3, offset: 0, ownRegistry: true, console: true };
 
 function onePort(port: number): PortPlan {
-  return { offset: 0, registry: 0, scheduler: 0, console: port, s3: 0, workers: [] };
+  return { offset: 0, registry: 0, scheduler: 0, schedulerRest: 0, console: port, s3: 0, workers: [] };
 }
 
 describe("planPorts", () => {

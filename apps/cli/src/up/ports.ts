@@ -17,6 +17,7 @@ export interface PortPlan {
   /** 0 when a registry elsewhere is used. */
   readonly registry: number;
   readonly scheduler: number;
+  readonly schedulerRest: number;
   /** 0 without a console. */
   readonly console: number;
   /** The S3 port that all workers share. */
@@ -37,6 +38,7 @@ export interface PortWishes {
 
 const REGISTRY_PORT = 19_997;
 const SCHEDULER_PORT = 19_998;
+const SCHEDULER_REST_PORT = 19_996;
 const CONSOLE_PORT = 19_999;
 const S3_PORT = 29_998;
 /** Each worker's own ports, 100 apart: gRPC 29999, 30099, ...; S3 30098, 30198, ...; REST 28080, 28180, ... */
@@ -50,6 +52,7 @@ export function planPorts(wishes: PortWishes): PortPlan {
     offset,
     registry: wishes.ownRegistry ? REGISTRY_PORT + offset : 0,
     scheduler: SCHEDULER_PORT + offset,
+    schedulerRest: SCHEDULER_REST_PORT + offset,
     console: wishes.console ? (wishes.consolePort ?? CONSOLE_PORT + offset) : 0,
     s3: wishes.s3Port ?? S3_PORT + offset,
     workers: Array.from({ length: wishes.workers }, (_, index) => ({
@@ -88,6 +91,7 @@ export function portsOf(plan: PortPlan): NamedPort[] {
   const ports: NamedPort[] = [
     { port: plan.registry, purpose: "the registry", option: "--port-offset" },
     { port: plan.scheduler, purpose: "the scheduler", option: "--port-offset" },
+    { port: plan.schedulerRest, purpose: "the scheduler's REST port", option: "--port-offset" },
     { port: plan.console, purpose: "the console", option: "--console-port" },
     { port: plan.s3, purpose: "the S3 endpoint", option: "--s3-port" },
     ...plan.workers.flatMap(({ s3, grpc, rest }, index) => [

@@ -105,6 +105,7 @@ export function schedulerSpec(options: UpOptions): ProcessSpec {
         dataDir: paths.scheduler,
         bind: HOST,
         port: options.ports.scheduler,
+        restPort: options.ports.schedulerRest,
         registry: registryEndpoints(options),
         tokenFile: paths.token,
         absence: options.absence,
