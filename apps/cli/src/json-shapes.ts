@@ -12,6 +12,8 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   cp: '{"copied":[{"path","file","sizeBytes"}],"failed":[{"path","code","message"}],"bytes","durationMs"}',
   explain:
     '{"path","mount","ufsUri","object":{"sizeBytes","version","etag","modifiedMs"}|null,"epoch","segments":[{"segment","arc","owners":[]}],"pageBytes","pageCount","cached":[{"first","last"}],"cachedBytes","nextRead":{"outcome":"hit"|"miss","reason","sentence","remedy"},"metadataAgeMs","accesses":[{"worker","atMs","offset","length","outcome","tier","missReason","durationMs","traceId"}],"answered","total"}',
+  cache:
+    '{"atMs","tiers":[{"name","pages","bytes","ages":[{"from","to","pages","bytes"}],"uses":[…]}],"paths":[{"path","bytes","pages","objects"}],"otherBytes","unnamedBytes","hot":[{"path","requests","bytes"}],"hotWindowMs","answered","total"}; with --mrc {"sinceMs","requests","hitRatio","advice"|null,"points":[{"scale","bytes","hitRatio"}],"changes":[{"tier","factor","bytes","hitRatio"}],"tiers":[{"name","limitBytes","usedBytes"}],"workingSets":[{"windowMs","bytes"}],"sampleRate","answered","total"}',
   ring: '{"epoch","arcs","replicas","members":[{"id","weight","arcs","share","fairShare","up"}]}; with a path also {"path","arc","owners":[]}',
   load: "a job, as job show prints it, once it has ended; with --detach as it was submitted. So do free, sync, scrub, job watch and job retry",
   "job show":

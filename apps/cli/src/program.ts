@@ -1,6 +1,7 @@
 /** The command tree: names, options, help and examples. What the commands do is in commands/ and up/. */
 import { MOUNT_OPTIONS_HELP } from "@ringlight/core";
 import { Command } from "commander";
+import type { CacheOptions } from "./commands/cache.ts";
 import type { CommonOptions } from "./commands/output.ts";
 import type { RingOptions } from "./commands/ring.ts";
 import { completionScript, type Shell } from "./completion.ts";
@@ -156,6 +157,17 @@ function addReading(program: Command): void {
         await (await import("./commands/explain.ts")).explain(path, options);
       }),
     ["ringlight explain /demo/tables/lineitem-00.parquet"],
+  );
+  addExamples(
+    talking(program.command("cache"))
+      .description("Show what is cached, by path, age and use, and what is hot; or what more or less room would do.")
+      .argument("[path]", "/, /mount or /mount/prefix", "/")
+      .option("--depth <n>", "path elements below the path that are told apart, 1 to 4 (default 1)")
+      .option("--mrc", "the miss-ratio curve: the hit rate by size of the tiers, and the working set")
+      .action(async (path: string, options: CacheOptions) => {
+        await (await import("./commands/cache.ts")).cache(path, options);
+      }),
+    ["ringlight cache", "ringlight cache /demo --depth 2", "ringlight cache --mrc"],
   );
   addExamples(
     talking(program.command("ring"))

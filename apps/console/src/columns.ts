@@ -23,6 +23,12 @@ export const latency = (bucket: number) => `lat.${bucket}`;
 export const ufs = (op: string) => `ufs.${op}`;
 export const UFS_ERRORS = "ufs.errors";
 export const UFS_BYTES = "ufs.bytes";
+/** Page requests and hits by mount. */
+export const mountPages = (mount: string) => `mount_pages.${mount}`;
+export const mountHits = (mount: string) => `mount_hits.${mount}`;
+/** Pages written to a tier, and their bytes. */
+export const stored = (tier: string) => `stored.${tier}`;
+export const storedBytes = (tier: string) => `stored_bytes.${tier}`;
 export const evicted = (tier: string) => `evicted.${tier}`;
 export const RELAYED = "relayed";
 export const FALLBACKS = "fallbacks";

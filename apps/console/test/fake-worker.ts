@@ -101,6 +101,8 @@ export class FakeWorker {
       stat: unused,
       getCluster: unused,
       removeMount: unused,
+      getReuse: unused,
+      getContents: unused,
     };
     this.#server = await startGrpcServer({
       bind: "127.0.0.1",

@@ -17,12 +17,20 @@ const MAX_READS = 16;
 
 /** Remembers accesses by path. */
 export class AccessLog {
+  readonly #count: ((path: string, access: Access) => void) | undefined;
   readonly #byPath = new Map<string, Access[]>();
   /** The path that was read last, which is the newest in the map already. */
   #last = "";
   #lastReads: Access[] = [];
 
-  add(path: string, access: Access): void {
+  /** @param count told of the accesses */
+  constructor(count?: (path: string, access: Access) => void) {
+    this.#count = count;
+  }
+
+  /** @param counts false for a read that its owner counts */
+  add(path: string, access: Access, counts = true): void {
+    if (counts) this.#count?.(path, access);
     if (path === this.#last) {
       this.#lastReads.push(access);
       if (this.#lastReads.length > MAX_READS) this.#lastReads.shift();

@@ -1,5 +1,5 @@
 /** The messages of a streamed read: protobuf's field headers by hand, the page's bytes as they are. */
-import { formatPath, type PageStore, type ReadStatus } from "@ringlight/core";
+import { formatPath, type PageStore, type ReadStatus, type VersionId } from "@ringlight/core";
 import { EncodedMessage } from "@ringlight/rpc";
 import { BUFFER_BYTES, type BufferPool } from "./lease-buffers.ts";
 import { readHit } from "./lease-hits.ts";
@@ -8,6 +8,16 @@ import type { ObjectReader } from "./object-reader.ts";
 
 /** Tag of `bytes data = 2` of ReadResponse. */
 const DATA_TAG = 0x12;
+
+/** Counts hits of one page; none where more bytes of a page follow that was counted before. */
+export type CountHits = (
+  mount: string,
+  tier: string,
+  count: number,
+  bytes: number,
+  version: VersionId,
+  index: number,
+) => void;
 
 /** What reading hits needs of the worker. */
 export interface BulkOptions {
@@ -18,7 +28,7 @@ export interface BulkOptions {
   readonly pageBytes: number;
   readonly segmentBytes: number;
   readonly workerId: string;
-  readonly countHits: (mount: string, tier: string, count: number, bytes: number) => void;
+  readonly countHits: CountHits;
 }
 
 /** A ReadResponse that holds data only; `onSent` is called when the bytes may change again. */
@@ -68,7 +78,8 @@ export async function* readHits(
     }
     // A page larger than a message is one hit.
     if (at === start || at % pageBytes === 0) status.hits++;
-    countHits(record.name, tier, at === start || at % pageBytes === 0 ? 1 : 0, length);
+    const hits = at === start || at % pageBytes === 0 ? 1 : 0;
+    countHits(record.name, tier, hits, length, known.version, Math.floor(at / pageBytes));
     status.bytesBySource.set(tier, (status.bytesBySource.get(tier) ?? 0) + length);
     at += length;
     yield dataMessage(buffer.subarray(0, length), () => buffers.give(buffer));

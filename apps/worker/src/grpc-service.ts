@@ -36,6 +36,7 @@ import {
 } from "@ringlight/rpc";
 import { currentSpan } from "@ringlight/telemetry";
 import { openUfs } from "@ringlight/ufs";
+import { type ContentsSources, contents, reuseReport } from "./contents.ts";
 import { coverage, type ExplainSources, explain } from "./explain.ts";
 import { type BulkOptions, dataMessage, readHits } from "./grpc-bulk.ts";
 import type { VersionPages } from "./lease-objects.ts";
@@ -54,6 +55,7 @@ export interface GrpcServiceOptions extends ExplainSources {
   readonly router: Router;
   readonly bulk: BulkOptions;
   readonly stats: () => WorkerStats;
+  readonly contents: ContentsSources;
   readonly ufsTimeoutMs: number;
   readonly now: () => number;
   /** Waits, or rejects when the signal aborts. */
@@ -109,6 +111,8 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
       await registry.removeMount(name);
       return {};
     }),
+    getReuse: unary(async () => reuseReport(options.contents)),
+    getContents: unary((request) => contents(options.contents, request)),
     checkMounts: unary(async ({ name }, ctx) => {
       const chosen = name === "" ? mounts.list() : [mounts.record(name)];
       const checked = await Promise.all(chosen.map((record) => checkMount(options, record.name, ctx.signal)));

@@ -33,6 +33,7 @@ import {
   resolvePlan,
   type Target,
 } from "@ringlight/s3";
+import { pageHash, type RollingReuse, versionWord } from "@ringlight/store";
 import {
   isTracing,
   keptTraceContext,
@@ -79,6 +80,7 @@ export interface HitPathOptions {
   /** What other workers of this host own. */
   readonly siblings: SiblingView;
   readonly statistics: WorkerStatistics;
+  readonly reuse: RollingReuse;
   readonly pageBytes: number;
   readonly segmentBytes: number;
   readonly keepAliveTimeoutMs: number;
@@ -96,6 +98,8 @@ interface KnownObject {
   path: string;
   meta: ObjectMeta | undefined;
   version: VersionId;
+  /** Under which its pages are counted for the miss-ratio curve. */
+  versionWord: number;
   ring: Ring | undefined;
   owned: boolean;
   /** The object of a sibling; undefined where this worker owns it. */
@@ -205,6 +209,7 @@ class HitPath {
       path: "",
       meta: undefined,
       version: "",
+      versionWord: 0,
       ring: undefined,
       owned: false,
       sibling: undefined,
@@ -244,6 +249,7 @@ class HitPath {
     if (meta !== known.meta) {
       known.meta = meta;
       known.version = pageVersion(record, key, meta.version);
+      known.versionWord = versionWord(known.version);
       known.heads.clear();
     }
     return true;
@@ -461,6 +467,10 @@ class Hit implements HitAnswer {
     this.lengthBytes = length;
     this.#at += length;
     if (this.#sibling !== undefined) return;
+    const index = Math.floor((this.#at - length) / unitBytes);
+    // A block is told apart from the page of the same number.
+    const name = unitBytes === this.#path.options.pageBytes ? index : ~index;
+    this.#path.options.reuse.request(pageHash(this.#known.versionWord, name), page.lengthBytes);
     const counters = this.#path.countersOf(this.#known, page.tier);
     counters.requests.add(1);
     counters.bytes.add(length);
@@ -511,7 +521,7 @@ class Hit implements HitAnswer {
     const range = this.#range;
     if (this.#isHead || range === undefined) return;
     const durationMs = performance.now() - this.#startedMs;
-    objects.accesses.add(this.#known.path, {
+    const access = {
       atMs: now() - durationMs,
       offset: range.start,
       length: range.end - range.start + 1,
@@ -520,6 +530,7 @@ class Hit implements HitAnswer {
       missReason: "",
       durationMs,
       traceId: this.#traceId,
-    });
+    };
+    objects.accesses.add(this.#known.path, access, this.#sibling === undefined);
   }
 }

@@ -5,6 +5,8 @@
 import { newReadStatus, type PageStore, parsePath, RinglightError, toRinglightError } from "@ringlight/core";
 import type { ReadManyRequest, ReadManyResponse, ReadRange } from "@ringlight/proto";
 import { type CallContext, EncodedMessage } from "@ringlight/rpc";
+import type { CountHits } from "./grpc-bulk.ts";
+import type { HotObjects } from "./hot-objects.ts";
 import { BUFFER_BYTES, type BufferPool } from "./lease-buffers.ts";
 import { readHit } from "./lease-hits.ts";
 import type { KnownObject, OwnObjects } from "./lease-objects.ts";
@@ -27,7 +29,8 @@ export interface ReadManyOptions {
   readonly router: Router;
   readonly buffers: BufferPool;
   readonly pageBytes: number;
-  readonly countHits: (mount: string, tier: string, count: number, bytes: number) => void;
+  readonly countHits: CountHits;
+  readonly hot: HotObjects;
 }
 
 /** Answers one call. @throws RL_BAD_REQUEST; what a single range meets is in its answer */
@@ -53,7 +56,8 @@ export async function* readMany(
     const filled = message.add(index, known.meta.version, length, (target, at) =>
       fill(options, known, range.offset, target, at, length),
     );
-    if (!(typeof filled === "boolean" ? filled : await filled)) missed.push(index);
+    if (typeof filled === "boolean" ? filled : await filled) options.hot.note(range.path, 1, length);
+    else missed.push(index);
   }
   if (message.isEmpty) message.abandon();
   else yield message.finish();
@@ -100,7 +104,7 @@ function fill(
   const inPage = Math.min(length, pageBytes - (offset % pageBytes));
   const next = (tier: string | undefined): boolean | Promise<boolean> => {
     if (tier === undefined) return false;
-    countHits(known.record.name, tier, 1, inPage);
+    countHits(known.record.name, tier, 1, inPage, known.version, Math.floor(offset / pageBytes));
     return inPage === length || fill(options, known, offset + inPage, target, at + inPage, length - inPage);
   };
   const tier = readHit(store, pageBytes, known, offset, target, at, inPage);

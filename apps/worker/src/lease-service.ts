@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isRinglightError, type PageLocation, type PageStore, parsePath, RinglightError } from "@ringlight/core";
 import type { DirectServiceServer, LeasedPage, LeasePagesRequest, LeasePagesResponse, PageUse } from "@ringlight/proto";
 import { objectToProto, serverStream, unary } from "@ringlight/rpc";
+import type { CountHits } from "./grpc-bulk.ts";
 import { type OwnObjects, verifiesAlways } from "./lease-objects.ts";
 import { type ReadManyOptions, readMany } from "./lease-read-many.ts";
 import { LEASE_TERM_MS, type LeaseSession, type LeaseSessions } from "./lease-sessions.ts";
@@ -25,7 +26,7 @@ export interface LeaseServiceOptions extends ReadManyOptions {
   readonly sessions: LeaseSessions;
   readonly pageBytes: number;
   /** Counts hits that a holder served by itself. */
-  readonly countHits: (mount: string, tier: string, count: number, bytes: number) => void;
+  readonly countHits: CountHits;
 }
 
 /** The service and its end. */
@@ -146,9 +147,11 @@ function noteUses(options: LeaseServiceOptions, uses: readonly PageUse[]): void 
   for (const { path, version, index, count, bytes, tier } of uses) {
     try {
       const { mount, key } = parsePath(path);
-      const found = options.store.locate(pageVersion(options.mounts.record(mount), key, version), index);
+      const pages = pageVersion(options.mounts.record(mount), key, version);
+      const found = options.store.locate(pages, index);
       if (found instanceof Promise) found.catch(() => {});
-      options.countHits(mount, tier, count, bytes);
+      options.countHits(mount, tier, count, bytes, pages, index);
+      options.hot.note(path, count, bytes);
     } catch (error) {
       // The mount may be gone by now; nobody wants its numbers.
       if (!isRinglightError(error)) throw error;

@@ -19,7 +19,7 @@ import {
 import { type ReadPlan, resolvePlan } from "@ringlight/s3";
 import { versionId } from "@ringlight/store";
 import { startSpan } from "@ringlight/telemetry";
-import { AccessLog } from "./access-log.ts";
+import { type Access, AccessLog } from "./access-log.ts";
 import { isMadeBucket } from "./bucket-maker.ts";
 import type { KnownObjects } from "./known-objects.ts";
 import { MetadataCache } from "./metadata-cache.ts";
@@ -93,6 +93,8 @@ export interface ObjectReaderOptions {
     place: { readonly mount: string; readonly key: string },
     traceparent: string,
   ) => CachedSource | undefined;
+  /** Counts the accesses by path. */
+  readonly onAccess?: (path: string, access: Access) => void;
   /** Told of an object that turned out to have another version, or to be gone. */
   readonly onReplaced?: (mount: string, key: string) => void;
 }
@@ -120,11 +122,12 @@ export class ObjectReader {
   readonly #options: ObjectReaderOptions;
   readonly #metadata: MetadataCache;
   readonly #parts: PartReader;
-  readonly accesses = new AccessLog();
+  readonly accesses: AccessLog;
 
   constructor(options: ObjectReaderOptions) {
     this.#options = options;
     this.#parts = new PartReader(options.pages, options.blocks);
+    this.accesses = new AccessLog(options.onAccess);
     this.#metadata = new MetadataCache({
       clock: options.clock,
       negativeTtlMs: options.negativeTtlMs,

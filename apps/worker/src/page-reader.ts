@@ -48,6 +48,10 @@ export interface PageReaderOptions {
     reason: MissReason | "",
     bytes: number,
   ) => void;
+  /** Told of every page request of a reader, with the length of the page. */
+  readonly onPageRequest?: (version: VersionId, index: number, lengthBytes: number) => void;
+  /** Told of every page that the store took. */
+  readonly onStored?: (version: VersionId, mount: string, key: string) => void;
   /** How the pages of a mount are offered to the store. */
   readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
   /** False: nothing is read ahead between reads. */
@@ -199,6 +203,8 @@ export class PageReader {
         leaveBehind(reading, index);
         let at = Math.max(0, range.start - index * pageBytes);
         const to = Math.min(range.end + 1 - index * pageBytes, pageLength(meta.sizeBytes, pageBytes, index));
+        if (!request.background)
+          this.#options.onPageRequest?.(request.version, index, pageLength(meta.sizeBytes, pageBytes, index));
         let counted = false;
         for (let failures = 0; at < to; ) {
           request.signal.throwIfAborted();

@@ -66,6 +66,8 @@ export interface PageRunsOptions {
   /** Bound on the bytes of pages that are being fetched or kept for their readers. */
   readonly budgetBytes: number;
   readonly clock: Clock;
+  /** Told of every page that the store took. */
+  readonly onStored?: (version: VersionId, mount: string, key: string) => void;
   /** How the pages of a mount are offered to the store. */
   readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
 }
@@ -332,7 +334,8 @@ export class PageRuns {
       // A store that fails has not taken the page; it says why in its own state.
     }
     buffer.release();
-    if (!stored) this.#refused.add(version);
+    if (stored) this.#options.onStored?.(version, mount, place.key);
+    else this.#refused.add(version);
     // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
     if (run.readers > 0 && (!stored || !this.#isShort)) this.#kept.set(page, { place, stored });
     else this.#drop(place, page);

@@ -206,6 +206,11 @@ export class WorkerStatistics {
         evictedPages: tier.evictedPages,
         evictedBytes: tier.evictedBytes,
         corruptPages: tier.corruptPages,
+        storedPages: tier.storedPages,
+        storedBytes: tier.storedBytes,
+        demotedPages: tier.demotedPages,
+        refusedDemotions: tier.refusedDemotions,
+        promotedPages: tier.promotedPages,
         error: tier.error ?? "",
       })),
       process: {

@@ -2,18 +2,19 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
-import { type ClusterView, systemClock, type WorkerRecord } from "@ringlight/core";
+import { type ClusterView, formatPath, systemClock, type VersionId, type WorkerRecord } from "@ringlight/core";
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
 import { startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
-import { openPageStore, type TierOptions } from "@ringlight/store";
+import { openPageStore, pageHash, RollingReuse, type TierOptions, versionWord } from "@ringlight/store";
 import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
+import { HotObjects } from "./hot-objects.ts";
 import { SegmentTraffic } from "./hot-segments.ts";
 import { workerIdentity } from "./identity.ts";
 import { KnownObjects } from "./known-objects.ts";
@@ -26,6 +27,7 @@ import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
 import { ObjectReader } from "./object-reader.ts";
+import { PageNames } from "./page-names.ts";
 import { PageReader, type PageReaderOptions } from "./page-reader.ts";
 import { BLOCK_BYTES, blocksIn, hasBlocks } from "./part-reader.ts";
 import { PauseWatch } from "./pause-watch.ts";
@@ -56,6 +58,8 @@ const PEER_CONNECT_MS = 1_000;
  * then, and asking the UFS instead would read everything twice. One that is gone or frozen loses its lease long before.
  */
 const PEER_SLACK_MS = 60_000;
+/** How exactly the working set is told, milliseconds. */
+const REUSE_TICK_MS = 5_000;
 /** How long running answers may go on after the worker was told to end, milliseconds. */
 const DRAIN_MS = 5_000;
 
@@ -161,10 +165,21 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       log: logDebug,
     });
     opened.push(() => mounts.close());
+    const reuse = new RollingReuse(clock.now());
+    const reuseTimer = setInterval(() => reuse.tick(clock.now()), REUSE_TICK_MS).unref();
+    opened.push(() => clearInterval(reuseTimer));
+    const names = new PageNames({
+      file: join(config.dataDir, "page-names"),
+      isHere: (version) => store.holds(version),
+    });
+    opened.push(() => names.close());
+    const hot = new HotObjects(clock);
     const fetching: Omit<PageReaderOptions, "store" | "pageBytes" | "budgetBytes"> = {
       segmentBytes: config.segmentBytes,
       clock,
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
+      onPageRequest: (version, index, bytes) => reuse.request(pageHash(versionWord(version), index), bytes),
+      onStored: (version, mount, key) => names.note(version, formatPath({ mount, key })),
       putOptionsOf: (mount) =>
         mounts.peek(mount)?.options.eviction === "freeze" ? { admission: "freeze" } : undefined,
     };
@@ -174,6 +189,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       ? new PageReader({
           ...fetching,
           store: blocksIn(store),
+          // Told apart from the page of the same number.
+          onPageRequest: (version, index, bytes) => reuse.request(pageHash(versionWord(version), ~index), bytes),
           pageBytes: BLOCK_BYTES,
           budgetBytes: BLOCK_BUDGET_BYTES,
           readsAhead: false,
@@ -209,6 +226,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       segmentBytes,
       negativeTtlMs,
       knownObjects,
+      onAccess: (path, { offset, length }) =>
+        hot.note(path, pages.indexOf(offset + Math.max(1, length) - 1) - pages.indexOf(offset) + 1, length),
       resumedMs: () => pauses.resumedMs(),
       onReplaced: (mount, key) => void leases.revoke(mount, key),
       cachedSource: (workerId, { mount, key }, traceparent) => cachedAt(workerId, mount, key, traceparent),
@@ -348,6 +367,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       store,
       siblings,
       statistics,
+      reuse,
       pageBytes: config.pageBytes,
       segmentBytes,
       keepAliveTimeoutMs: S3_KEEP_ALIVE_MS,
@@ -379,8 +399,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       buffers: new BufferPool(),
       pageBytes: config.pageBytes,
       segmentBytes,
-      countHits: (mount: string, tier: string, count: number, bytes: number) =>
-        statistics.page(mount, "hit", tier, "", bytes, count),
+      hot,
+      countHits: (mount: string, tier: string, count: number, bytes: number, pagesOf: VersionId, index: number) => {
+        statistics.page(mount, "hit", tier, "", bytes, count);
+        if (count > 0) {
+          reuse.request(pageHash(versionWord(pagesOf), index), store.lengthOf(pagesOf, index) ?? bytes, count);
+        }
+      },
     };
     const leaseService = await startLeaseService(direct);
     opened.push(() => leaseService.close());
@@ -402,6 +427,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       store,
       router,
       bulk: direct,
+      contents: { workerId: id, store, names, hot, reuse, now: () => clock.now() },
       stats,
       pageBytes: config.pageBytes,
       segmentBytes,

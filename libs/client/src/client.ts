@@ -13,6 +13,7 @@ import {
 } from "@ringlight/proto";
 import type { Ring } from "@ringlight/ring";
 import { type CallControl, callStream, callUnary } from "@ringlight/rpc";
+import { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } from "./cache-report.ts";
 import { anotherMay, type Candidate, ClusterState } from "./cluster-state.ts";
 import { Jobs } from "./jobs.ts";
 import { runBytes, uniteRuns } from "./page-runs.ts";
@@ -265,6 +266,23 @@ export class RinglightClient {
       callUnary(client, "checkMounts", { name }, repeatable(options)),
     );
     return { checks: asked.values, answered: asked.answered, workers: asked.workers };
+  }
+
+  /** What the cluster's hit rate would be with more or less room. @throws RL_NO_WORKERS */
+  async missRatioCurve(options: AskOptions = {}): Promise<MissRatioCurve> {
+    const cluster = await this.#state.fresh();
+    const asked = await this.#all(cluster, ({ client }) => callUnary(client, "getReuse", {}, repeatable(options)));
+    return missRatioCurve(asked.values, asked);
+  }
+
+  /** What the cluster holds below a prefix, told apart by so many path elements behind it. @throws RL_NO_WORKERS, RL_BAD_REQUEST */
+  async contents(prefix = "/", depth = 1, options: AskOptions = {}): Promise<Contents> {
+    const cluster = await this.#state.fresh();
+    const request = { prefix, depth };
+    const asked = await this.#all(cluster, ({ client }) =>
+      callUnary(client, "getContents", request, repeatable(options)),
+    );
+    return mergedContents(asked.values, asked);
   }
 
   /** A worker's counters, at once and then every interval, until the loop is left. @throws RL_NO_WORKERS when it is not alive */

@@ -3,12 +3,14 @@ import { RinglightError } from "@ringlight/core";
 import {
   AccessRecord,
   Cluster,
+  ContentsReport,
   ExplainResponse,
   Mount,
   ObjectInfo,
   type ReadRequest,
   ReadResponse,
   ReadSummary,
+  ReuseReport,
   type WorkerServiceServer,
   WorkerServiceService,
   WorkerStats,
@@ -40,6 +42,9 @@ export class FakeCluster {
   onChunk: (worker: string, position: number) => Promise<void> | void = () => {};
   /** Pages that a worker says it holds, by worker. */
   readonly held = new Map<string, { first: number; last: number }[]>();
+  /** What a worker says of its pages, by worker. */
+  readonly reuse = new Map<string, Partial<ReuseReport>>();
+  readonly contents = new Map<string, Partial<ContentsReport>>();
   readonly segmentBytes: number;
   readonly token: string | undefined;
   epoch = 1;
@@ -172,6 +177,11 @@ export class FakeCluster {
         if (index === -1) throw new RinglightError("RL_NO_SUCH_MOUNT", `no mount ${request.name}`);
         this.mounts.splice(index, 1);
         return {};
+      }),
+      getReuse: unary(async () => ReuseReport.fromPartial({ workerId: worker, ...this.reuse.get(worker) })),
+      getContents: unary(async (request) => {
+        note("getContents", request);
+        return ContentsReport.fromPartial({ workerId: worker, ...this.contents.get(worker) });
       }),
       checkMounts: unary(async () => ({
         workerId: worker,

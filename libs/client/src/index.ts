@@ -1,3 +1,4 @@
+export { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } from "./cache-report.ts";
 export {
   type Answered,
   type AskOptions,

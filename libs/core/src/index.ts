@@ -4,6 +4,7 @@ export * from "./cluster.ts";
 export * from "./errors.ts";
 export * from "./key-order.ts";
 export * from "./latency.ts";
+export * from "./miss-ratio.ts";
 export * from "./mount-spec.ts";
 export * from "./outcome.ts";
 export * from "./page-store.ts";

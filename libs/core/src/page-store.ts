@@ -64,6 +64,13 @@ export interface TierStats {
   readonly evictedBytes: number;
   /** Pages dropped for a bad checksum. */
   readonly corruptPages: number;
+  /** Pages written since the start, new ones and copies from other tiers, and their bytes as accounted. */
+  readonly storedPages: number;
+  readonly storedBytes: number;
+  /** Evicted pages copied to the next tier, those that it found not worth a write, and pages copied from here to the first tier. */
+  readonly demotedPages: number;
+  readonly refusedDemotions: number;
+  readonly promotedPages: number;
   /** The last error of the tier's disk, if it has one now. */
   readonly error?: string;
 }

@@ -5,7 +5,10 @@ export {
   type EvictionPolicy,
   type EvictionPolicyName,
 } from "./eviction-policy.ts";
+export type { PageBand, PageSum, StoreInventory, TierInventory } from "./inventory.ts";
 export type { LocalPageStore, LocalTierStats } from "./local-page-store.ts";
 export { openPageStore, type PageStoreOptions, type TierOptions } from "./open-page-store.ts";
+export { RollingReuse } from "./rolling-reuse.ts";
 export { versionId } from "./version-id.ts";
+export { pageHash, versionWord } from "./version-table.ts";
 export type { StoreLog } from "./volume.ts";

@@ -23,6 +23,7 @@ import {
   type TierStats,
   type VersionId,
 } from "@ringlight/core";
+import { StoreInventory } from "./inventory.ts";
 import { MissMemory } from "./miss-memory.ts";
 import type { OpenFile } from "./open-files.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_INDEX, makeTrailer } from "./page-file.ts";
@@ -34,14 +35,8 @@ import { WorkQueue } from "./work-queue.ts";
 
 /** What this store says of a tier beyond the interface. */
 export interface LocalTierStats extends TierStats {
-  /** Evicted pages that were copied to the next tier first. */
-  readonly demotedPages: number;
   /** Evicted pages that should have been copied on and were not: the queue or the next tier was full. */
   readonly droppedDemotions: number;
-  /** Evicted pages that the next tier's policy found not worth a write. */
-  readonly refusedDemotions: number;
-  /** Pages copied from this tier to the first. */
-  readonly promotedPages: number;
   /** Pages checked against their checksums. */
   readonly verifiedPages: number;
 }
@@ -61,6 +56,8 @@ const DEMOTION_CONCURRENCY = 2;
 const DEMOTION_QUEUE = 512;
 const PROMOTION_CONCURRENCY = 2;
 const PROMOTION_QUEUE = 64;
+/** Pages looked at in one turn of the event loop: well below a millisecond. */
+const INVENTORY_PORTION = 16_384;
 
 /** A page store on local directories; made by openPageStore. */
 export class LocalPageStore implements PageStore {
@@ -131,6 +128,22 @@ export class LocalPageStore implements PageStore {
     return this.#volumes.find((volume) => volume.table.find(ref, index) >= 0)?.tier;
   }
 
+  /** Length of a page that is here, bytes; not counted as a use. */
+  lengthOf(version: VersionId, index: number): number | undefined {
+    const ref = this.#versions.find(version);
+    if (ref < 0) return undefined;
+    for (const { table } of this.#volumes) {
+      const slot = table.find(ref, index);
+      if (slot >= 0) return table.lengthOf(slot);
+    }
+    return undefined;
+  }
+
+  /** True if a page of the version is here. */
+  holds(version: VersionId): boolean {
+    return this.#versions.find(version) >= 0;
+  }
+
   missReason(version: VersionId, index: number): MissReason {
     return this.#memory.reasonOf(version, index);
   }
@@ -191,6 +204,8 @@ export class LocalPageStore implements PageStore {
         evictedPages: sum((volume) => volume.evictedPages),
         evictedBytes: sum((volume) => volume.evictedBytes),
         corruptPages: sum((volume) => volume.corruptPages),
+        storedPages: sum((volume) => volume.storedPages),
+        storedBytes: sum((volume) => volume.storedBytes),
         demotedPages: tier.demotedPages,
         droppedDemotions: tier.droppedDemotions,
         refusedDemotions: tier.refusedDemotions,
@@ -242,6 +257,23 @@ export class LocalPageStore implements PageStore {
   /** For the volumes: remembers why a page is not here, unless another tier still has it. */
   noteGone(version: VersionId, index: number, reason: "evicted" | "invalidated" | "corrupt"): void {
     if (this.peek(version, index) === undefined) this.#memory.remember(version, index, reason);
+  }
+
+  /**
+   * Looks through all pages: what each tier holds, by age and by use, and the bytes of every version. In portions, between which
+   * reads go on: what comes and goes meanwhile may be counted or not.
+   */
+  async inventory(nowMs: number): Promise<StoreInventory> {
+    const inventory = new StoreInventory(this.#versions, nowMs);
+    for (const { name, volumes } of this.#tiers) {
+      for (const { table } of volumes) {
+        for (let from = 0; from < table.top; from += INVENTORY_PORTION) {
+          inventory.add(name, table, from, Math.min(table.top, from + INVENTORY_PORTION));
+          await new Promise(setImmediate);
+        }
+      }
+    }
+    return inventory;
   }
 
   async #openVerified(

@@ -18,10 +18,13 @@ export const PROMOTING = 8;
 const LENGTH_BITS = 25;
 const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 
+const BORN_UNIT_MS = 600_000;
+const BORN_SINCE_MS = Date.UTC(2020);
+
 /**
  * Pages by (version, index), in typed arrays. A page is a slot, a dense small integer that the eviction policy and the
  * descriptor cache use as the page's name; slots are reused, so they are never kept across an await without a new look-up.
- * The pages of one version form a list, for invalidation and for runs. 25 bytes a page, and 4 bytes a version.
+ * The pages of one version form a list, for invalidation and for runs. 28 bytes a page, and 4 bytes a version.
  */
 export class PageTable implements EvictablePages {
   readonly #versions: VersionTable;
@@ -32,6 +35,10 @@ export class PageTable implements EvictablePages {
   #length = new Uint32Array(64);
   /** Links of the version's list, next and previous side by side, and of the list of free slots; slot + 1, 0 ends. */
   #links = new Int32Array(128);
+  /** When each page came, in units of ten minutes since 2020 and modulo 65536, which is 455 days; 0 where that is not known. */
+  #born = new Uint16Array(64);
+  /** Uses of each page since it came, 255 at the most. */
+  #uses = new Uint8Array(64);
   /** First slot of each version, slot + 1. */
   #heads = new Int32Array(64);
   #free = 0;
@@ -61,8 +68,8 @@ export class PageTable implements EvictablePages {
     this.#buckets.reserve(pages);
   }
 
-  /** Adds a page that is not there yet; takes over one use of the version. */
-  insert(versionRef: number, index: number, lengthBytes: number, flags: number): number {
+  /** Adds a page that is not there yet; takes over one use of the version. `bornMs` is now; 0 for a page of an earlier process. */
+  insert(versionRef: number, index: number, lengthBytes: number, flags: number, bornMs = 0): number {
     let slot = this.#free - 1;
     if (slot >= 0) this.#free = this.#links[slot * 2]!;
     else slot = this.#top++;
@@ -71,6 +78,8 @@ export class PageTable implements EvictablePages {
     this.#names[slot * 2] = versionRef;
     this.#names[slot * 2 + 1] = index;
     this.#length[slot] = lengthBytes + flags * 2 ** LENGTH_BITS;
+    this.#born[slot] = bornMs === 0 ? 0 : bornUnit(bornMs);
+    this.#uses[slot] = 0;
     const head = this.#heads[versionRef]!;
     this.#links[slot * 2] = head;
     this.#links[slot * 2 + 1] = 0;
@@ -92,6 +101,7 @@ export class PageTable implements EvictablePages {
     else this.#heads[versionRef] = next;
     this.#links[slot * 2] = this.#free;
     this.#free = slot + 1;
+    this.#length[slot] = 0;
     this.#count--;
     this.#versions.drop(versionRef);
   }
@@ -125,6 +135,28 @@ export class PageTable implements EvictablePages {
     return accountedBytes(this.lengthOf(slot));
   }
 
+  /** Counts a use. */
+  noteUse(slot: number): void {
+    const uses = this.#uses[slot]!;
+    if (uses < 255) this.#uses[slot] = uses + 1;
+  }
+
+  /** Uses since the page came, 255 for as many or more. */
+  usesOf(slot: number): number {
+    return this.#uses[slot]!;
+  }
+
+  /** Milliseconds since the page came, to ten minutes; undefined for a page of an earlier process. */
+  ageOf(slot: number, nowMs: number): number | undefined {
+    const born = this.#born[slot]!;
+    return born === 0 ? undefined : ((bornUnit(nowMs) - born) & 0xffff) * BORN_UNIT_MS;
+  }
+
+  /** Slots are below this; a slot below it may be free, and then has the length 0. */
+  get top(): number {
+    return this.#top;
+  }
+
   has(slot: number, flag: number): boolean {
     return ((this.#length[slot]! >>> LENGTH_BITS) & flag) !== 0;
   }
@@ -142,5 +174,12 @@ export class PageTable implements EvictablePages {
     this.#names = grown(this.#names, least * 2);
     this.#length = grown(this.#length, least);
     this.#links = grown(this.#links, least * 2);
+    this.#born = grown(this.#born, least);
+    this.#uses = grown(this.#uses, least);
   }
+}
+
+/** A time as a page's birth is kept; never 0. */
+function bornUnit(ms: number): number {
+  return Math.floor((ms - BORN_SINCE_MS) / BORN_UNIT_MS) % 0xffff || 0xffff;
 }

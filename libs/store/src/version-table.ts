@@ -31,6 +31,11 @@ export function parseVersionId(id: VersionId, into: Uint32Array): void {
   }
 }
 
+/** The word of a version id that pageHash() takes. */
+export function versionWord(id: VersionId): number {
+  return Number.parseInt(id.slice(0, 8), 16) >>> 0;
+}
+
 function badVersion(id: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", `"${id}" is not a version id; it must be 32 lower-case hex digits`);
 }

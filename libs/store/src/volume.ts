@@ -89,8 +89,12 @@ export class Volume {
   evictedPages = 0;
   evictedBytes = 0;
   corruptPages = 0;
+  /** Pages that were written since the start, new ones and copies from other tiers. */
+  storedPages = 0;
+  storedBytes = 0;
 
   readonly #versions: VersionTable;
+  readonly #clock: Clock;
   readonly #events: VolumeEvents;
   readonly #log: StoreLog;
   readonly #lock: DirectoryLock;
@@ -118,6 +122,7 @@ export class Volume {
     this.health = new DiskHealth(options.clock);
     this.table = table;
     this.#versions = options.versions;
+    this.#clock = options.clock;
     this.#events = options.events;
     this.#log = options.log;
     this.#lock = lock;
@@ -259,6 +264,7 @@ export class Volume {
 
   /** Counts a use of a page. */
   hit(slot: number): void {
+    this.table.noteUse(slot);
     if (!this.table.has(slot, LEAVING)) this.#policy.onHit(slot);
   }
 
@@ -350,8 +356,11 @@ export class Volume {
   }
 
   #insert(page: PageWrite, flags: number): void {
-    const slot = this.table.insert(this.#versions.acquire(page.version), page.index, page.lengthBytes, flags);
+    const ref = this.#versions.acquire(page.version);
+    const slot = this.table.insert(ref, page.index, page.lengthBytes, flags, this.#clock.now());
     this.#policy.onInsert(slot);
+    this.storedPages++;
+    this.storedBytes += this.table.bytesOf(slot);
   }
 
   async #write(page: PageWrite, path: string, hash: number, verified: boolean, fill: FillFile): Promise<WriteOutcome> {

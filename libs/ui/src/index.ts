@@ -19,3 +19,4 @@ export * from "./trace/span-filter.ts";
 export * from "./trace/span-statistics.ts";
 export * from "./trace/trace-diff.ts";
 export * from "./trace/trace-tree.ts";
+export * from "./treemap.ts";

@@ -12,7 +12,6 @@ import {
   type TimeRange,
   tierColour,
 } from "@ringlight/ui";
-import type { ReactNode } from "react";
 import * as column from "../columns.ts";
 import { familyOf, latencySeries, missReasonsOf, pageShares, sumOf, tiersOf, valuesOf } from "../state/derive.ts";
 import type { SeriesView } from "../wire.ts";
@@ -55,49 +54,15 @@ export function TrafficCharts({
       </div>
     );
   }
-  const empty = (what: string): ReactNode => (
-    <>
-      <p className="mb-2">
-        {what} ({describeRange(range)}).
-      </p>
-      <CopyCommand command={`ringlight ${mount ? `cat /${mount}/<key> > /dev/null` : "mount add /data s3://bucket"}`} />
-    </>
-  );
+  const empty = (what: string) => <NoTraffic what={what} range={range} mount={mount} />;
   const { times } = series;
   const tiers = tiersOf(series);
-
-  const hitNames = [...tiers.map(column.pagesHit), column.PAGES_JOINED, column.PAGES_BYPASS];
-  const shares = pageShares(series, hitNames);
-  const hits: PlotSeries[] = [
-    ...tiers.map((tier, index) => ({ name: tier, colour: tierColour(tier), values: shares[index]! })),
-    {
-      name: "joined",
-      colour: "var(--rl-joined)",
-      values: shares[tiers.length]!,
-      hint: "waited for a fetch of the same page that another reader had begun",
-    },
-  ];
-  const allPages = sumOf(series, familyOf(series, "pages."));
-  const missed = sumOf(series, familyOf(series, "pages.miss."));
-  hits.push({
-    name: "miss",
-    colour: "var(--rl-ufs)",
-    values: allPages.map((total, index) => (total ? (missed[index] ?? 0) / total : null)),
-  });
 
   const bytes: PlotSeries[] = [
     ...tiers.map((tier) => ({ name: tier, colour: tierColour(tier), values: valuesOf(series, column.bytesHit(tier)) })),
     { name: "joined", colour: "var(--rl-joined)", values: valuesOf(series, column.BYTES_JOINED) },
     { name: "UFS", colour: "var(--rl-ufs)", values: sumOf(series, [column.BYTES_MISS, column.BYTES_BYPASS]) },
   ];
-
-  const reasons = missReasonsOf(series);
-  const misses: PlotSeries[] = (reasons.length > 0 ? reasons : ["cold"]).map((reason) => ({
-    name: reason,
-    colour: REASON_COLOURS[reason as MissReason] ?? "var(--rl-tier-other)",
-    values: valuesOf(series, column.pagesMiss(reason)),
-    hint: MISS_REASONS[reason as MissReason]?.sentence ?? "",
-  }));
 
   const apis = familyOf(series, "api.").sort();
   const requests: PlotSeries[] = (apis.length > 0 ? apis : [column.api("requests")]).map((name, index) => ({
@@ -135,17 +100,7 @@ export function TrafficCharts({
 
   return (
     <div className="grid gap-4 lg:grid-cols-2">
-      <TimeSeries
-        id="hit-rate"
-        title="Hit rate by tier"
-        hint="share of page requests"
-        times={times}
-        series={hits}
-        stacked
-        top={1}
-        format={(value) => formatPercent(value)}
-        empty={empty("No page was asked for")}
-      />
+      <HitRateChart series={series} range={range} mount={mount} />
       <TimeSeries
         id="bytes"
         title="Bytes served"
@@ -157,16 +112,7 @@ export function TrafficCharts({
         format={formatByteRate}
         empty={empty("No byte was served")}
       />
-      <TimeSeries
-        id="misses"
-        title="Misses by reason"
-        hint="pages a second"
-        times={times}
-        series={misses}
-        stacked
-        format={formatRate}
-        empty={<p>No page request missed ({describeRange(range)}).</p>}
-      />
+      <MissChart series={series} range={range} />
       <TimeSeries
         id="latency"
         title="Latency"
@@ -217,5 +163,86 @@ export function TrafficCharts({
         empty={<p>Nothing is cached yet.</p>}
       />
     </div>
+  );
+}
+
+/** That nothing happened, and the command that makes it happen. */
+function NoTraffic({ what, range, mount }: { what: string; range: TimeRange; mount: string | undefined }) {
+  return (
+    <>
+      <p className="mb-2">
+        {what} ({describeRange(range)}).
+      </p>
+      <CopyCommand command={`ringlight ${mount ? `cat /${mount}/<key> > /dev/null` : "mount add /data s3://bucket"}`} />
+    </>
+  );
+}
+
+/** Shares of the page requests: hits by tier, joined, missed. */
+export function HitRateChart({
+  series,
+  range,
+  mount,
+}: {
+  series: SeriesView;
+  range: TimeRange;
+  mount: string | undefined;
+}) {
+  const tiers = tiersOf(series);
+  const hitNames = [...tiers.map(column.pagesHit), column.PAGES_JOINED, column.PAGES_BYPASS];
+  const shares = pageShares(series, hitNames);
+  const hits: PlotSeries[] = [
+    ...tiers.map((tier, index) => ({ name: tier, colour: tierColour(tier), values: shares[index]! })),
+    {
+      name: "joined",
+      colour: "var(--rl-joined)",
+      values: shares[tiers.length]!,
+      hint: "waited for a fetch of the same page that another reader had begun",
+    },
+  ];
+  const allPages = sumOf(series, familyOf(series, "pages."));
+  const missed = sumOf(series, familyOf(series, "pages.miss."));
+  hits.push({
+    name: "miss",
+    colour: "var(--rl-ufs)",
+    values: allPages.map((total, index) => (total ? (missed[index] ?? 0) / total : null)),
+  });
+
+  return (
+    <TimeSeries
+      id="hit-rate"
+      title="Hit rate by tier"
+      hint="share of page requests"
+      times={series.times}
+      series={hits}
+      stacked
+      top={1}
+      format={(value) => formatPercent(value)}
+      empty={<NoTraffic what="No page was asked for" range={range} mount={mount} />}
+    />
+  );
+}
+
+/** Misses by reason. */
+export function MissChart({ series, range }: { series: SeriesView; range: TimeRange }) {
+  const reasons = missReasonsOf(series);
+  const misses: PlotSeries[] = (reasons.length > 0 ? reasons : ["cold"]).map((reason) => ({
+    name: reason,
+    colour: REASON_COLOURS[reason as MissReason] ?? "var(--rl-tier-other)",
+    values: valuesOf(series, column.pagesMiss(reason)),
+    hint: MISS_REASONS[reason as MissReason]?.sentence ?? "",
+  }));
+
+  return (
+    <TimeSeries
+      id="misses"
+      title="Misses by reason"
+      hint="pages a second"
+      times={series.times}
+      series={misses}
+      stacked
+      format={formatRate}
+      empty={<p>No page request missed ({describeRange(range)}).</p>}
+    />
   );
 }

@@ -23,6 +23,8 @@ export function flattenStats(stats: WorkerStats): FlatStats {
   const add = (name: string, amount: number) => counters.set(name, (counters.get(name) ?? 0) + amount);
 
   for (const page of stats.pages) {
+    add(column.mountPages(page.mount), page.count);
+    if (page.outcome === "hit") add(column.mountHits(page.mount), page.count);
     if (page.outcome === "hit") {
       add(column.pagesHit(page.tier || "other"), page.count);
       add(column.bytesHit(page.tier || "other"), page.bytes);
@@ -56,6 +58,8 @@ export function flattenStats(stats: WorkerStats): FlatStats {
   }
   for (const tier of stats.tiers) {
     add(column.evicted(tier.name), tier.evictedPages);
+    add(column.stored(tier.name), tier.storedPages);
+    add(column.storedBytes(tier.name), tier.storedBytes);
     gauges.set(column.used(tier.name), tier.usedBytes);
     gauges.set(column.limit(tier.name), tier.limitBytes);
   }

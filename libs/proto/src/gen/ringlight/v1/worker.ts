@@ -154,6 +154,14 @@ export interface Tier {
   evictedBytes: number;
   corruptPages: number;
   error: string;
+  /** Pages written since the start, new ones and copies from other tiers. */
+  storedPages: number;
+  storedBytes: number;
+  /** Of the evicted pages: copied to the next tier; not worth a write there. */
+  demotedPages: number;
+  refusedDemotions: number;
+  /** Pages copied from here to the first tier. */
+  promotedPages: number;
 }
 
 export interface ProcessStats {
@@ -270,6 +278,96 @@ export interface MountCheck {
 export interface CheckMountsResponse {
   workerId: string;
   mounts: MountCheck[];
+}
+
+export interface GetReuseRequest {
+}
+
+/** Different pages used within a time. */
+export interface WorkingSet {
+  windowMs: number;
+  bytes: number;
+}
+
+export interface ReuseReport {
+  workerId: string;
+  /** Begin of the time that is covered. */
+  sinceUnixMs: number;
+  /** Requests for pages. */
+  requests: number;
+  /** Requests by reuse distance: the buckets of libs/core/src/miss-ratio.ts. */
+  counts: number[];
+  /** Share of the pages that were sampled, and how many those are. */
+  sampleRate: number;
+  sampledPages: number;
+  /** The tiers of this worker, fastest first. */
+  tiers: TierSize[];
+  workingSets: WorkingSet[];
+}
+
+export interface TierSize {
+  name: string;
+  limitBytes: number;
+  usedBytes: number;
+}
+
+export interface GetContentsRequest {
+  /** "/" (also when left out), "/mount" or "/mount/dir": what is looked into. */
+  prefix: string;
+  /** Path elements below the prefix that are told apart, 1 to 4; 0 means 1. */
+  depth: number;
+}
+
+/** Pages between two bounds, the upper one not included; it is 0 where there is none. */
+export interface PageBand {
+  from: number;
+  to: number;
+  pages: number;
+  bytes: number;
+}
+
+export interface TierContents {
+  name: string;
+  pages: number;
+  bytes: number;
+  /** By milliseconds since the page came; from -1 to 0: found at the start, so that this is not known. */
+  ages: PageBand[];
+  /** By uses since the page came. */
+  uses: PageBand[];
+}
+
+export interface PathContents {
+  /** Below the prefix; a folder ends with "/". */
+  path: string;
+  bytes: number;
+  pages: number;
+  /** Versions of objects. */
+  objects: number;
+}
+
+export interface HotObject {
+  path: string;
+  /** Requests for its pages. */
+  requests: number;
+  bytes: number;
+}
+
+export interface ContentsReport {
+  workerId: string;
+  atUnixMs: number;
+  tiers: TierContents[];
+  /** The largest; a page that lies on two tiers counts twice. */
+  paths: PathContents[];
+  /** What is below the prefix and not listed. */
+  other:
+    | PathContents
+    | undefined;
+  /** Pages whose path is not known any more. */
+  unnamedPages: number;
+  unnamedBytes: number;
+  /** The most asked for of late, over so many milliseconds. */
+  hot: HotObject[];
+  hotWindowMs: number;
 }
 
 /** Bounds on what one worker does for one job. */
@@ -1649,6 +1747,11 @@ function createBaseTier(): Tier {
     evictedBytes: 0,
     corruptPages: 0,
     error: "",
+    storedPages: 0,
+    storedBytes: 0,
+    demotedPages: 0,
+    refusedDemotions: 0,
+    promotedPages: 0,
   };
 }
 
@@ -1680,6 +1783,21 @@ export const Tier: MessageFns<Tier> = {
     }
     if (message.error !== "") {
       writer.uint32(74).string(message.error);
+    }
+    if (message.storedPages !== 0) {
+      writer.uint32(80).int64(message.storedPages);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(88).int64(message.storedBytes);
+    }
+    if (message.demotedPages !== 0) {
+      writer.uint32(96).int64(message.demotedPages);
+    }
+    if (message.refusedDemotions !== 0) {
+      writer.uint32(104).int64(message.refusedDemotions);
+    }
+    if (message.promotedPages !== 0) {
+      writer.uint32(112).int64(message.promotedPages);
     }
     return writer;
   },
@@ -1769,6 +1887,46 @@ export const Tier: MessageFns<Tier> = {
             message.error = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.storedPages = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.demotedPages = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.refusedDemotions = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.promotedPages = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1795,6 +1953,11 @@ export const Tier: MessageFns<Tier> = {
     message.evictedBytes = object.evictedBytes ?? 0;
     message.corruptPages = object.corruptPages ?? 0;
     message.error = object.error ?? "";
+    message.storedPages = object.storedPages ?? 0;
+    message.storedBytes = object.storedBytes ?? 0;
+    message.demotedPages = object.demotedPages ?? 0;
+    message.refusedDemotions = object.refusedDemotions ?? 0;
+    message.promotedPages = object.promotedPages ?? 0;
     return message;
   },
 };
@@ -3183,6 +3346,951 @@ export const CheckMountsResponse: MessageFns<CheckMountsResponse> = {
   },
 };
 
+function createBaseGetReuseRequest(): GetReuseRequest {
+  return {};
+}
+
+export const GetReuseRequest: MessageFns<GetReuseRequest> = {
+  encode(_: GetReuseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReuseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReuseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetReuseRequest>): GetReuseRequest {
+    return GetReuseRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetReuseRequest>): GetReuseRequest {
+    const message = createBaseGetReuseRequest();
+    return message;
+  },
+};
+
+function createBaseWorkingSet(): WorkingSet {
+  return { windowMs: 0, bytes: 0 };
+}
+
+export const WorkingSet: MessageFns<WorkingSet> = {
+  encode(message: WorkingSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.windowMs !== 0) {
+      writer.uint32(8).int64(message.windowMs);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkingSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkingSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.windowMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkingSet>): WorkingSet {
+    return WorkingSet.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkingSet>): WorkingSet {
+    const message = createBaseWorkingSet();
+    message.windowMs = object.windowMs ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseReuseReport(): ReuseReport {
+  return {
+    workerId: "",
+    sinceUnixMs: 0,
+    requests: 0,
+    counts: [],
+    sampleRate: 0,
+    sampledPages: 0,
+    tiers: [],
+    workingSets: [],
+  };
+}
+
+export const ReuseReport: MessageFns<ReuseReport> = {
+  encode(message: ReuseReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workerId !== "") {
+      writer.uint32(10).string(message.workerId);
+    }
+    if (message.sinceUnixMs !== 0) {
+      writer.uint32(16).int64(message.sinceUnixMs);
+    }
+    if (message.requests !== 0) {
+      writer.uint32(24).int64(message.requests);
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.counts) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.sampleRate !== 0) {
+      writer.uint32(41).double(message.sampleRate);
+    }
+    if (message.sampledPages !== 0) {
+      writer.uint32(48).uint32(message.sampledPages);
+    }
+    for (const v of message.tiers) {
+      TierSize.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.workingSets) {
+      WorkingSet.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReuseReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReuseReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sinceUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.requests = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag === 33) {
+              message.counts.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.sampleRate = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sampledPages = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.tiers.push(TierSize.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.workingSets.push(WorkingSet.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReuseReport>): ReuseReport {
+    return ReuseReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReuseReport>): ReuseReport {
+    const message = createBaseReuseReport();
+    message.workerId = object.workerId ?? "";
+    message.sinceUnixMs = object.sinceUnixMs ?? 0;
+    message.requests = object.requests ?? 0;
+    message.counts = object.counts?.map((e) => e) || [];
+    message.sampleRate = object.sampleRate ?? 0;
+    message.sampledPages = object.sampledPages ?? 0;
+    message.tiers = object.tiers?.map((e) => TierSize.fromPartial(e)) || [];
+    message.workingSets = object.workingSets?.map((e) => WorkingSet.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTierSize(): TierSize {
+  return { name: "", limitBytes: 0, usedBytes: 0 };
+}
+
+export const TierSize: MessageFns<TierSize> = {
+  encode(message: TierSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.limitBytes !== 0) {
+      writer.uint32(16).int64(message.limitBytes);
+    }
+    if (message.usedBytes !== 0) {
+      writer.uint32(24).int64(message.usedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TierSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTierSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limitBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.usedBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TierSize>): TierSize {
+    return TierSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TierSize>): TierSize {
+    const message = createBaseTierSize();
+    message.name = object.name ?? "";
+    message.limitBytes = object.limitBytes ?? 0;
+    message.usedBytes = object.usedBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetContentsRequest(): GetContentsRequest {
+  return { prefix: "", depth: 0 };
+}
+
+export const GetContentsRequest: MessageFns<GetContentsRequest> = {
+  encode(message: GetContentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.prefix !== "") {
+      writer.uint32(10).string(message.prefix);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(16).uint32(message.depth);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetContentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetContentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.depth = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetContentsRequest>): GetContentsRequest {
+    return GetContentsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetContentsRequest>): GetContentsRequest {
+    const message = createBaseGetContentsRequest();
+    message.prefix = object.prefix ?? "";
+    message.depth = object.depth ?? 0;
+    return message;
+  },
+};
+
+function createBasePageBand(): PageBand {
+  return { from: 0, to: 0, pages: 0, bytes: 0 };
+}
+
+export const PageBand: MessageFns<PageBand> = {
+  encode(message: PageBand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(9).double(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(17).double(message.to);
+    }
+    if (message.pages !== 0) {
+      writer.uint32(24).int64(message.pages);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(32).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PageBand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePageBand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.from = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.to = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pages = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PageBand>): PageBand {
+    return PageBand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PageBand>): PageBand {
+    const message = createBasePageBand();
+    message.from = object.from ?? 0;
+    message.to = object.to ?? 0;
+    message.pages = object.pages ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseTierContents(): TierContents {
+  return { name: "", pages: 0, bytes: 0, ages: [], uses: [] };
+}
+
+export const TierContents: MessageFns<TierContents> = {
+  encode(message: TierContents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pages !== 0) {
+      writer.uint32(16).int64(message.pages);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    for (const v of message.ages) {
+      PageBand.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.uses) {
+      PageBand.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TierContents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTierContents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pages = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ages.push(PageBand.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.uses.push(PageBand.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TierContents>): TierContents {
+    return TierContents.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TierContents>): TierContents {
+    const message = createBaseTierContents();
+    message.name = object.name ?? "";
+    message.pages = object.pages ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.ages = object.ages?.map((e) => PageBand.fromPartial(e)) || [];
+    message.uses = object.uses?.map((e) => PageBand.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePathContents(): PathContents {
+  return { path: "", bytes: 0, pages: 0, objects: 0 };
+}
+
+export const PathContents: MessageFns<PathContents> = {
+  encode(message: PathContents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    if (message.pages !== 0) {
+      writer.uint32(24).int64(message.pages);
+    }
+    if (message.objects !== 0) {
+      writer.uint32(32).int64(message.objects);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathContents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathContents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pages = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.objects = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PathContents>): PathContents {
+    return PathContents.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathContents>): PathContents {
+    const message = createBasePathContents();
+    message.path = object.path ?? "";
+    message.bytes = object.bytes ?? 0;
+    message.pages = object.pages ?? 0;
+    message.objects = object.objects ?? 0;
+    return message;
+  },
+};
+
+function createBaseHotObject(): HotObject {
+  return { path: "", requests: 0, bytes: 0 };
+}
+
+export const HotObject: MessageFns<HotObject> = {
+  encode(message: HotObject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.requests !== 0) {
+      writer.uint32(16).int64(message.requests);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HotObject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHotObject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.requests = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HotObject>): HotObject {
+    return HotObject.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HotObject>): HotObject {
+    const message = createBaseHotObject();
+    message.path = object.path ?? "";
+    message.requests = object.requests ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseContentsReport(): ContentsReport {
+  return {
+    workerId: "",
+    atUnixMs: 0,
+    tiers: [],
+    paths: [],
+    other: undefined,
+    unnamedPages: 0,
+    unnamedBytes: 0,
+    hot: [],
+    hotWindowMs: 0,
+  };
+}
+
+export const ContentsReport: MessageFns<ContentsReport> = {
+  encode(message: ContentsReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workerId !== "") {
+      writer.uint32(10).string(message.workerId);
+    }
+    if (message.atUnixMs !== 0) {
+      writer.uint32(16).int64(message.atUnixMs);
+    }
+    for (const v of message.tiers) {
+      TierContents.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.paths) {
+      PathContents.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.other !== undefined) {
+      PathContents.encode(message.other, writer.uint32(42).fork()).join();
+    }
+    if (message.unnamedPages !== 0) {
+      writer.uint32(48).int64(message.unnamedPages);
+    }
+    if (message.unnamedBytes !== 0) {
+      writer.uint32(56).int64(message.unnamedBytes);
+    }
+    for (const v of message.hot) {
+      HotObject.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.hotWindowMs !== 0) {
+      writer.uint32(72).int64(message.hotWindowMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContentsReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContentsReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tiers.push(TierContents.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.paths.push(PathContents.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.other = PathContents.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unnamedPages = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.unnamedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.hot.push(HotObject.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.hotWindowMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ContentsReport>): ContentsReport {
+    return ContentsReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContentsReport>): ContentsReport {
+    const message = createBaseContentsReport();
+    message.workerId = object.workerId ?? "";
+    message.atUnixMs = object.atUnixMs ?? 0;
+    message.tiers = object.tiers?.map((e) => TierContents.fromPartial(e)) || [];
+    message.paths = object.paths?.map((e) => PathContents.fromPartial(e)) || [];
+    message.other = (object.other !== undefined && object.other !== null)
+      ? PathContents.fromPartial(object.other)
+      : undefined;
+    message.unnamedPages = object.unnamedPages ?? 0;
+    message.unnamedBytes = object.unnamedBytes ?? 0;
+    message.hot = object.hot?.map((e) => HotObject.fromPartial(e)) || [];
+    message.hotWindowMs = object.hotWindowMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseTaskLimits(): TaskLimits {
   return { jobId: "", bytesPerSecond: 0, concurrency: 0 };
 }
@@ -3949,6 +5057,26 @@ export const WorkerServiceService = {
     responseSerialize: (value: CheckMountsResponse): Buffer => Buffer.from(CheckMountsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CheckMountsResponse => CheckMountsResponse.decode(value),
   },
+  /** How far apart the uses of this worker's pages lie: what its hit rate would be with more or less room. */
+  getReuse: {
+    path: "/ringlight.v1.WorkerService/GetReuse" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetReuseRequest): Buffer => Buffer.from(GetReuseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetReuseRequest => GetReuseRequest.decode(value),
+    responseSerialize: (value: ReuseReport): Buffer => Buffer.from(ReuseReport.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReuseReport => ReuseReport.decode(value),
+  },
+  /** What this worker holds, by tier, age, use and path, and which objects are asked for the most. */
+  getContents: {
+    path: "/ringlight.v1.WorkerService/GetContents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetContentsRequest): Buffer => Buffer.from(GetContentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetContentsRequest => GetContentsRequest.decode(value),
+    responseSerialize: (value: ContentsReport): Buffer => Buffer.from(ContentsReport.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ContentsReport => ContentsReport.decode(value),
+  },
 } as const;
 
 export interface WorkerServiceServer extends UntypedServiceImplementation {
@@ -3969,6 +5097,10 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   removeMount: handleUnaryCall<RemoveMountRequest, RemoveMountResponse>;
   /** Asks the store behind each mount (or one) whether it answers, from this worker. */
   checkMounts: handleUnaryCall<CheckMountsRequest, CheckMountsResponse>;
+  /** How far apart the uses of this worker's pages lie: what its hit rate would be with more or less room. */
+  getReuse: handleUnaryCall<GetReuseRequest, ReuseReport>;
+  /** What this worker holds, by tier, age, use and path, and which objects are asked for the most. */
+  getContents: handleUnaryCall<GetContentsRequest, ContentsReport>;
 }
 
 export interface WorkerServiceClient extends Client {
@@ -4097,6 +5229,38 @@ export interface WorkerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CheckMountsResponse) => void,
+  ): ClientUnaryCall;
+  /** How far apart the uses of this worker's pages lie: what its hit rate would be with more or less room. */
+  getReuse(
+    request: GetReuseRequest,
+    callback: (error: ServiceError | null, response: ReuseReport) => void,
+  ): ClientUnaryCall;
+  getReuse(
+    request: GetReuseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReuseReport) => void,
+  ): ClientUnaryCall;
+  getReuse(
+    request: GetReuseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReuseReport) => void,
+  ): ClientUnaryCall;
+  /** What this worker holds, by tier, age, use and path, and which objects are asked for the most. */
+  getContents(
+    request: GetContentsRequest,
+    callback: (error: ServiceError | null, response: ContentsReport) => void,
+  ): ClientUnaryCall;
+  getContents(
+    request: GetContentsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ContentsReport) => void,
+  ): ClientUnaryCall;
+  getContents(
+    request: GetContentsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ContentsReport) => void,
   ): ClientUnaryCall;
 }
 

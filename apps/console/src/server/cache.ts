@@ -1,0 +1,36 @@
+/** What the cluster has cached and what more or less room would do: all workers' answers, added up. */
+import { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } from "@ringlight/client";
+import { callUnary } from "@ringlight/rpc";
+import { askAll } from "./any-worker.ts";
+import type { ClusterObserver } from "./cluster-observer.ts";
+
+/** A worker with many pages looks through all of them. */
+const CONTENTS_DEADLINE_MS = 15_000;
+const REUSE_DEADLINE_MS = 5_000;
+
+/** The miss-ratio curve of the cluster. @throws RL_NO_WORKERS */
+export async function cacheReuse(observer: ClusterObserver, signal: AbortSignal): Promise<MissRatioCurve> {
+  const { answers, asked } = await askAll(observer, (client) =>
+    callUnary(client, "getReuse", {}, { deadlineMs: REUSE_DEADLINE_MS, signal, idempotent: true }),
+  );
+  return missRatioCurve(
+    answers.map(({ value }) => value),
+    { answered: answers.length, workers: asked },
+  );
+}
+
+/** What is cached below a prefix. @throws RL_NO_WORKERS, RL_BAD_REQUEST */
+export async function cacheContents(
+  observer: ClusterObserver,
+  prefix: string,
+  depth: number,
+  signal: AbortSignal,
+): Promise<Contents> {
+  const { answers, asked } = await askAll(observer, (client) =>
+    callUnary(client, "getContents", { prefix, depth }, { deadlineMs: CONTENTS_DEADLINE_MS, signal, idempotent: true }),
+  );
+  return mergedContents(
+    answers.map(({ value }) => value),
+    { answered: answers.length, workers: asked },
+  );
+}
