@@ -66,6 +66,11 @@ describe("loadConfig", () => {
         sendfile: "auto",
         logLevel: "info",
         logFormat: "json",
+        consoleUrl: undefined,
+        traceRatio: 0.001,
+        traceSlowMs: 100,
+        traceMissesMs: 0,
+        tracePaths: "console",
       },
     );
     assert.deepEqual(origins.dataDir, { origin: "flag", from: "--data-dir" });
