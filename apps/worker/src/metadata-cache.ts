@@ -15,6 +15,8 @@ interface Entry {
   /** undefined: the UFS has no such object. */
   readonly meta: ObjectMeta | undefined;
   readonly fetchedAtMs: number;
+  /** It was written through a worker since then. */
+  readonly written?: boolean;
 }
 
 /** A question to the UFS; overtaken when the object was written meanwhile. */
@@ -31,8 +33,17 @@ export interface MetadataCacheOptions {
   readonly resumedMs?: () => number;
   /** Called with the id of an object whose metadata was learned. */
   readonly onLearned?: (id: string) => void;
-  /** Called when a known object turns out to have another version, or to be gone. */
-  readonly onReplaced: (mount: string, key: string, before: ObjectMeta, after: ObjectMeta | undefined) => void;
+  /**
+   * Called when a known object turns out to have another version, or to be gone: because it was written through a worker
+   * ("invalidated"), or because that was noticed in the store ("expired").
+   */
+  readonly onReplaced: (
+    mount: string,
+    key: string,
+    before: ObjectMeta,
+    after: ObjectMeta | undefined,
+    why: "expired" | "invalidated",
+  ) => void;
 }
 
 /** Bounded cache of object metadata with one UFS request at a time for each object. */
@@ -94,9 +105,18 @@ export class MetadataCache {
   }
 
   /** What is remembered of an object, without asking anybody. */
-  peek(mount: string, key: string): { readonly meta: ObjectMeta | undefined; readonly ageMs: number } | undefined {
+  peek(
+    mount: string,
+    key: string,
+  ): { readonly meta: ObjectMeta | undefined; readonly ageMs: number; readonly written: boolean } | undefined {
     const entry = this.#entries.get(`${mount}/${key}`);
-    return entry && { meta: entry.meta, ageMs: this.#options.clock.monotonicMs() - entry.fetchedAtMs };
+    return (
+      entry && {
+        meta: entry.meta,
+        ageMs: this.#options.clock.monotonicMs() - entry.fetchedAtMs,
+        written: entry.written === true,
+      }
+    );
   }
 
   /** Forgets that the entry is fresh: the next reader asks the UFS. */
@@ -114,7 +134,10 @@ export class MetadataCache {
     const id = `${mount}/${key}`;
     this.#pending.delete(id);
     for (const question of this.#asked.get(id) ?? []) question.overtaken = true;
-    this.expire(mount, key);
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) {
+      this.#entries.set(id, { meta: entry.meta, fetchedAtMs: Number.NEGATIVE_INFINITY, written: true });
+    }
   }
 
   get size(): number {
@@ -143,7 +166,7 @@ export class MetadataCache {
       if (meta !== undefined) this.#options.onLearned?.(id);
       if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? "");
       if (before?.meta !== undefined && before.meta.version !== meta?.version) {
-        this.#options.onReplaced(mount, key, before.meta, meta);
+        this.#options.onReplaced(mount, key, before.meta, meta, before.written ? "invalidated" : "expired");
       }
     }
     if (meta === undefined) throw notFound(key);

@@ -133,9 +133,9 @@ export class ObjectReader {
       negativeTtlMs: options.negativeTtlMs,
       onLearned: (id) => options.knownObjects?.add(id),
       ...(options.resumedMs && { resumedMs: options.resumedMs }),
-      onReplaced: (mountId, key, before, after) => {
+      onReplaced: (mountId, key, before, after, why) => {
         options.store.invalidate(versionId(mountId, key, before.version));
-        if (after !== undefined) this.#parts.noteSuccessor(versionId(mountId, key, after.version));
+        if (after !== undefined) this.#parts.noteSuccessor(versionId(mountId, key, after.version), why);
         options.onReplaced?.(mountId.slice(0, mountId.indexOf(" ")), key);
       },
     });
@@ -233,7 +233,8 @@ export class ObjectReader {
     // What lies behind the first segment has owners of its own.
     if (start >= segmentBytes) return undefined;
     const identity = mountIdentity(record);
-    const known = this.#metadata.peek(identity, key)?.meta;
+    const remembered = this.#metadata.peek(identity, key);
+    const known = remembered?.meta;
     // It was known once, and forgotten: its bytes may be here, which only its version tells.
     if (known === undefined && this.#options.knownObjects?.has(`${identity}/${key}`)) return undefined;
     const asked = pages.firstRun(ufs, start, Math.min(range?.end ?? segmentBytes - 1, segmentBytes - 1));
@@ -242,7 +243,9 @@ export class ObjectReader {
     const source = { mount: record.name, key, ufs, traceparent: context.traceparent };
     const versionOf = (meta: ObjectMeta) => {
       const version = idOf(meta);
-      if (known !== undefined && known.version !== meta.version) this.#parts.noteSuccessor(version);
+      if (known !== undefined && known.version !== meta.version) {
+        this.#parts.noteSuccessor(version, remembered?.written ? "invalidated" : "expired");
+      }
       return version;
     };
     const learning = {

@@ -119,9 +119,9 @@ export class PageReader {
     return this.#runs.bytesInFlight;
   }
 
-  /** Remembers that the version took the place of an older one: its first misses are `expired`, not `cold`. */
-  noteSuccessor(version: VersionId): void {
-    this.#runs.noteSuccessor(version);
+  /** Remembers that the version took the place of an older one, and why: its first misses have that reason, and are not `cold`. */
+  noteSuccessor(version: VersionId, reason: "expired" | "invalidated"): void {
+    this.#runs.noteSuccessor(version, reason);
   }
 
   /** Why a read of the page would miss now. */

@@ -84,8 +84,9 @@ export class PageRuns {
   readonly #unstored: { readonly place: RunPlace; readonly page: PageFetch; readonly buffer: PageBuffer }[] = [];
   /** Pages whose fetch broke off. */
   readonly #partial = new RecentSet(4096);
-  /** Versions that replaced another one that was known here. */
+  /** Versions that replaced another one that was known here: of objects that changed in the store, and of objects that were written. */
   readonly #successors = new RecentSet(4096);
+  readonly #written = new RecentSet(4096);
   /** Versions of which the store refused a page. */
   readonly #refused = new RecentSet(1024);
   readonly #lengths = new WeakMap<Ufs, RunLength>();
@@ -116,8 +117,10 @@ export class PageRuns {
     return this.find(version, index) !== undefined || this.#options.store.peek(version, index) !== undefined;
   }
 
-  noteSuccessor(version: VersionId): void {
-    this.#successors.add(version);
+  /** Remembers why the version took the place of another one that was known here. */
+  noteSuccessor(version: VersionId, reason: "expired" | "invalidated"): void {
+    if (reason === "expired") this.#successors.add(version);
+    else this.#written.add(version);
   }
 
   /** True once the store refused a page of the version: what is read ahead of need would be read for nothing. */
@@ -130,6 +133,7 @@ export class PageRuns {
     if (this.#partial.has(`${version}.${index}`)) return "partial";
     const known = this.#options.store.missReason(version, index);
     if (known !== "cold") return known;
+    if (this.#written.has(version)) return "invalidated";
     return this.#successors.has(version) ? "expired" : coldReason;
   }
 

@@ -72,9 +72,9 @@ export class PartReader {
   }
 
   /** See PageReader.noteSuccessor(). */
-  noteSuccessor(version: VersionId): void {
-    this.#pages.noteSuccessor(version);
-    this.#blocks?.noteSuccessor(version);
+  noteSuccessor(version: VersionId, reason: "expired" | "invalidated"): void {
+    this.#pages.noteSuccessor(version, reason);
+    this.#blocks?.noteSuccessor(version, reason);
   }
 
   /** True if the store has the page or the block that a byte lies in. */

@@ -234,11 +234,12 @@ async function open(
   const start = ask.pinned?.range.start ?? 0;
   const place = segmentKey(mount, key, segmentOf(start, segmentBytes));
   const handOverFrom = ring.handOverFrom(workerId, place, replicasOf(mount));
+  const coldReason = ask.coldReason ?? (ring.movedTo(workerId, place) ? ("rebalanced" as const) : undefined);
   const context: ReadContext = {
     signal,
     status,
     ...traceOf({ traceparent }),
-    ...(ask.coldReason && { coldReason: ask.coldReason }),
+    ...(coldReason && { coldReason }),
     ...(ask.fillFrom !== undefined && { fillFrom: ask.fillFrom }),
     ...(handOverFrom !== undefined && { handOverFrom }),
   };

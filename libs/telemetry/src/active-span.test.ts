@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { bytesAt, startOtlpReceiver } from "@ringlight/testing";
 import {
   createLogger,
   currentSpan,
@@ -10,7 +11,6 @@ import {
   startSpan,
   startTelemetry,
 } from "./index.ts";
-import { bytesAt, startReceiver } from "./test-receiver.ts";
 
 const closers: (() => unknown)[] = [];
 after(async () => {
@@ -21,7 +21,7 @@ const CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 
 /** Runs work with a receiver; resolves with the names of the spans that arrived, and their parents' names or ids. */
 async function sent(work: () => Promise<void> | void): Promise<Record<string, string>> {
-  const receiver = await startReceiver();
+  const receiver = await startOtlpReceiver();
   closers.push(() => receiver.close());
   const telemetry = startTelemetry({
     service: "s",

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { attributesAt, bytesAt, fieldsOf, messagesAt, startOtlpReceiver } from "@ringlight/testing";
 import { createLogger, keyHash, MetricRegistry, newTraceContext, renderPrometheus, startTelemetry } from "./index.ts";
-import { attributesAt, bytesAt, fieldsOf, messagesAt, startReceiver } from "./test-receiver.ts";
 
 const closers: (() => unknown)[] = [];
 after(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-async function receiver(...options: Parameters<typeof startReceiver>) {
-  const started = await startReceiver(...options);
+async function receiver(...options: Parameters<typeof startOtlpReceiver>) {
+  const started = await startOtlpReceiver(...options);
   closers.push(() => started.close());
   return started;
 }

@@ -3,16 +3,16 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, describe, it } from "node:test";
 import { RinglightError } from "@ringlight/core";
+import { attributesAt, bytesAt, fieldsOf, messagesAt, startOtlpReceiver } from "@ringlight/testing";
 import { newTraceContext, parseTraceparent, recordSpan, startTelemetry } from "./index.ts";
-import { attributesAt, bytesAt, fieldsOf, messagesAt, startReceiver } from "./test-receiver.ts";
 
 const closers: (() => unknown)[] = [];
 after(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-async function receiver(...options: Parameters<typeof startReceiver>) {
-  const started = await startReceiver(...options);
+async function receiver(...options: Parameters<typeof startOtlpReceiver>) {
+  const started = await startOtlpReceiver(...options);
   closers.push(() => started.close());
   return started;
 }

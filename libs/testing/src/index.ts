@@ -3,6 +3,7 @@ export * from "./etcd-server.ts";
 export * from "./fake-clock.ts";
 export * from "./fault-proxy.ts";
 export * from "./free-port.ts";
+export * from "./otlp-receiver.ts";
 export * from "./radosgw.ts";
 export * from "./s3-origin.ts";
 export type { FaultTiming, OriginOperation, OriginRequest, RequestMatch } from "./s3-origin-faults.ts";

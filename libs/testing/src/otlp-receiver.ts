@@ -4,11 +4,11 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import { gunzipSync } from "node:zlib";
 
 /** A protobuf message as fields: numbers and bytes by field number. Enough of the wire format for OTLP. */
-export type Fields = Map<number, (bigint | Buffer)[]>;
+export type OtlpFields = ReadonlyMap<number, readonly (bigint | Buffer)[]>;
 
 /** The fields of a message. */
-export function fieldsOf(bytes: Buffer): Fields {
-  const fields: Fields = new Map();
+export function fieldsOf(bytes: Buffer): OtlpFields {
+  const fields = new Map<number, (bigint | Buffer)[]>();
   let at = 0;
   const varint = (): bigint => {
     let value = 0n;
@@ -39,15 +39,15 @@ export function fieldsOf(bytes: Buffer): Fields {
 }
 
 /** The bytes of a field. */
-export const bytesAt = (fields: Fields, field: number): Buffer => {
+export const bytesAt = (fields: OtlpFields, field: number): Buffer => {
   const value = fields.get(field)?.[0];
   return Buffer.isBuffer(value) ? value : Buffer.alloc(0);
 };
 /** The nested messages of a field. */
-export const messagesAt = (fields: Fields, field: number): Fields[] =>
+export const messagesAt = (fields: OtlpFields, field: number): OtlpFields[] =>
   (fields.get(field) ?? []).flatMap((value) => (Buffer.isBuffer(value) ? [fieldsOf(value)] : []));
 /** KeyValues of a field: strings and whole numbers. */
-export const attributesAt = (fields: Fields, field: number): Record<string, string | bigint | undefined> =>
+export const attributesAt = (fields: OtlpFields, field: number): Record<string, string | bigint | undefined> =>
   Object.fromEntries(
     messagesAt(fields, field).map((pair) => {
       const value = fieldsOf(bytesAt(pair, 2));
@@ -60,16 +60,16 @@ export const attributesAt = (fields: Fields, field: number): Record<string, stri
   );
 
 /** A request that came in: the records of its one resource, and that. */
-export interface Received {
+export interface OtlpRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  readonly records: Fields[];
+  readonly records: OtlpFields[];
   readonly resource: Record<string, unknown>;
 }
 
 /** A receiver that runs. */
-export interface Receiver {
-  readonly requests: readonly Received[];
+export interface OtlpReceiver {
+  readonly requests: readonly OtlpRequest[];
   readonly url: string;
   /** Resolves when `count` requests have come in. */
   received(count: number): Promise<void>;
@@ -77,13 +77,13 @@ export interface Receiver {
 }
 
 /** Starts a receiver. @param answer status and headers of the answer to the nth request, from 0 */
-export async function startReceiver(
+export async function startOtlpReceiver(
   answer: (nth: number) => { status: number; headers?: Record<string, string>; body?: Buffer } = () => ({
     status: 200,
   }),
   port = 0,
-): Promise<Receiver> {
-  const requests: Received[] = [];
+): Promise<OtlpReceiver> {
+  const requests: OtlpRequest[] = [];
   const waiting = new Set<() => void>();
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -117,4 +117,34 @@ export async function startReceiver(
       server.close();
     },
   };
+}
+
+/** A span as it came in, in words. */
+export interface OtlpSpan {
+  readonly service: string;
+  /** service.instance.id */
+  readonly instance: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** "" for a root. */
+  readonly parentSpanId: string;
+  readonly name: string;
+  readonly attributes: Record<string, string | bigint | undefined>;
+}
+
+/** All spans that a receiver has taken. */
+export function spansOf({ requests }: OtlpReceiver): OtlpSpan[] {
+  return requests
+    .filter(({ path }) => path === "/v1/traces")
+    .flatMap(({ records, resource }) =>
+      records.map((span) => ({
+        service: String(resource["service.name"]),
+        instance: String(resource["service.instance.id"]),
+        traceId: bytesAt(span, 1).toString("hex"),
+        spanId: bytesAt(span, 2).toString("hex"),
+        parentSpanId: bytesAt(span, 4).toString("hex"),
+        name: bytesAt(span, 5).toString(),
+        attributes: attributesAt(span, 9),
+      })),
+    );
 }
