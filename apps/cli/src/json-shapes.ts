@@ -15,6 +15,11 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   cache:
     '{"atMs","tiers":[{"name","pages","bytes","ages":[{"from","to","pages","bytes"}],"uses":[…]}],"paths":[{"path","bytes","pages","objects"}],"otherBytes","unnamedBytes","hot":[{"path","requests","bytes"}],"hotWindowMs","answered","total"}; with --mrc {"sinceMs","requests","hitRatio","advice"|null,"points":[{"scale","bytes","hitRatio"}],"changes":[{"tier","factor","bytes","hitRatio"}],"tiers":[{"name","limitBytes","usedBytes"}],"workingSets":[{"windowMs","bytes"}],"sampleRate","answered","total"}',
   ring: '{"epoch","arcs","replicas","members":[{"id","weight","arcs","share","fairShare","up"}]}; with a path also {"path","arc","owners":[]}',
+  "capture start":
+    '{"captures":[{"worker","running","file","startedMs","requests","dropped","bytes","ended"}],"answered","total"}',
+  "capture stop":
+    '{"captures":[…],"answered","total"}, each as capture start prints it; with --out also "files":[{"worker","file","bytes"}]',
+  "capture status": '{"captures":[…],"answered","total"}, each as capture start prints it',
   load: "a job, as job show prints it, once it has ended; with --detach as it was submitted. So do free, sync, scrub, job watch and job retry",
   "job show":
     '{"id","kind","state","phase","pass","paths":[],"manifestPath","priority","submittedMs","startedMs"|null,"finishedMs"|null,"runningMs","reason":{"code","message"}|null,"listed":{"objects","bytes"},"listingEnded","loaded":{…},"cached":{…},"refused":{…},"failed":{…},"verifiedObjects","changedObjects","readBytes","objectsPerSecond","bytesPerSecond","remainingMs"|null,"takeovers","scheduler","traceId","retryOf"|null,"target"|null,"columns":[],"schedule"|null,"dueMs"|null,"dryRun","estimatedMs"|null,"cacheLimitBytes","cacheFreeBytes"}',

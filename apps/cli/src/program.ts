@@ -8,6 +8,7 @@ import { completionScript, type Shell } from "./completion.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { addKeys } from "./key-commands.ts";
+import { addCapture } from "./program-capture.ts";
 import { addJobs } from "./program-jobs.ts";
 import type { RawUpOptions } from "./up/options.ts";
 
@@ -189,7 +190,7 @@ const PROCESSES = [
   ["scheduler", "Run one scheduler in the foreground, with the flags of docs/configuration.md."],
   ["registry", "Run the embedded registry in the foreground: --port, --bind, --data-dir."],
   ["console", "Run the console in the foreground, with the flags of docs/configuration.md."],
-  ["bench", "Run a benchmark: dataplane, cpu, smoke, ring or store; bench --help says more."],
+  ["bench", "Run a workload, a trace or a benchmark, and compare the results; bench --help says more."],
 ] as const;
 
 function addProcesses(program: Command, setExitCode: SetExitCode): void {
@@ -219,6 +220,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
     .exitOverride();
   addUp(program, setExitCode);
   addReading(program);
+  addCapture(program, talking);
   addMounts(program);
   addKeys(program);
   addJobs(program, talking, setExitCode);

@@ -12,6 +12,7 @@ import {
   type ListRequest as UfsListRequest,
 } from "@ringlight/core";
 import {
+  type CaptureChunk,
   type Cluster,
   type ListRequest,
   type ListResponse,
@@ -36,6 +37,7 @@ import {
 } from "@ringlight/rpc";
 import { currentSpan } from "@ringlight/telemetry";
 import { openUfs } from "@ringlight/ufs";
+import { type Capture, outcomeOf } from "./capture.ts";
 import { type ContentsSources, contents, reuseReport } from "./contents.ts";
 import { coverage, type ExplainSources, explain } from "./explain.ts";
 import { type BulkOptions, dataMessage, readHits } from "./grpc-bulk.ts";
@@ -53,6 +55,7 @@ const MAX_COVERAGE = 10_000;
 export interface GrpcServiceOptions extends ExplainSources {
   readonly registry: Registry;
   readonly router: Router;
+  readonly capture: Capture;
   readonly bulk: BulkOptions;
   readonly stats: () => WorkerStats;
   readonly contents: ContentsSources;
@@ -70,7 +73,7 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
   const { mounts, registry, router, ring } = options;
   const cluster = (): Cluster => clusterToProto(ring.view, options.pageBytes, options.segmentBytes);
   return {
-    read: serverStream((request, ctx) => read(options, request, ctx)),
+    read: serverStream((request, ctx) => captured(options, request, ctx)),
     stat: unary(async ({ path }, ctx) => {
       const { mount, key } = objectPath(path);
       const meta = await router.head(mount, key, entry(ctx, newReadStatus()));
@@ -79,6 +82,10 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
     list: unary((request, ctx) => list(options, request, ctx.signal)),
     watchStats: serverStream((request, ctx) => watchStats(options, request.intervalMs, ctx.signal)),
     getCluster: unary(async () => cluster()),
+    startCapture: unary((request) => options.capture.start(request)),
+    stopCapture: unary(() => options.capture.stop("stopped")),
+    getCapture: unary(async () => options.capture.state()),
+    readCapture: serverStream(() => captureChunks(options.capture)),
     explain: unary(({ path }) => {
       objectPath(path);
       return explain(options, path);
@@ -121,16 +128,41 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
   };
 }
 
+async function* captureChunks(capture: Capture): AsyncGenerator<CaptureChunk> {
+  for await (const data of capture.contents()) yield { data };
+}
+
+/** A read, noted where a capture runs. */
+async function* captured(
+  options: GrpcServiceOptions,
+  request: ReadRequest,
+  ctx: CallContext,
+): AsyncGenerator<ReadResponse | EncodedMessage> {
+  const status = newReadStatus();
+  const atMs = options.now();
+  let failed = true;
+  try {
+    yield* read(options, request, ctx, status);
+    failed = false;
+  } finally {
+    if (options.capture.running) {
+      const { path, offset, length, sizeBytes } = request;
+      const outcome = failed ? "error" : outcomeOf(status);
+      options.capture.note({ atMs, op: "get", path, client: "grpc", offset, length, sizeBytes, outcome });
+    }
+  }
+}
+
 /** Reads of a range. What is at hand goes out first; from the first byte that is not, the read goes the way of all reads. */
 async function* read(
   options: GrpcServiceOptions,
   request: ReadRequest,
   ctx: CallContext,
+  status: ReadStatus,
 ): AsyncGenerator<ReadResponse | EncodedMessage> {
   const { mount, key } = objectPath(request.path);
   if (request.offset < 0 || request.length < 0 || request.sizeBytes < 0)
     throw new RinglightError("RL_BAD_REQUEST", "offset, length and size cannot be negative");
-  const status = newReadStatus();
   try {
     yield* readInto(options, request, ctx, status, mount, key);
   } finally {

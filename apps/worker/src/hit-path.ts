@@ -43,6 +43,7 @@ import {
   slowMs,
   type TraceContext,
 } from "@ringlight/telemetry";
+import type { Capture } from "./capture.ts";
 import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
 import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
@@ -84,6 +85,7 @@ export interface HitPathOptions {
   readonly pageBytes: number;
   readonly segmentBytes: number;
   readonly keepAliveTimeoutMs: number;
+  readonly capture: Capture;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
 }
@@ -111,7 +113,7 @@ interface KnownObject {
 /** Makes the hit path. */
 export function createHitPath(options: HitPathOptions): HitSource {
   const path = new HitPath(options);
-  return (head, into) => path.answer(head, into);
+  return (head, into, client) => path.answer(head, into, client);
 }
 
 /** See the head of the file. */
@@ -130,16 +132,16 @@ class HitPath {
   }
 
   /** Answers, or leaves the request to the general path. Never throws. */
-  answer(head: RequestHead, into: Buffer): HitAnswer | undefined {
+  answer(head: RequestHead, into: Buffer, client: string): HitAnswer | undefined {
     try {
-      return this.#answer(head, into);
+      return this.#answer(head, into, client);
     } catch {
       // Whatever it is, the general path meets it too, and has the words for it.
       return undefined;
     }
   }
 
-  #answer(head: RequestHead, into: Buffer): HitAnswer | undefined {
+  #answer(head: RequestHead, into: Buffer, client: string): HitAnswer | undefined {
     const startedMs = performance.now();
     const known = this.#find(head);
     if (known === undefined || !this.#refresh(known)) return undefined;
@@ -184,7 +186,7 @@ class HitPath {
       return undefined;
     }
     into.write(text, "latin1");
-    return new Hit(this, known, text.length, isHead, range, page, unitBytes, trace ?? traceId, startedMs);
+    return new Hit(this, known, text.length, isHead, range, page, unitBytes, trace ?? traceId, startedMs, client);
   }
 
   /** The object behind a target; undefined for what is no plain read. */
@@ -382,6 +384,7 @@ class Hit implements HitAnswer {
   /** The trace where one was begun, else the id that the client was told. */
   readonly #trace: TraceContext | string;
   readonly #startedMs: number;
+  readonly #client: string;
   readonly #firstByteMs: number;
   readonly #firstTier: string;
   #page: PageRef | undefined;
@@ -399,7 +402,9 @@ class Hit implements HitAnswer {
     unitBytes: number,
     trace: TraceContext | string,
     startedMs: number,
+    client: string,
   ) {
+    this.#client = client;
     this.#path = path;
     this.#known = known;
     this.#meta = known.meta;
@@ -519,8 +524,9 @@ class Hit implements HitAnswer {
     const { statistics, objects, now } = this.#path.options;
     statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs, this.#span(sentBytes, aborted));
     const range = this.#range;
-    if (this.#isHead || range === undefined) return;
     const durationMs = performance.now() - this.#startedMs;
+    if (this.#path.options.capture.running) this.#record(range, now() - durationMs, aborted);
+    if (this.#isHead || range === undefined) return;
     const access = {
       atMs: now() - durationMs,
       offset: range.start,
@@ -532,5 +538,18 @@ class Hit implements HitAnswer {
       traceId: this.#traceId,
     };
     objects.accesses.add(this.#known.path, access, this.#sibling === undefined);
+  }
+
+  #record(range: ByteRange | undefined, atMs: number, aborted: boolean): void {
+    this.#path.options.capture.note({
+      atMs,
+      op: this.#isHead ? "head" : "get",
+      path: this.#known.path,
+      client: this.#client,
+      offset: this.#isHead ? 0 : (range?.start ?? 0),
+      length: this.#isHead || range === undefined ? 0 : range.end - range.start + 1,
+      sizeBytes: this.#meta?.sizeBytes ?? 0,
+      outcome: aborted ? "error" : "hit",
+    });
   }
 }

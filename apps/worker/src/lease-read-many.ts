@@ -5,6 +5,7 @@
 import { newReadStatus, type PageStore, parsePath, RinglightError, toRinglightError } from "@ringlight/core";
 import type { ReadManyRequest, ReadManyResponse, ReadRange } from "@ringlight/proto";
 import { type CallContext, EncodedMessage } from "@ringlight/rpc";
+import type { Capture } from "./capture.ts";
 import type { CountHits } from "./grpc-bulk.ts";
 import type { HotObjects } from "./hot-objects.ts";
 import { BUFFER_BYTES, type BufferPool } from "./lease-buffers.ts";
@@ -31,6 +32,7 @@ export interface ReadManyOptions {
   readonly pageBytes: number;
   readonly countHits: CountHits;
   readonly hot: HotObjects;
+  readonly capture: Capture;
 }
 
 /** Answers one call. @throws RL_BAD_REQUEST; what a single range meets is in its answer */
@@ -40,6 +42,7 @@ export async function* readMany(
   ctx: CallContext,
 ): AsyncGenerator<ReadManyResponse | EncodedMessage> {
   check(ranges);
+  const atMs = Date.now();
   const missed: number[] = [];
   let message = new Message(options.buffers);
   for (const [index, range] of ranges.entries()) {
@@ -61,7 +64,16 @@ export async function* readMany(
   }
   if (message.isEmpty) message.abandon();
   else yield message.finish();
+  if (options.capture.running) record(options.capture, ranges, new Set(missed), atMs);
   yield* readMissed(options, ranges, missed, ctx);
+}
+
+function record(capture: Capture, ranges: readonly ReadRange[], missed: ReadonlySet<number>, atMs: number): void {
+  for (const [index, { path, offset, length }] of ranges.entries()) {
+    // What is not at hand here may be a hit at its owner.
+    const outcome = missed.has(index) ? "" : "hit";
+    capture.note({ atMs, op: "get", path, client: "grpc", offset, length, sizeBytes: 0, outcome });
+  }
 }
 
 function check(ranges: readonly ReadRange[]): void {

@@ -12,6 +12,7 @@ import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringl
 import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
+import { Capture, entryOf } from "./capture.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
 import { HotObjects } from "./hot-objects.ts";
@@ -329,6 +330,14 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       hostSuffixes: ["localhost"],
       clock,
     };
+    const capture = new Capture({
+      workerId: id,
+      cluster: config.cluster,
+      directory: join(config.dataDir, "captures"),
+      clock,
+      warn: (message) => log.warn(message),
+    });
+    opened.push(() => capture.close());
     const handler = createS3Handler({
       ...access,
       backend: s3Backend({ mounts, router, writer, listings, buckets }),
@@ -338,14 +347,19 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         headers["Cache-Status"] = cacheStatus(status);
         headers["Server-Timing"] = serverTiming(status);
       },
-      onRequest: (done) =>
+      onRequest: (done) => {
+        if (capture.running) {
+          const entry = entryOf(done, clock.now());
+          if (entry !== undefined) capture.note(entry);
+        }
         statistics.api({
           api: `s3.${done.api}`,
           status: statusClass(done.status, done.aborted),
           bytesOut: done.bytesOut,
           firstByteMs: done.firstByteMs,
           traceId: done.traceId,
-        }),
+        });
+      },
     });
     const siblings = new SiblingView({
       workerId: id,
@@ -371,6 +385,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       pageBytes: config.pageBytes,
       segmentBytes,
       keepAliveTimeoutMs: S3_KEEP_ALIVE_MS,
+      capture,
       now: () => clock.now(),
     });
     const ports = config.s3SharedPort > 0 ? [config.s3Port, config.s3SharedPort] : [config.s3Port];
@@ -395,6 +410,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       own,
       store,
       router,
+      capture,
       sessions: leases,
       buffers: new BufferPool(),
       pageBytes: config.pageBytes,
@@ -426,6 +442,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       pages,
       store,
       router,
+      capture,
       bulk: direct,
       contents: { workerId: id, store, names, hot, reuse, now: () => clock.now() },
       stats,

@@ -1,6 +1,7 @@
 /** The client of a cluster: knows the ring, asks the owners, and falls back to others. */
 import { type Clock, isRinglightError, type PageRun, RinglightError, systemClock } from "@ringlight/core";
 import {
+  type CaptureState,
   type CheckMountsResponse,
   type Cluster,
   type CoverageResponse,
@@ -86,6 +87,19 @@ export interface MountChecks extends Answered {
   readonly checks: readonly CheckMountsResponse[];
 }
 
+/** Bounds of a recording; what is left out takes the worker's default. */
+export interface CaptureOptions {
+  /** Record hashes in place of paths. */
+  readonly hashPaths?: boolean | undefined;
+  readonly maxBytes?: number | undefined;
+  readonly maxDurationMs?: number | undefined;
+}
+
+/** Recordings of all workers. */
+export interface Captures extends Answered {
+  readonly states: readonly CaptureState[];
+}
+
 /** A mount to add; what is left out takes its default. */
 export type NewMount = Partial<Mount> & Pick<Mount, "name" | "uri">;
 
@@ -94,6 +108,8 @@ const COVERAGE_BATCH = 5_000;
 /** Adding a mount waits for the store behind it. */
 const ADD_MOUNT_DEADLINE_MS = 30_000;
 const DEFAULT_INTERVAL_MS = 1_000;
+/** Longest silence of a worker that sends its recording, milliseconds. */
+const CAPTURE_IDLE_MS = 30_000;
 /** Times that a range is read again because the object changed meanwhile. */
 const MAX_RESTARTS = 8;
 
@@ -299,6 +315,38 @@ export class RinglightClient {
     const intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
     const control = { signal: options.signal, idleMs: 3 * intervalMs + 2_000 };
     yield* callStream(worker.client, "watchStats", { intervalMs }, control);
+  }
+
+  /** Begins to record on every worker what it serves. @throws RL_NO_WORKERS, RL_CONFLICT where one records already */
+  async startCapture(options: CaptureOptions & AskOptions = {}): Promise<Captures> {
+    const { hashPaths = false, maxBytes = 0, maxDurationMs = 0 } = options;
+    const request = { hashPaths, maxBytes, maxDurationMs };
+    return await this.#captures(({ client }) => callUnary(client, "startCapture", request, controlOf(options)));
+  }
+
+  /** Ends the recording on every worker. @throws RL_NO_WORKERS */
+  async stopCapture(options: AskOptions = {}): Promise<Captures> {
+    return await this.#captures(({ client }) => callUnary(client, "stopCapture", {}, repeatable(options)));
+  }
+
+  /** The last recording of every worker. @throws RL_NO_WORKERS */
+  async captures(options: AskOptions = {}): Promise<Captures> {
+    return await this.#captures(({ client }) => callUnary(client, "getCapture", {}, repeatable(options)));
+  }
+
+  /** Bytes of a worker's last recording. @throws RL_NO_WORKERS when it is not alive, RL_NOT_FOUND when it has none */
+  async *readCapture(workerId: string, options: AskOptions = {}): AsyncGenerator<Uint8Array, void> {
+    const cluster = await this.#state.fresh();
+    const worker = this.#state.everybody(cluster).find(({ id }) => id === workerId);
+    if (worker === undefined) throw new RinglightError("RL_NO_WORKERS", `no worker "${workerId}" is alive`);
+    const control = { signal: options.signal, idleMs: options.deadlineMs ?? CAPTURE_IDLE_MS };
+    for await (const { data } of callStream(worker.client, "readCapture", {}, control)) yield data;
+  }
+
+  async #captures(ask: (candidate: Candidate) => Promise<CaptureState>): Promise<Captures> {
+    const cluster = await this.#state.fresh();
+    const { values, answered, workers } = await this.#all(cluster, ask);
+    return { states: values, answered, workers };
   }
 
   /** Gives leases back and closes all connections. Idempotent. */

@@ -2,6 +2,7 @@
 import { RinglightError } from "@ringlight/core";
 import {
   AccessRecord,
+  CaptureState,
   Cluster,
   ContentsReport,
   ExplainResponse,
@@ -187,6 +188,12 @@ export class FakeCluster {
         workerId: worker,
         mounts: this.mounts.map(({ name }) => ({ name, ok: true, errorCode: "", message: "", durationMs: 1 })),
       })),
+      startCapture: unary(async () => CaptureState.create({ workerId: worker, running: true, file: "/c" })),
+      stopCapture: unary(async () => CaptureState.create({ workerId: worker, file: "/c", ended: "stopped" })),
+      getCapture: unary(async () => CaptureState.create({ workerId: worker })),
+      readCapture: serverStream(async function* () {
+        yield { data: Buffer.from(worker) };
+      }),
     };
   }
 }

@@ -2,6 +2,8 @@ export { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } fr
 export {
   type Answered,
   type AskOptions,
+  type CaptureOptions,
+  type Captures,
   type ConnectOptions,
   type Coverage,
   connect,

@@ -3,7 +3,7 @@ import { randomFillSync } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { RinglightError } from "@ringlight/core";
+import { type ReadStatus, RinglightError } from "@ringlight/core";
 import { errorDocument, type S3Error } from "./s3-error.ts";
 
 /** Headers of an answer, names as they are sent. */
@@ -55,6 +55,12 @@ export interface RequestDone {
   readonly aborted: boolean;
   readonly bucket?: string;
   readonly key?: string;
+  /** The Range header as it was sent; absent without one. */
+  readonly range?: string;
+  /** Address of the client; absent where it is not known. */
+  readonly client?: string;
+  /** What happened to the read, as far as it went. */
+  readonly read?: ReadStatus;
   /** The request's trace, where it is kept. */
   readonly traceId?: string;
 }
@@ -163,6 +169,8 @@ export class Exchange {
 
   #done(aborted: boolean): RequestDone {
     const totalMs = this.#nowMs() - this.#startMs;
+    const { range } = this.req.headers;
+    const { remoteAddress } = this.req.socket;
     return {
       api: this.api,
       status: this.res.headersSent ? this.res.statusCode : 499,
@@ -172,6 +180,8 @@ export class Exchange {
       aborted,
       ...(this.bucket !== undefined && { bucket: this.bucket }),
       ...(this.key !== undefined && { key: this.key }),
+      ...(range !== undefined && { range }),
+      ...(remoteAddress !== undefined && { client: remoteAddress }),
     };
   }
 

@@ -304,7 +304,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       nowMs,
       onDone: (done) => {
         const traceId = endOfRequest(span, done, status, exchange, failure);
-        options.onRequest?.(traceId === undefined ? done : { ...done, traceId });
+        options.onRequest?.({ ...done, read: status, ...(traceId !== undefined && { traceId }) });
       },
     });
     const run = async () => {

@@ -38,6 +38,8 @@ export class DoorConnection {
   #rest: AbortController | undefined;
   /** When the connection fell idle, a head began, or an answer last went on; of the monotonic clock. */
   #sinceMs: number;
+  /** Address of the client, once it was asked for: a system call each time otherwise. */
+  #client: string | undefined;
   /** Requests that were begun here. */
   #requests = 0;
   readonly #onData = (chunk: Buffer) => this.#received(chunk);
@@ -178,7 +180,8 @@ export class DoorConnection {
     const { hits } = this.#door.options;
     // Bytes sent around the stream must not overtake what it still holds.
     if (hits !== undefined && this.#keepAlive && this.#socket.writableLength === 0) {
-      const answer = hits(head, this.#door.headBuffer);
+      this.#client ??= this.#socket.remoteAddress ?? "";
+      const answer = hits(head, this.#door.headBuffer, this.#client);
       if (answer !== undefined) {
         this.#state = "hit";
         this.#answer = answer;

@@ -24,9 +24,9 @@ export interface HitAnswer {
 
 /**
  * Answers a request at once, or not: then nothing was sent, and the general handler is asked. Writes the head into `into`.
- * Must not throw.
+ * `client` is the address of who asks, "" where it is not known. Must not throw.
  */
-export type HitSource = (head: RequestHead, into: Buffer) => HitAnswer | undefined;
+export type HitSource = (head: RequestHead, into: Buffer, client: string) => HitAnswer | undefined;
 
 /** Longest head of an answer that is written at once. */
 export const MAX_ANSWER_HEAD_BYTES = 16 * 1024;

@@ -441,6 +441,41 @@ export interface TaskEvent {
   evictedPages: number;
 }
 
+export interface StartCaptureRequest {
+  /** Record hashes in place of paths. */
+  hashPaths: boolean;
+  /** Bounds; 0 means the default: 256 MiB, one hour. */
+  maxBytes: number;
+  maxDurationMs: number;
+}
+
+export interface StopCaptureRequest {
+}
+
+export interface GetCaptureRequest {
+}
+
+export interface ReadCaptureRequest {
+}
+
+export interface CaptureChunk {
+  data: Buffer;
+}
+
+export interface CaptureState {
+  workerId: string;
+  running: boolean;
+  /** File on the worker's host; empty before the first capture. */
+  file: string;
+  startedUnixMs: number;
+  requests: number;
+  /** Requests that were not recorded because the memory for them was full. */
+  dropped: number;
+  bytes: number;
+  /** Why it ended; empty while it runs. */
+  ended: string;
+}
+
 function createBaseReadRequest(): ReadRequest {
   return { path: "", offset: 0, length: 0, version: "", sizeBytes: 0 };
 }
@@ -4957,6 +4992,408 @@ export const TaskEvent: MessageFns<TaskEvent> = {
   },
 };
 
+function createBaseStartCaptureRequest(): StartCaptureRequest {
+  return { hashPaths: false, maxBytes: 0, maxDurationMs: 0 };
+}
+
+export const StartCaptureRequest: MessageFns<StartCaptureRequest> = {
+  encode(message: StartCaptureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hashPaths !== false) {
+      writer.uint32(8).bool(message.hashPaths);
+    }
+    if (message.maxBytes !== 0) {
+      writer.uint32(16).int64(message.maxBytes);
+    }
+    if (message.maxDurationMs !== 0) {
+      writer.uint32(24).int64(message.maxDurationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartCaptureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartCaptureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hashPaths = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxDurationMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartCaptureRequest>): StartCaptureRequest {
+    return StartCaptureRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartCaptureRequest>): StartCaptureRequest {
+    const message = createBaseStartCaptureRequest();
+    message.hashPaths = object.hashPaths ?? false;
+    message.maxBytes = object.maxBytes ?? 0;
+    message.maxDurationMs = object.maxDurationMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseStopCaptureRequest(): StopCaptureRequest {
+  return {};
+}
+
+export const StopCaptureRequest: MessageFns<StopCaptureRequest> = {
+  encode(_: StopCaptureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopCaptureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopCaptureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopCaptureRequest>): StopCaptureRequest {
+    return StopCaptureRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StopCaptureRequest>): StopCaptureRequest {
+    const message = createBaseStopCaptureRequest();
+    return message;
+  },
+};
+
+function createBaseGetCaptureRequest(): GetCaptureRequest {
+  return {};
+}
+
+export const GetCaptureRequest: MessageFns<GetCaptureRequest> = {
+  encode(_: GetCaptureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCaptureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCaptureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetCaptureRequest>): GetCaptureRequest {
+    return GetCaptureRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetCaptureRequest>): GetCaptureRequest {
+    const message = createBaseGetCaptureRequest();
+    return message;
+  },
+};
+
+function createBaseReadCaptureRequest(): ReadCaptureRequest {
+  return {};
+}
+
+export const ReadCaptureRequest: MessageFns<ReadCaptureRequest> = {
+  encode(_: ReadCaptureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadCaptureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadCaptureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadCaptureRequest>): ReadCaptureRequest {
+    return ReadCaptureRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReadCaptureRequest>): ReadCaptureRequest {
+    const message = createBaseReadCaptureRequest();
+    return message;
+  },
+};
+
+function createBaseCaptureChunk(): CaptureChunk {
+  return { data: Buffer.alloc(0) };
+}
+
+export const CaptureChunk: MessageFns<CaptureChunk> = {
+  encode(message: CaptureChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CaptureChunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCaptureChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CaptureChunk>): CaptureChunk {
+    return CaptureChunk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CaptureChunk>): CaptureChunk {
+    const message = createBaseCaptureChunk();
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseCaptureState(): CaptureState {
+  return { workerId: "", running: false, file: "", startedUnixMs: 0, requests: 0, dropped: 0, bytes: 0, ended: "" };
+}
+
+export const CaptureState: MessageFns<CaptureState> = {
+  encode(message: CaptureState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workerId !== "") {
+      writer.uint32(10).string(message.workerId);
+    }
+    if (message.running !== false) {
+      writer.uint32(16).bool(message.running);
+    }
+    if (message.file !== "") {
+      writer.uint32(26).string(message.file);
+    }
+    if (message.startedUnixMs !== 0) {
+      writer.uint32(32).int64(message.startedUnixMs);
+    }
+    if (message.requests !== 0) {
+      writer.uint32(40).int64(message.requests);
+    }
+    if (message.dropped !== 0) {
+      writer.uint32(48).int64(message.dropped);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(56).int64(message.bytes);
+    }
+    if (message.ended !== "") {
+      writer.uint32(66).string(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CaptureState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCaptureState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.requests = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dropped = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ended = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CaptureState>): CaptureState {
+    return CaptureState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CaptureState>): CaptureState {
+    const message = createBaseCaptureState();
+    message.workerId = object.workerId ?? "";
+    message.running = object.running ?? false;
+    message.file = object.file ?? "";
+    message.startedUnixMs = object.startedUnixMs ?? 0;
+    message.requests = object.requests ?? 0;
+    message.dropped = object.dropped ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.ended = object.ended ?? "";
+    return message;
+  },
+};
+
 /** What a worker serves over gRPC. Every call carries `authorization: Bearer <cluster token>`. */
 export type WorkerServiceService = typeof WorkerServiceService;
 export const WorkerServiceService = {
@@ -5077,6 +5514,44 @@ export const WorkerServiceService = {
     responseSerialize: (value: ContentsReport): Buffer => Buffer.from(ContentsReport.encode(value).finish()),
     responseDeserialize: (value: Buffer): ContentsReport => ContentsReport.decode(value),
   },
+  /** Records what this worker serves into a file beside its data, until it is stopped or a bound is reached. */
+  startCapture: {
+    path: "/ringlight.v1.WorkerService/StartCapture" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StartCaptureRequest): Buffer => Buffer.from(StartCaptureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StartCaptureRequest => StartCaptureRequest.decode(value),
+    responseSerialize: (value: CaptureState): Buffer => Buffer.from(CaptureState.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CaptureState => CaptureState.decode(value),
+  },
+  stopCapture: {
+    path: "/ringlight.v1.WorkerService/StopCapture" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopCaptureRequest): Buffer => Buffer.from(StopCaptureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopCaptureRequest => StopCaptureRequest.decode(value),
+    responseSerialize: (value: CaptureState): Buffer => Buffer.from(CaptureState.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CaptureState => CaptureState.decode(value),
+  },
+  getCapture: {
+    path: "/ringlight.v1.WorkerService/GetCapture" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetCaptureRequest): Buffer => Buffer.from(GetCaptureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetCaptureRequest => GetCaptureRequest.decode(value),
+    responseSerialize: (value: CaptureState): Buffer => Buffer.from(CaptureState.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CaptureState => CaptureState.decode(value),
+  },
+  /** The file of the last capture. */
+  readCapture: {
+    path: "/ringlight.v1.WorkerService/ReadCapture" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadCaptureRequest): Buffer => Buffer.from(ReadCaptureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadCaptureRequest => ReadCaptureRequest.decode(value),
+    responseSerialize: (value: CaptureChunk): Buffer => Buffer.from(CaptureChunk.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CaptureChunk => CaptureChunk.decode(value),
+  },
 } as const;
 
 export interface WorkerServiceServer extends UntypedServiceImplementation {
@@ -5101,6 +5576,12 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   getReuse: handleUnaryCall<GetReuseRequest, ReuseReport>;
   /** What this worker holds, by tier, age, use and path, and which objects are asked for the most. */
   getContents: handleUnaryCall<GetContentsRequest, ContentsReport>;
+  /** Records what this worker serves into a file beside its data, until it is stopped or a bound is reached. */
+  startCapture: handleUnaryCall<StartCaptureRequest, CaptureState>;
+  stopCapture: handleUnaryCall<StopCaptureRequest, CaptureState>;
+  getCapture: handleUnaryCall<GetCaptureRequest, CaptureState>;
+  /** The file of the last capture. */
+  readCapture: handleServerStreamingCall<ReadCaptureRequest, CaptureChunk>;
 }
 
 export interface WorkerServiceClient extends Client {
@@ -5262,6 +5743,59 @@ export interface WorkerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ContentsReport) => void,
   ): ClientUnaryCall;
+  /** Records what this worker serves into a file beside its data, until it is stopped or a bound is reached. */
+  startCapture(
+    request: StartCaptureRequest,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  startCapture(
+    request: StartCaptureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  startCapture(
+    request: StartCaptureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  stopCapture(
+    request: StopCaptureRequest,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  stopCapture(
+    request: StopCaptureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  stopCapture(
+    request: StopCaptureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  getCapture(
+    request: GetCaptureRequest,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  getCapture(
+    request: GetCaptureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  getCapture(
+    request: GetCaptureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CaptureState) => void,
+  ): ClientUnaryCall;
+  /** The file of the last capture. */
+  readCapture(request: ReadCaptureRequest, options?: Partial<CallOptions>): ClientReadableStream<CaptureChunk>;
+  readCapture(
+    request: ReadCaptureRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<CaptureChunk>;
 }
 
 export const WorkerServiceClient = makeGenericClientConstructor(
