@@ -16,6 +16,8 @@ export interface OpenMount {
 }
 
 interface Entry {
+  /** The record that was seen last; views that change elsewhere keep it, so it is compared first. */
+  record: MountRecord;
   readonly fingerprint: string;
   readonly opened: Promise<OpenMount>;
 }
@@ -77,15 +79,19 @@ export class MountTable {
   /** The mount and its UFS. @throws RL_NO_SUCH_MOUNT, or why the UFS cannot be opened */
   get(name: string): Promise<OpenMount> {
     const record = this.record(name);
-    const fingerprint = JSON.stringify(record);
     const known = this.#entries.get(name);
-    if (known?.fingerprint === fingerprint) return known.opened;
+    if (known?.record === record) return known.opened;
+    const fingerprint = JSON.stringify(record);
+    if (known?.fingerprint === fingerprint) {
+      known.record = record;
+      return known.opened;
+    }
     if (known !== undefined) this.#close(name, known);
     const opened = openUfs(record, {
       timeoutMs: this.#options.ufsTimeoutMs,
       observe: (observation) => this.#options.observe(name, observation),
     }).then((ufs) => ({ record, ufs }));
-    const entry: Entry = { fingerprint, opened };
+    const entry: Entry = { record, fingerprint, opened };
     this.#entries.set(name, entry);
     opened.catch(() => {
       if (this.#entries.get(name) === entry) this.#entries.delete(name);

@@ -20,6 +20,8 @@ import { collectBody, heldBack } from "./write-body.ts";
 
 /** Bodies up to this size are collected before they are sent, bytes. */
 const COLLECTED_BYTES = 1024 * 1024;
+/** Bytes of a streamed body that may wait for the store. */
+const MAX_UNSENT_BYTES = 256 * 1024;
 /** Longest document that is read from a store. */
 const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 
@@ -64,6 +66,13 @@ export type RunWrite = (
   options: UfsCallOptions | undefined,
 ) => Promise<S3Answer>;
 
+/** A body as it is sent: pieces that are at hand, or a stream. */
+type SentBody = readonly Uint8Array[] | AsyncGenerator<Uint8Array>;
+
+function isPieces(body: SentBody): body is readonly Uint8Array[] {
+  return Array.isArray(body);
+}
+
 /** Sends writes to one bucket. */
 export class S3WriteHttp {
   readonly location: S3Location;
@@ -92,10 +101,12 @@ export class S3WriteHttp {
    */
   async send(request: S3WriteRequest, signal: AbortSignal): Promise<S3Answer> {
     const { body } = request;
-    if (body === undefined || body instanceof Uint8Array) return this.#repeat(request, body, {}, signal);
+    if (body === undefined || body instanceof Uint8Array) {
+      return this.#repeat(request, body === undefined ? [] : [body], {}, signal);
+    }
     if (body.sizeBytes <= COLLECTED_BYTES) {
-      const bytes = await collectBody(body, request.operation);
-      return this.#repeat(request, bytes, bodyHeaders(body), signal);
+      const pieces = await collectBody(body, request.operation);
+      return this.#repeat(request, pieces, bodyHeaders(body), signal);
     }
     const { checksum } = body;
     const trails = checksum !== undefined && checksum.value() === undefined && this.location.checksumTrailers;
@@ -126,16 +137,17 @@ export class S3WriteHttp {
 
   #repeat(
     request: S3WriteRequest,
-    bytes: Buffer | undefined,
+    pieces: readonly Uint8Array[],
     known: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<S3Answer> {
     const hasBody = request.method === "PUT" || request.method === "POST";
-    const headers = hasBody ? { ...known, "content-length": String(bytes?.length ?? 0) } : known;
-    const hash = bytes === undefined || bytes.length === 0 ? EMPTY_PAYLOAD_HASH : UNSIGNED_PAYLOAD;
+    const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const headers = hasBody ? { ...known, "content-length": String(sizeBytes) } : known;
+    const hash = sizeBytes === 0 ? EMPTY_PAYLOAD_HASH : UNSIGNED_PAYLOAD;
     return withRetries(signal, async () => {
       try {
-        return await this.#attempt(request, bytes, hash, headers, signal);
+        return await this.#attempt(request, pieces, hash, headers, signal);
       } catch (error) {
         if (error instanceof TransientError && !request.repeatable && !isUndone(error)) throw error.error;
         throw error;
@@ -145,7 +157,7 @@ export class S3WriteHttp {
 
   async #attempt(
     request: S3WriteRequest,
-    body: Buffer | undefined | AsyncGenerator<Uint8Array>,
+    body: SentBody,
     payloadHash: string,
     known: Readonly<Record<string, string>>,
     signal: AbortSignal,
@@ -182,12 +194,12 @@ export class S3WriteHttp {
     { method, operation, answerMs, repeatable }: S3WriteRequest,
     path: string,
     headers: Record<string, string>,
-    body: Buffer | undefined | AsyncGenerator<Uint8Array>,
+    body: SentBody,
     signal: AbortSignal,
   ): Promise<S3Answer> {
     const { hostname, port, secure } = this.location;
     const send = secure ? httpsRequest : httpRequest;
-    const streams = body !== undefined && !(body instanceof Uint8Array);
+    const streams = !isPieces(body);
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(abortError(signal, operation));
@@ -230,7 +242,10 @@ export class S3WriteHttp {
         watch.begin(this.#stallTimeoutMs);
         pump(request, body, watch, this.#stallTimeoutMs, () => settled).then(ended, fail);
       } else {
-        request.end(body);
+        // One system call for head and pieces.
+        request.cork();
+        for (const piece of body) request.write(piece);
+        request.end();
         ended();
       }
     });
@@ -274,7 +289,7 @@ async function pump(
   watch.stop();
   for await (const piece of body) {
     if (isSettled()) return;
-    if (request.write(piece)) continue;
+    if (request.write(piece) || request.writableLength < MAX_UNSENT_BYTES) continue;
     watch.begin(stallTimeoutMs);
     await drained(request);
     if (isSettled()) return;

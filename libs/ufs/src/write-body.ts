@@ -29,11 +29,9 @@ function wrongLength(body: UfsWriteBody, came: string, what: string): RinglightE
 
 const INCOMPLETE = "You did not provide the number of bytes specified by the Content-Length HTTP header";
 
-/** Collects a body that is small enough to be held. @throws as heldBack */
-export async function collectBody(body: UfsWriteBody, what: string): Promise<Buffer> {
+/** Collects the pieces of a body that is small enough to be held; nothing is copied. @throws as heldBack */
+export async function collectBody(body: UfsWriteBody, what: string): Promise<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
   for await (const piece of heldBack(body, what)) pieces.push(piece);
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
-  return Buffer.concat(pieces);
+  return pieces;
 }

@@ -2,6 +2,7 @@
 import { RinglightError } from "@ringlight/core";
 import type { S3Request, S3Response } from "../exchange.ts";
 import { S3Error } from "../s3-error.ts";
+import { noteBodyPiece } from "./young-garbage.ts";
 
 /** What node:http's response has more: the go-ahead for a client that waits for it. */
 interface Continues {
@@ -30,6 +31,7 @@ export async function* bodyPieces(
     wake = undefined;
   };
   const onData = (piece: Buffer) => {
+    noteBodyPiece(piece.length);
     waiting.push(piece);
     if (waiting.length >= MAX_WAITING) req.pause();
     tell();
