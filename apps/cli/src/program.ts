@@ -5,6 +5,7 @@ import type { CacheOptions } from "./commands/cache.ts";
 import type { CommonOptions } from "./commands/output.ts";
 import type { RingOptions } from "./commands/ring.ts";
 import { completionScript, type Shell } from "./completion.ts";
+import { addConfig } from "./config-commands.ts";
 import { addExamples } from "./docs.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { addKeys } from "./key-commands.ts";
@@ -223,6 +224,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
   addCapture(program, talking);
   addMounts(program);
   addKeys(program);
+  addConfig(program, talking);
   addJobs(program, talking, setExitCode);
   addProcesses(program, setExitCode);
   const completion = program

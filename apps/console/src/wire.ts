@@ -261,6 +261,43 @@ export interface HandOverView {
   readonly remainingMs: number;
 }
 
+/** One setting of a process that runs. */
+export interface SettingView {
+  readonly key: string;
+  /** As it was written, with secrets masked; empty where it is not set. */
+  readonly value: string;
+  /** "default", "file", "env" or "flag". */
+  readonly origin: string;
+  /** The flag, variable or file; for a default, what it was derived from. */
+  readonly from: string;
+  readonly defaultValue: string;
+  readonly about: string;
+}
+
+/** A log level, and what it was at the start of the process. */
+export interface LogLevelView {
+  readonly level: string;
+  readonly configured: string;
+}
+
+/** Settings of one process, or why it did not tell them. */
+export interface ProcessConfigView {
+  /** "worker", "scheduler" or "console". */
+  readonly process: string;
+  readonly id: string;
+  readonly settings: readonly SettingView[];
+  readonly logLevel?: LogLevelView;
+  readonly error?: ErrorBody;
+}
+
+/** `GET /api/config`: settings of all processes. */
+export interface ConfigAnswer {
+  readonly processes: readonly ProcessConfigView[];
+  readonly asked: number;
+  readonly answered: number;
+  readonly atMs: number;
+}
+
 /** An error as every route answers it. */
 export interface ErrorBody {
   readonly code: string;

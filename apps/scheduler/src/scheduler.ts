@@ -2,10 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
+import { type LoadedConfig, packageVersion, type Running, readToken, type SchedulerConfig } from "@ringlight/config";
 import { systemClock } from "@ringlight/core";
 import { connectJobStore, connectRegistry, registerPersistently } from "@ringlight/registry";
-import { startGrpcServer, traceCalls } from "@ringlight/rpc";
+import { processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createLogger, grpcTracer, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
 import { HandOver, ringsOf } from "./hand-over.ts";
@@ -21,7 +21,10 @@ import { WorkerCalls } from "./worker-calls.ts";
 const MAX_EPOCHS = 100;
 
 /** Starts a scheduler; it stands for leadership from then on. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION */
-export async function startScheduler(config: SchedulerConfig): Promise<Running> {
+export async function startScheduler(
+  config: SchedulerConfig,
+  loaded?: LoadedConfig<SchedulerConfig>,
+): Promise<Running> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const id = config.id ?? `scheduler-${randomBytes(4).toString("hex")}`;
   const log = createLogger({
@@ -124,6 +127,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<Running> 
         }),
       ],
       [jobServiceDefinition, jobs.implementation],
+      processService({ process: "scheduler", id, settings: () => loaded?.settings() ?? [], log }),
     ],
     log,
   }).catch(async (error: unknown) => {

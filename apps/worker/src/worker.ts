@@ -1,11 +1,11 @@
 /** Puts the worker together: registry, page store, router and the three doors. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
+import { type LoadedConfig, packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
 import { type ClusterView, formatPath, systemClock, type VersionId, type WorkerRecord } from "@ringlight/core";
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
-import { startGrpcServer, traceCalls } from "@ringlight/rpc";
+import { processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, pageHash, RollingReuse, type TierOptions, versionWord } from "@ringlight/store";
 import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
@@ -76,7 +76,7 @@ export interface RunningWorker extends Running {
 }
 
 /** Starts a worker. @throws RL_PORT_IN_USE, RL_BAD_CONFIG, RL_NO_PERMISSION, RL_DISK_FULL, RL_CONFLICT; nothing is left behind then */
-export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
+export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<WorkerConfig>): Promise<RunningWorker> {
   const clock = systemClock;
   const startedMs = clock.now();
   const version = packageVersion(import.meta.url);
@@ -468,11 +468,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         [workerServiceDefinition, workerService(service)],
         [taskServiceDefinition, taskService(tasks)],
         [DirectServiceService, leaseService.implementation],
+        processService({ process: "worker", id, settings: () => loaded?.settings() ?? [], log }),
       ],
       log,
       onCall: (call) => {
         // A stream that lasts as long as its watcher has no latency to speak of.
-        if (/\/(WatchStats|RunTask|RenewLeases)$/.test(call.method)) return;
+        if (/\/(WatchStats|RunTask|RenewLeases|TakeCpuProfile)$/.test(call.method)) return;
         statistics.api({
           api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
           status: GRPC_CLASSES[call.code] ?? "5xx",

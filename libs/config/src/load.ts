@@ -4,7 +4,7 @@ import { type ProcessConfigs, type ProcessName, SETTINGS, schemaOf } from "./sch
 import type { RawValue, Settings } from "./setting.ts";
 import { type Action, readConfigFile, readEnv, readFlags, type Written } from "./sources.ts";
 import { envOf, flagOf } from "./spelling.ts";
-import { configTable, helpText, maskSecrets } from "./tables.ts";
+import { configTable, helpText, maskSecrets, type SettingView, settingViews } from "./tables.ts";
 
 /** Where a value comes from. */
 export interface Origin {
@@ -21,6 +21,8 @@ export interface LoadedConfig<T> {
   readonly values: T;
   /** Origin of each value, by key as it is written in a file. */
   readonly origins: Readonly<Record<string, Origin>>;
+  /** Every setting with its value, origin and default; secrets masked. Empty with action "help". */
+  settings(): readonly SettingView[];
   /** A table of key, value, origin, default and description; secrets masked; no newline at its end. */
   print(): string;
   /** What --help prints. */
@@ -52,6 +54,7 @@ export function loadConfig<P extends ProcessName>(
         throw new RinglightError("RL_BAD_CONFIG", "--help was asked for: no settings were read");
       },
       origins: {},
+      settings: () => [],
       print: help,
       help,
     };
@@ -105,7 +108,8 @@ export function loadConfig<P extends ProcessName>(
     // The schema of the process makes exactly these keys: see Values in setting.ts.
     values: Object.freeze(values) as unknown as ProcessConfigs[P],
     origins,
-    print: () => configTable(processName, raw, origins),
+    settings: () => settingViews(processName, raw, origins),
+    print: () => configTable(settingViews(processName, raw, origins)),
     help,
   };
 }

@@ -23,20 +23,45 @@ function columns(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join("\n");
 }
 
-/** The table of --print-config. */
-export function configTable(
+/** One setting of a process that runs, as people read it. */
+export interface SettingView {
+  readonly key: string;
+  /** As it was written, with secrets masked; empty where it is not set. */
+  readonly value: string;
+  readonly origin: Origin["origin"];
+  /** The flag, variable or file; for a default, "default" or what it was derived from. */
+  readonly from: string;
+  readonly defaultValue: string;
+  readonly about: string;
+}
+
+/** Every setting of a process, in the order of its table. */
+export function settingViews(
   process: ProcessName,
   raw: Readonly<Record<string, RawValue>>,
   origins: Readonly<Record<string, Origin>>,
-): string {
+): SettingView[] {
   const settings: Settings = SETTINGS[process];
-  const rows = [["key", "value", "origin", "default", "description"]];
-  for (const [key, setting] of Object.entries(settings)) {
+  return Object.entries(settings).map(([key, setting]) => {
     const value = raw[key];
-    const origin = origins[key];
     const shown = value === undefined ? "" : typeof value === "string" ? value : value.join(",");
-    const from = origin === undefined || origin.origin === "default" ? "default" : `${origin.origin} ${origin.from}`;
-    rows.push([key, maskSecrets(shown), from, defaultText(setting), setting.about]);
+    const { origin, from } = origins[key] ?? { origin: "default", from: "default" };
+    return {
+      key,
+      value: maskSecrets(shown),
+      origin,
+      from,
+      defaultValue: defaultText(setting),
+      about: setting.about,
+    };
+  });
+}
+
+/** The table of --print-config. */
+export function configTable(views: readonly SettingView[]): string {
+  const rows = [["key", "value", "origin", "default", "description"]];
+  for (const { key, value, origin, from, defaultValue, about } of views) {
+    rows.push([key, value, origin === "default" ? "default" : `${origin} ${from}`, defaultValue, about]);
   }
   return columns(rows);
 }

@@ -14,6 +14,8 @@ export interface RunningConsole {
   readonly config: ConsoleConfig;
   /** Where each setting comes from. */
   readonly origins: LoadedConfig<ConsoleConfig>["origins"];
+  /** This process's own settings, secrets masked. */
+  readonly settings: LoadedConfig<ConsoleConfig>["settings"];
   readonly observer: ClusterObserver;
   /** The cluster token, if the cluster has one. */
   readonly token: string | undefined;

@@ -43,7 +43,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
   const events = new EventLog(join(config.dataDir, "events.jsonl"), { warn: (message) => log.warn(message) });
   const stopRecording = recordEvents(observer, events, token);
-  publishConsole({ config, origins: loaded.origins, observer, token, keys, store, events });
+  publishConsole({ config, origins: loaded.origins, settings: loaded.settings, observer, token, keys, store, events });
 
   const pages = next({ dev, dir: CONSOLE_DIR, hostname: config.bind, port: config.port });
   await pages.prepare();

@@ -45,3 +45,15 @@ export async function sendJson<T>(method: "POST" | "DELETE", url: string, body: 
   });
   return parse<T>(response);
 }
+
+/** Sends a request whose answer is a file. @throws ErrorBody */
+export async function sendForBlob(url: string, body: unknown): Promise<Blob> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  }).catch(() => {
+    throw UNREACHABLE;
+  });
+  return response.ok ? response.blob() : parse<never>(response);
+}

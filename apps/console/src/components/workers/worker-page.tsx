@@ -29,6 +29,7 @@ import { PageHeader, useTitle } from "../page-header.tsx";
 import { RangePicker } from "../time-picker.tsx";
 import { TrafficCharts } from "../traffic-charts.tsx";
 import { WorkerStateBadge } from "../worker-state.tsx";
+import { WorkerControls } from "./worker-controls.tsx";
 import { ApiTable, OutcomeTable, UfsTable } from "./worker-tables.tsx";
 
 /** One worker: its state, its charts, its tiers, and its counters in full. */
@@ -80,7 +81,23 @@ export function WorkerPage({ id }: { id: string }) {
             <WorkerStateBadge state={worker.state} reason={worker.reason} />
           </span>
         }
-        lead={<BackLink />}
+        lead={
+          <span className="flex flex-wrap gap-x-4">
+            <BackLink />
+            <Link className="rl-link" href={`/traces?instance=${encodeURIComponent(id)}`}>
+              Traces
+            </Link>
+            <Link className="rl-link" href={`/logs?instance=${encodeURIComponent(id)}`}>
+              Logs
+            </Link>
+            <Link className="rl-link" href={`/events?text=${encodeURIComponent(id)}`}>
+              Events
+            </Link>
+            <Link className="rl-link" href={`/config?process=${encodeURIComponent(id)}`}>
+              Config
+            </Link>
+          </span>
+        }
       >
         {!live && numbers && clock !== undefined ? (
           <StaleNote ageMs={clock - numbers.sampleMs} why={`Worker is ${worker.state}`} />
@@ -161,6 +178,7 @@ export function WorkerPage({ id }: { id: string }) {
         ) : (
           <TrafficCharts series={series.data} range={range} mount={snapshot?.mounts[0]?.record.name} />
         )}
+        <WorkerControls id={id} live={live} />
         {query.data ? (
           <>
             <OutcomeTable pages={query.data.pages} />

@@ -1,0 +1,22 @@
+import { isLoopback } from "@ringlight/config";
+import { runningConsole } from "../../../../../server/console.ts";
+import { logLevelOf, setLogLevel } from "../../../../../server/processes.ts";
+import { readChange, respond } from "../../../../../server/respond.ts";
+
+export const dynamic = "force-dynamic";
+
+type Context = { params: Promise<{ id: string }> };
+
+/** The level that a process logs at, and the one of its start. */
+export function GET(_request: Request, { params }: Context): Promise<Response> {
+  return respond(async () => logLevelOf(await runningConsole(), (await params).id));
+}
+
+/** Changes it until the process ends: {"level": "debug"}; an empty level goes back. */
+export function POST(request: Request, { params }: Context): Promise<Response> {
+  return respond(async () => {
+    const running = await runningConsole();
+    const body = (await readChange(request, isLoopback(running.config.bind))) as { level?: unknown } | null;
+    return setLogLevel(running, (await params).id, String(body?.level ?? ""));
+  });
+}
