@@ -282,6 +282,12 @@ const consoleSettings = {
   port: port({ default: "19999", zero: "any free port", about: "Port of the console's pages and of its API." }),
   registry,
   tokenFile,
+  login: oneOf({
+    of: ["auto", "always"],
+    default: "auto",
+    about:
+      "Whether the console asks for a log-in: auto where it listens on another than a loopback address, always also on loopback, for example behind a proxy. Needs tokenFile.",
+  }),
   traceRecent: bytes("traceRecentBytes", {
     default: "512MiB",
     min: MIB,

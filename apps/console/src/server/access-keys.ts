@@ -1,5 +1,4 @@
 /** Access keys of S3 clients, as the console manages them: the registry keeps them sealed, and no secret is read back. */
-import { isLoopback } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import type { SealedStore } from "@ringlight/registry";
 import {
@@ -22,11 +21,6 @@ async function keyStore(): Promise<SealedStore> {
     );
   }
   return keys;
-}
-
-/** True where keys may be changed by the console: it has no log-in, so only where nobody but this machine reaches it. */
-export async function mayChangeKeys(): Promise<boolean> {
-  return isLoopback((await runningConsole()).config.bind);
 }
 
 /** The keys, without their secrets. */

@@ -6,6 +6,7 @@ import type { ConsoleConfig, LoadedConfig } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import type { SealedStore } from "@ringlight/registry";
 import type { TraceStore } from "@ringlight/trace-store";
+import type { AuditLog } from "./audit-log.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
 import type { EventLog } from "./event-log.ts";
 
@@ -21,6 +22,8 @@ export interface RunningConsole {
   readonly token: string | undefined;
   /** The access keys; without a token there is nothing to seal them with. */
   readonly keys: SealedStore | undefined;
+  /** Who changed what. */
+  readonly audit: AuditLog;
   /** Traces, logs and metrics. */
   readonly store: TraceStore;
   /** What changed in the cluster, and when. */

@@ -5,15 +5,19 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { type ConsoleConfig, isLoopback } from "@ringlight/config";
+import { RinglightError } from "@ringlight/core";
 import { isKept, newTraceContext, recordSpan } from "@ringlight/telemetry";
 import { type ReceiverAnswer, receive, signalOf, type TraceStore } from "@ringlight/trace-store";
+import { CALLER_HEADERS } from "./caller.ts";
+import { type Login, refuse, remoteOf } from "./login.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** What the door stands in front of. */
 export interface FrontDoorOptions {
-  readonly config: Pick<ConsoleConfig, "bind">;
   readonly token: string | undefined;
   readonly store: TraceStore;
+  readonly login: Login;
+  readonly sessions: Sessions;
   readonly pages: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
@@ -21,22 +25,21 @@ const BODY_TIMEOUT_MS = 30_000;
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
-/** Whether a request may send telemetry: with the cluster's token; on a loopback address also without any. */
-function maySend(request: IncomingMessage, token: string | undefined, loopback: boolean): boolean {
-  if (token === undefined) return loopback;
+/** Whether a request may send telemetry: with the cluster's token; where there is no log-in also without any. */
+function maySend(request: IncomingMessage, token: string | undefined, required: boolean): boolean {
+  if (token === undefined) return !required;
   const { authorization } = request.headers;
-  if (authorization === undefined) return loopback;
+  if (authorization === undefined) return !required;
   return timingSafeEqual(digest(authorization), digest(`Bearer ${token}`));
 }
 
 /** Answers every request of the console's port. */
-export function frontDoor({ config, token, store, pages }: FrontDoorOptions): RequestListener {
-  const loopback = isLoopback(config.bind);
+export function frontDoor({ token, store, login, sessions, pages }: FrontDoorOptions): RequestListener {
   const telemetry = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     const signal = signalOf(path);
     if (signal === undefined)
       return send(response, plain(404, "OTLP is received at /v1/traces, /v1/metrics and /v1/logs"));
-    if (!maySend(request, token, loopback)) {
+    if (!maySend(request, token, login.required)) {
       const answer = plain(401, "send the cluster token as `authorization: Bearer <token>`");
       return send(response, { ...answer, headers: { ...answer.headers, "www-authenticate": "Bearer" } });
     }
@@ -46,17 +49,58 @@ export function frontDoor({ config, token, store, pages }: FrontDoorOptions): Re
       await receive(store, { method: request.method ?? "", signal, headers: request.headers, body: request }),
     );
   };
+  /** Whether a request may go on to the pages; where not, it is answered. */
+  const admits = async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> => {
+    // What a client sends under these names says nothing.
+    for (const name of Object.values(CALLER_HEADERS)) delete request.headers[name];
+    if (OPEN.test(url.pathname)) return true;
+    const found = await login.callerOf(request);
+    if (found === undefined) {
+      if (url.pathname.startsWith("/api/")) {
+        refuse(response, new RinglightError("RL_UNAUTHENTICATED", "log in first, at /login"));
+      } else {
+        const next = encodeURIComponent(url.pathname + url.search);
+        response.writeHead(303, { location: `/login?next=${next}`, "cache-control": "no-store" }).end();
+      }
+      return false;
+    }
+    const { caller, session } = found;
+    const reads = request.method === "GET" || request.method === "HEAD";
+    if (!reads && session !== undefined) {
+      const csrf = request.headers["x-ringlight-csrf"];
+      const own = typeof csrf === "string" && sessions.isCsrf(session, csrf);
+      if (!own || caller.role !== "operator") {
+        const why = own
+          ? "viewers change nothing; log in as an operator"
+          : "x-ringlight-csrf is not that of the session";
+        login.refused(request, caller, url.pathname, why);
+        refuse(response, new RinglightError("RL_FORBIDDEN", why));
+        return false;
+      }
+    }
+    request.headers[CALLER_HEADERS.user] = caller.user;
+    request.headers[CALLER_HEADERS.role] = caller.role;
+    request.headers[CALLER_HEADERS.remote] = remoteOf(request);
+    return true;
+  };
   return (request, response) => {
     const path = (request.url ?? "/").split("?", 1)[0]!;
     const answered = path.startsWith("/v1/")
       ? telemetry(request, response, path)
-      : traced(request, response, path, () => pages(request, response));
+      : traced(request, response, path, async () => {
+          const url = new URL(request.url ?? "/", "http://console");
+          if (await login.answer(request, response, url)) return;
+          if (await admits(request, response, url)) await pages(request, response);
+        });
     answered.catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
       response.end(error instanceof Error ? error.message : String(error));
     });
   };
 }
+
+/** What is served without a log-in: the build's own files, and whether the console lives. */
+const OPEN = /^\/(_next\/static\/|icon\.svg$|favicon\.ico$)|^\/api\/healthz$/;
 
 /** Paths whose time says nothing: streams last as long as a page is open, and files of the build come from memory. */
 const UNTRACED = /^\/(_next|icon|favicon)|\/live$|^\/api\/(events|healthz)/;

@@ -1,4 +1,5 @@
 /** Puts the console together: the trace store, the observer of the cluster, and one HTTP server in front of Next's pages. */
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
@@ -6,15 +7,20 @@ import { fileURLToPath } from "node:url";
 import { type ConsoleConfig, type LoadedConfig, packageVersion, type Running, readToken } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import { connectRegistry, SealedStore } from "@ringlight/registry";
+import { parseAccessKey } from "@ringlight/s3/access-keys";
 import { createLogger, startTelemetry } from "@ringlight/telemetry";
 import { TraceStore } from "@ringlight/trace-store";
 import next from "next";
+import { AuditLog } from "./audit-log.ts";
+import { requiresLogin } from "./caller.ts";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { publishConsole } from "./console.ts";
 import { EventLog } from "./event-log.ts";
 import { recordEvents } from "./event-recorder.ts";
 import { frontDoor } from "./front-door.ts";
+import { Login, type LoginKey } from "./login.ts";
 import { FED_METRICS } from "./metric-feed.ts";
+import { Sessions } from "./sessions.ts";
 
 const CONSOLE_DIR = fileURLToPath(new URL("../..", import.meta.url));
 /** Requests that last, such as event streams, are cut when they have not ended by themselves. */
@@ -34,6 +40,13 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
   });
   const token =
     config.tokenFile === undefined ? undefined : readToken(config.tokenFile, (message) => log.warn(message));
+  const required = requiresLogin(config);
+  if (required && token === undefined) {
+    throw new RinglightError(
+      "RL_BAD_CONFIG",
+      "a console with log-in needs the cluster token; name its file by tokenFile",
+    );
+  }
   const store = await openStore(config, (message) => log.warn(message));
   const registry = connectRegistry({ cluster: config.cluster, endpoints: config.registry });
   const observer = new ClusterObserver({ registry, endpoints: config.registry, token, metrics: store });
@@ -43,11 +56,16 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       : new SealedStore({ endpoints: config.registry, cluster: config.cluster, token, collection: "keys" });
   const events = new EventLog(join(config.dataDir, "events.jsonl"), { warn: (message) => log.warn(message) });
   const stopRecording = recordEvents(observer, events, token);
-  publishConsole({ config, origins: loaded.origins, settings: loaded.settings, observer, token, keys, store, events });
+  const audit = new AuditLog(config.dataDir);
+  const { origins, settings } = loaded;
+  publishConsole({ config, origins, settings, observer, token, keys, audit, store, events });
+  // Without a token nobody else reaches the console, and no session is ever begun.
+  const sessions = new Sessions(token ?? randomBytes(32).toString("hex"));
+  const login = new Login({ required, sessions, token, audit, findKey: (id) => findKey(keys, id) });
 
   const pages = next({ dev, dir: CONSOLE_DIR, hostname: config.bind, port: config.port });
   await pages.prepare();
-  const server = createServer(frontDoor({ config, token, store, pages: pages.getRequestHandler() }));
+  const server = createServer(frontDoor({ token, store, login, sessions, pages: pages.getRequestHandler() }));
   await listen(server, config);
   const { port } = server.address() as { port: number };
   const telemetry = startTelemetry({
@@ -69,6 +87,15 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       await Promise.all([pages.close(), keys?.close(), registry.close(), store.close()]);
     },
   };
+}
+
+/** An access key as far as a log-in needs it. */
+async function findKey(keys: SealedStore | undefined, accessKeyId: string): Promise<LoginKey | undefined> {
+  if (keys === undefined || !/^[\w-]{1,128}$/.test(accessKeyId)) return undefined;
+  const record = await keys.get(accessKeyId);
+  if (record === undefined) return undefined;
+  const { secretAccessKey, disabled, policy } = parseAccessKey(record.value);
+  return { secretAccessKey, disabled: disabled === true, limited: policy !== undefined };
 }
 
 /** The store in the data directory, bounded as the settings say. */

@@ -1,5 +1,6 @@
 /** Calls of the console's own routes. What they throw is always code, message and remedy. */
 import type { ErrorBody } from "../wire.ts";
+import type { SessionView } from "../wire-session.ts";
 
 const UNREACHABLE: ErrorBody = {
   code: "CONSOLE_UNREACHABLE",
@@ -16,6 +17,9 @@ function traceOf(response: Response, error: Partial<ErrorBody> | undefined): { t
 async function parse<T>(response: Response): Promise<T> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body as T;
+  // The session has ended: the log-in leads back to this page.
+  if (response.status === 401)
+    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   const error = body as Partial<ErrorBody> | undefined;
   throw {
     code: error?.code ?? `HTTP_${response.status}`,
@@ -34,11 +38,22 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
   return parse<T>(response);
 }
 
+let csrf: Promise<string> | undefined;
+
+/** What every change carries; asked for once a page. */
+function csrfToken(): Promise<string> {
+  csrf ??= getJson<SessionView>("/api/session").then((session) => session.csrf);
+  csrf.catch(() => {
+    csrf = undefined;
+  });
+  return csrf;
+}
+
 /** Sends a change. @throws ErrorBody */
 export async function sendJson<T>(method: "POST" | "DELETE", url: string, body: unknown): Promise<T> {
   const response = await fetch(url, {
     method,
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "x-ringlight-csrf": await csrfToken() },
     body: JSON.stringify(body),
   }).catch(() => {
     throw UNREACHABLE;

@@ -1,10 +1,10 @@
-import { isLoopback } from "@ringlight/config";
 import { checkMountName } from "@ringlight/core";
 import { callUnary } from "@ringlight/rpc";
 import { askAny } from "../../../server/any-worker.ts";
-import { observer, runningConsole } from "../../../server/console.ts";
+import { change } from "../../../server/change.ts";
+import { observer } from "../../../server/console.ts";
 import { mountOfForm, parseMountForm } from "../../../server/mount-wire.ts";
-import { readChange, respond } from "../../../server/respond.ts";
+import { respond } from "../../../server/respond.ts";
 
 export const dynamic = "force-dynamic";
 
@@ -20,27 +20,42 @@ export function GET(request: Request): Promise<Response> {
   });
 }
 
+const nameOf = (body: unknown) => String((body as { name?: unknown } | null)?.name ?? "").slice(0, 200);
+const isDryRun = (body: unknown) => (body as { dryRun?: unknown } | null)?.dryRun === true;
+
 /** Adds a mount, or with `dryRun` only asks whether it would work. */
 export function POST(request: Request): Promise<Response> {
-  return respond(async () => {
-    const { config, observer: watching } = await runningConsole();
-    const body = await readChange(request, isLoopback(config.bind));
-    const form = parseMountForm(body);
-    const dryRun = (body as { dryRun?: unknown }).dryRun === true;
-    await askAny(watching, (client) =>
-      callUnary(client, "addMount", { mount: mountOfForm(form), dryRun }, { deadlineMs: CHANGE_DEADLINE_MS }),
-    );
-    return { name: form.name, dryRun };
-  });
+  return respond(() =>
+    change(
+      request,
+      (body) => (isDryRun(body) ? "mount.try" : "mount.add"),
+      nameOf,
+      async (body) => {
+        const form = parseMountForm(body);
+        const dryRun = isDryRun(body);
+        await askAny(await observer(), (client) =>
+          callUnary(client, "addMount", { mount: mountOfForm(form), dryRun }, { deadlineMs: CHANGE_DEADLINE_MS }),
+        );
+        return { name: form.name, dryRun };
+      },
+    ),
+  );
 }
 
 /** Removes a mount: {"name": "logs"}. */
 export function DELETE(request: Request): Promise<Response> {
-  return respond(async () => {
-    const { config, observer: watching } = await runningConsole();
-    const body = (await readChange(request, isLoopback(config.bind))) as { name?: unknown } | null;
-    const name = checkMountName(String(body?.name ?? ""));
-    await askAny(watching, (client) => callUnary(client, "removeMount", { name }, { deadlineMs: CHANGE_DEADLINE_MS }));
-    return { name };
-  });
+  return respond(() =>
+    change(
+      request,
+      () => "mount.remove",
+      nameOf,
+      async (body) => {
+        const name = checkMountName(nameOf(body));
+        await askAny(await observer(), (client) =>
+          callUnary(client, "removeMount", { name }, { deadlineMs: CHANGE_DEADLINE_MS }),
+        );
+        return { name };
+      },
+    ),
+  );
 }
