@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderCliDocs } from "../apps/cli/src/docs.ts";
 import { buildProgram } from "../apps/cli/src/program.ts";
+import { renderProblemDocs } from "../apps/console/src/server/problem-catalogue.ts";
 import { renderConfigurationDocs } from "../libs/config/src/docs.ts";
 import { renderErrorDocs, renderMissReasonDocs } from "../libs/core/src/docs.ts";
 import { renderObservabilityDocs } from "../libs/telemetry/src/docs.ts";
@@ -16,6 +17,7 @@ const PAGES = {
   "docs/errors.md": renderErrorDocs,
   "docs/miss-reasons.md": renderMissReasonDocs,
   "docs/observability.md": renderObservabilityDocs,
+  "docs/problems.md": renderProblemDocs,
 };
 
 function current(file) {

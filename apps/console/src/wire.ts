@@ -49,7 +49,7 @@ export interface MountView {
 
 /** A named problem, with its cause and what to do. */
 export interface Problem {
-  /** Which kind of the catalogue (`problems.ts`). */
+  /** Which kind of the catalogue. */
   readonly kind: ProblemKind;
   readonly severity: "critical" | "warning";
   /** What it is about: a worker, a mount, a tier. */
@@ -63,14 +63,31 @@ export interface Problem {
   readonly sinceMs?: number;
 }
 
-/** The catalogue of problems. */
+/** Ids of the catalogue of problems (`problem-catalogue.ts`, docs/problems.md). */
 export type ProblemKind =
   | "registry_unreachable"
   | "no_members"
   | "worker_down"
-  | "worker_unreachable"
   | "mount_failing"
+  | "reads_failing"
+  | "telemetry_store_failing"
+  | "job_failed"
+  | "job_partial"
+  | "job_stalled"
+  | "worker_unreachable"
+  | "store_errors"
+  | "store_slow"
+  | "hit_rate_fell"
+  | "tier_too_small"
   | "tier_disk_error"
+  | "pages_corrupt"
+  | "event_loop_busy"
+  | "worker_hot"
+  | "reads_fall_back"
+  | "ring_behind"
+  | "clock_skew"
+  | "versions_differ"
+  | "telemetry_refused"
   | "no_leader";
 
 /** The cluster as the console knows it at one moment. */

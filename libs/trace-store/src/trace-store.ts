@@ -56,6 +56,7 @@ export class TraceStore {
   #restart: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #failure: RinglightError | undefined;
+  #commitFailure: string | undefined;
 
   private constructor(options: StoreOptions, log: (message: string) => void) {
     this.#options = options;
@@ -163,9 +164,14 @@ export class TraceStore {
     });
   }
 
-  /** Why the store cannot be used at this moment. */
+  /** Why nothing is stored at this moment: the store cannot be opened, or its last commit failed. */
   get failure(): string | undefined {
-    return this.#failure?.message;
+    return this.#failure?.message ?? this.#commitFailure;
+  }
+
+  /** Requests that were refused since the start because too much waited. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Writes what waits and ends the thread. Idempotent. */
@@ -233,6 +239,10 @@ export class TraceStore {
     const waiting = ingest ?? this.#calls.get(message.id);
     this.#ingests.delete(message.id);
     this.#calls.delete(message.id);
+    if (ingest !== undefined && (message.op === "result" || message.code !== "RL_BAD_REQUEST")) {
+      this.#commitFailure =
+        message.op === "error" && message.code !== "RL_ENTITY_TOO_LARGE" ? message.message : undefined;
+    }
     if (message.op === "result") waiting?.resolve(message.value);
     else waiting?.reject(errorOf(message.code, message.message));
     if (ingest !== undefined) this.#feed();

@@ -16,6 +16,7 @@ import type {
   WorkerTick,
   WorkerView,
 } from "../wire.ts";
+import { type JobSample, LoadProblems, type LoadSample } from "./load-problems.ts";
 import { MetricFeed, type MetricSink } from "./metric-feed.ts";
 import { MountChecker } from "./mount-checker.ts";
 import { findProblems } from "./problems.ts";
@@ -40,6 +41,9 @@ export interface ObserverOptions {
   readonly clock?: Clock;
   /** Where the metrics of the workers are recorded. */
   readonly metrics?: MetricSink | undefined;
+  /** Jobs, and how the store of telemetry fares, for the problems that they have. */
+  readonly jobs?: (() => readonly JobSample[]) | undefined;
+  readonly telemetry?: (() => LoadSample["telemetry"]) | undefined;
 }
 
 interface Tracked {
@@ -62,6 +66,9 @@ export class ClusterObserver {
   readonly #closing = new AbortController();
   readonly #mounts: MountChecker;
   readonly #feed: MetricFeed | undefined;
+  readonly #load = new LoadProblems();
+  readonly #jobs: () => readonly JobSample[];
+  readonly #telemetry: () => LoadSample["telemetry"];
   #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
@@ -73,6 +80,8 @@ export class ClusterObserver {
     this.#endpoints = options.endpoints;
     this.#clock = options.clock ?? systemClock;
     this.#sinceMs = this.#clock.now();
+    this.#jobs = options.jobs ?? (() => []);
+    this.#telemetry = options.telemetry ?? (() => ({ refused: 0, failure: undefined }));
     this.#feed = options.metrics && new MetricFeed(options.metrics, this.#sinceMs);
     this.#pool = new ClientPool(WorkerServiceClient, { token: options.token });
     this.#mounts = new MountChecker({
@@ -293,9 +302,21 @@ export class ClusterObserver {
     this.#sum.gauge(this.#tickMs, nowMs, gauges);
     this.#tickMs = nowMs;
     this.#feed?.tick(nowMs);
+    this.#sampleLoad(nowMs);
     this.#mounts.follow();
     this.#publish();
     if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });
+  }
+
+  /** Lets the detectors of load-problems.ts look. */
+  #sampleLoad(nowMs: number): void {
+    const view = this.#registry.view();
+    const workers = [...this.#tracked].flatMap(([id, { state, history }]) =>
+      state === "live" && history.last
+        ? [{ id, stats: history.last, atMs: history.lastMs, version: view.workers.get(id)?.version }]
+        : [],
+    );
+    this.#load.sample({ workers, epoch: view.epoch, jobs: this.#jobs(), telemetry: this.#telemetry() }, nowMs);
   }
 
   /** Sends a snapshot if anything but its time changed. */
@@ -362,6 +383,7 @@ export class ClusterObserver {
         leader: view.leader,
         watchingSinceMs: this.#sinceMs,
         nowMs,
+        load: this.#load.found,
       }),
       atMs: nowMs,
     };

@@ -1,6 +1,7 @@
-/** The catalogue of problems: what is wrong by name, why, and what to do. */
+/** What is wrong at this moment: detectors that look at states. Those that look at numbers over time are in load-problems.ts. */
 import { ERRORS, type ErrorCode, formatDuration } from "@ringlight/core";
 import type { MountView, Problem, TierView, WorkerView } from "../wire.ts";
+import { problem } from "./problem-catalogue.ts";
 
 /** What the detectors look at. */
 export interface ProblemInput {
@@ -12,6 +13,8 @@ export interface ProblemInput {
   readonly leader: string | undefined;
   readonly watchingSinceMs: number;
   readonly nowMs: number;
+  /** What the detectors of load-problems.ts found at the last sample. */
+  readonly load: readonly Problem[];
 }
 
 /** A leader is missed only after this long: an election takes a moment. */
@@ -23,132 +26,85 @@ function registryProblems({ registry, nowMs }: ProblemInput): Problem[] {
   if (registry.connected) return [];
   const endpoints = registry.endpoints.join(", ");
   const known = registry.asOfMs > 0;
+  const cause = known
+    ? `None of ${endpoints} has answered for ${formatDuration(Math.max(0, nowMs - registry.asOfMs))}. Reads go on with the last ring that everybody knows; what is shown here of membership and mounts is that old.`
+    : `None of ${endpoints} has answered since the console started.`;
+  const title = "The registry does not answer";
   return [
-    {
-      kind: "registry_unreachable",
-      severity: "critical",
+    problem("registry_unreachable", {
       subject: endpoints,
-      title: "The registry does not answer",
-      cause: known
-        ? `None of ${endpoints} has answered for ${formatDuration(Math.max(0, nowMs - registry.asOfMs))}. Reads go on with the last ring that everybody knows; what is shown here of membership and mounts is that old.`
-        : `None of ${endpoints} has answered since the console started.`,
-      remedy: ERRORS.RL_REGISTRY_UNAVAILABLE.remedy,
-      command: "ringlight status",
+      title,
+      cause,
       ...(known ? { sinceMs: registry.asOfMs } : {}),
-    },
+    }),
   ];
 }
 
 function memberProblems({ registry, workers }: ProblemInput): Problem[] {
   if (!registry.connected || workers.length > 0) return [];
-  return [
-    {
-      kind: "no_members",
-      severity: "critical",
-      subject: "ring",
-      title: "The ring has no members",
-      cause: "No worker has joined this cluster yet, so that nothing can be read.",
-      remedy: "Start a worker with the same cluster name and registry endpoints.",
-      command: "ringlight up",
-    },
-  ];
+  const cause = "No worker has joined this cluster yet, so that nothing can be read.";
+  return [problem("no_members", { subject: "ring", title: "The ring has no members", cause })];
 }
 
 function workerProblems({ workers }: ProblemInput): Problem[] {
-  return workers.flatMap((worker): Problem[] => {
-    if (worker.state === "down") {
-      return [
-        {
-          kind: "worker_down",
-          severity: "critical",
-          subject: worker.id,
-          title: `Worker ${worker.id} is down`,
-          cause:
-            "Its lease has ended: the process stopped, or lost the registry. It keeps its arcs for a while; reads of them go to replicas, other workers and the store.",
-          remedy: "Start it again on the same data directory: its pages are found again and only its own share moves.",
-          command: "ringlight status",
-          href: workerPage(worker.id),
-          sinceMs: worker.sinceMs,
-        },
-      ];
+  return workers.flatMap(({ id, state, sinceMs, reason, addresses }): Problem[] => {
+    const fields = { subject: id, href: workerPage(id), sinceMs };
+    if (state === "down") {
+      const cause =
+        "Its lease has ended: the process stopped, or lost the registry. It keeps its arcs for a while; reads of them go to replicas, other workers and the store.";
+      return [problem("worker_down", { ...fields, title: `Worker ${id} is down`, cause })];
     }
-    if (worker.state === "unreachable") {
-      return [
-        {
-          kind: "worker_unreachable",
-          severity: "warning",
-          subject: worker.id,
-          title: `Worker ${worker.id} does not answer the console`,
-          cause: `Its lease is held, but ${worker.reason ?? "no statistics come"}.`,
-          remedy: `Check the network to ${worker.addresses?.grpc ?? "its gRPC address"}, and that both use the same cluster token.`,
-          href: workerPage(worker.id),
-          sinceMs: worker.sinceMs,
-        },
-      ];
-    }
-    return [];
+    if (state !== "unreachable") return [];
+    const cause = `Its lease is held, but ${reason ?? "no statistics come"}.`;
+    const remedy = `Check the network to ${addresses?.grpc ?? "its gRPC address"}, and that both use the same cluster token.`;
+    const title = `Worker ${id} does not answer the console`;
+    return [problem("worker_unreachable", { ...fields, title, cause, remedy })];
   });
 }
 
 function mountProblems({ mounts }: ProblemInput): Problem[] {
-  return mounts.flatMap((mount): Problem[] => {
-    const failing = mount.checks.filter((check) => !check.ok);
+  return mounts.flatMap(({ record, checks }): Problem[] => {
+    const failing = checks.filter((check) => !check.ok);
     const first = failing[0];
     if (!first) return [];
-    const whole = failing.length === mount.checks.length;
+    const whole = failing.length === checks.length;
     const info = ERRORS[first.code as ErrorCode];
     return [
-      {
-        kind: "mount_failing",
+      problem("mount_failing", {
         severity: whole ? "critical" : "warning",
-        subject: mount.record.name,
-        title: `Mount /${mount.record.name} ${whole ? "cannot be reached" : "is reached by some workers only"}`,
-        cause: `${failing.length} of ${mount.checks.length} workers cannot reach ${mount.record.uri}: ${first.message ?? first.code ?? "no reason given"}.`,
-        remedy: info?.remedy ?? "Check the store and the credentials that the mount refers to.",
-        command: "ringlight mount ls",
+        subject: record.name,
+        title: `Mount /${record.name} ${whole ? "cannot be reached" : "is reached by some workers only"}`,
+        cause: `${failing.length} of ${checks.length} workers cannot reach ${record.uri}: ${first.message ?? first.code ?? "no reason given"}.`,
+        ...(info === undefined ? {} : { remedy: info.remedy }),
         href: "/mounts",
-      },
+      }),
     ];
   });
 }
 
 function tierProblems({ tiers, workers }: ProblemInput): Problem[] {
-  return workers.flatMap((worker) =>
-    (tiers.get(worker.id) ?? []).flatMap((tier): Problem[] =>
-      tier.error === undefined || worker.state === "down"
-        ? []
-        : [
-            {
-              kind: "tier_disk_error",
-              severity: "warning",
-              subject: `${worker.id} ${tier.name}`,
-              title: `Tier ${tier.name} of ${worker.id} has a disk error`,
-              cause: `${tier.directories.join(", ")}: ${tier.error}.`,
-              remedy:
-                "Check the disk and its free bytes; until then the worker serves from its other tiers and the store.",
-              href: workerPage(worker.id),
-            },
-          ],
-    ),
+  return workers.flatMap(({ id, state }) =>
+    (tiers.get(id) ?? []).flatMap(({ name, directories, error }): Problem[] => {
+      if (error === undefined || state === "down") return [];
+      const cause = `${directories.join(", ")}: ${error}.`;
+      const title = `Tier ${name} of ${id} has a disk error`;
+      return [problem("tier_disk_error", { subject: `${id} ${name}`, title, cause, href: workerPage(id) })];
+    }),
   );
 }
 
 function leaderProblems({ registry, schedulers, leader, workers, nowMs, watchingSinceMs }: ProblemInput): Problem[] {
   if (!registry.connected || leader !== undefined || workers.length === 0) return [];
   if (nowMs - watchingSinceMs < LEADER_GRACE_MS) return [];
+  const none = schedulers === 0;
   return [
-    {
-      kind: "no_leader",
-      severity: "warning",
+    problem("no_leader", {
       subject: "scheduler",
-      title: schedulers === 0 ? "No scheduler is running" : "No scheduler leads",
-      cause:
-        schedulers === 0
-          ? "Members that stay away are not removed from the ring, and its history is not kept. Reads are not affected."
-          : `${schedulers} stand by and none has been elected. Reads are not affected.`,
-      remedy: "Start a scheduler with the same cluster name and registry endpoints.",
-      command: "ringlight status",
-    },
+      title: none ? "No scheduler is running" : "No scheduler leads",
+      cause: none
+        ? "Members that stay away are not removed from the ring, and its history is not kept. Reads are not affected."
+        : `${schedulers} stand by and none has been elected. Reads are not affected.`,
+    }),
   ];
 }
 
@@ -161,6 +117,7 @@ export function findProblems(input: ProblemInput): Problem[] {
     ...mountProblems(input),
     ...tierProblems(input),
     ...leaderProblems(input),
+    ...input.load,
   ];
   return found.sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ConsoleConfig, type LoadedConfig, packageVersion, type Running, readToken } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
-import { connectRegistry, SealedStore } from "@ringlight/registry";
+import { connectJobStore, connectRegistry, SealedStore } from "@ringlight/registry";
 import { parseAccessKey } from "@ringlight/s3/access-keys";
 import { createLogger, startTelemetry } from "@ringlight/telemetry";
 import { TraceStore } from "@ringlight/trace-store";
@@ -18,6 +18,7 @@ import { publishConsole } from "./console.ts";
 import { EventLog } from "./event-log.ts";
 import { recordEvents } from "./event-recorder.ts";
 import { frontDoor } from "./front-door.ts";
+import { JobWatch } from "./job-watch.ts";
 import { Login, type LoginKey } from "./login.ts";
 import { FED_METRICS } from "./metric-feed.ts";
 import { Sessions } from "./sessions.ts";
@@ -49,7 +50,15 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
   }
   const store = await openStore(config, (message) => log.warn(message));
   const registry = connectRegistry({ cluster: config.cluster, endpoints: config.registry });
-  const observer = new ClusterObserver({ registry, endpoints: config.registry, token, metrics: store });
+  const jobs = new JobWatch(connectJobStore({ endpoints: config.registry, cluster: config.cluster }));
+  const observer = new ClusterObserver({
+    registry,
+    endpoints: config.registry,
+    token,
+    metrics: store,
+    jobs: () => jobs.jobs,
+    telemetry: () => ({ refused: store.refused, failure: store.failure }),
+  });
   const keys =
     token === undefined
       ? undefined
@@ -84,7 +93,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       stopRecording();
       await observer.close();
       await closeServer(server);
-      await Promise.all([pages.close(), keys?.close(), registry.close(), store.close()]);
+      await Promise.all([pages.close(), keys?.close(), jobs.close(), registry.close(), store.close()]);
     },
   };
 }
