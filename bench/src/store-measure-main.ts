@@ -43,7 +43,7 @@ function memory(pages: number, pagesPerObject: number): object {
     const version = versionIdOf(at);
     const start = performance.now();
     for (let index = 0; index < pagesPerObject; index++) {
-      policy.onInsert(table.insert(versions.acquire(version), index, PAGE_BYTES, 0));
+      policy.onInsert(table.insert(version, index, PAGE_BYTES, 0));
     }
     longestMs = Math.max(longestMs, performance.now() - start);
   }
@@ -55,8 +55,7 @@ function memory(pages: number, pagesPerObject: number): object {
   const start = process.cpuUsage();
   let found = 0;
   for (let at = 0; at < looked; at++) {
-    const ref = versions.find(names[mix32(at) % names.length] ?? "");
-    if (ref >= 0 && table.find(ref, at % pagesPerObject) >= 0) found++;
+    if (table.find(names[mix32(at) % names.length] ?? "", at % pagesPerObject) >= 0) found++;
   }
   const lookupsPerSecond = looked / (process.cpuUsage(start).user / 1e6);
   if (found !== looked || length === 0) throw new Error(`${found} of ${looked} pages were found`);
@@ -110,8 +109,7 @@ function indexRound(trace: Uint32Array): number {
   const start = process.cpuUsage();
   for (const key of trace) {
     const name = names[key >>> 8] ?? "";
-    const ref = versions.find(name);
-    const slot = ref < 0 ? -1 : table.find(ref, key & 255);
+    const slot = table.find(name, key & 255);
     if (slot >= 0) {
       policy.onHit(slot);
       continue;
@@ -120,7 +118,7 @@ function indexRound(trace: Uint32Array): number {
       policy.victims(256 * 4096, 256, victims);
       for (const victim of victims.splice(0)) table.remove(victim);
     }
-    policy.onInsert(table.insert(versions.acquire(name), key & 255, 1, 0));
+    policy.onInsert(table.insert(name, key & 255, 1, 0));
   }
   return OPERATIONS / process.cpuUsage(start).user;
 }
@@ -182,9 +180,7 @@ function fill(directory: string, pages: number): object {
   for (const path of paths) fs.mkdirSync(path, { recursive: true });
   for (let at = 0; at < pages; at++) {
     const version = versionIdOf(at >>> 3);
-    const ref = versions.acquire(version);
-    const parent = paths[versions.hashOf(ref, at & 7) >>> 24] ?? "";
-    versions.drop(ref);
+    const parent = paths[versions.hashOfPage(version, at & 7) >>> 24] ?? "";
     fs.closeSync(fs.openSync(`${parent}/${formatPageName(version, at & 7, PAGE_BYTES)}`, "wx", 0o600));
   }
   return { pages };

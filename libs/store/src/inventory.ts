@@ -65,6 +65,8 @@ export class StoreInventory {
   readonly #versions: VersionTable;
   readonly #nowMs: number;
   readonly #tiers = new Map<string, { pages: number; bytes: number; readonly ages: Bands; readonly uses: Bands }>();
+  /** Bytes of pages that are the only ones of their version, by table and slot: they have no number. */
+  readonly #soleBytes = new Map<PageTable, Uint32Array>();
   #bytes = new Float64Array(1024);
   #pages = new Uint32Array(1024);
   #bytesLeft = 0;
@@ -85,10 +87,13 @@ export class StoreInventory {
     for (let slot = from; slot < to; slot++) {
       const bytes = table.lengthOf(slot);
       if (bytes === 0) continue;
-      const version = table.versionOf(slot);
-      if (version >= this.#bytes.length) this.#grow(version + 1);
-      this.#bytes[version]! += bytes;
-      this.#pages[version]!++;
+      const version = table.versionRefOf(slot);
+      if (version < 0) this.#soleOf(table, to)[slot] = bytes;
+      else {
+        if (version >= this.#bytes.length) this.#grow(version + 1);
+        this.#bytes[version]! += bytes;
+        this.#pages[version]!++;
+      }
       this.#bytesLeft += bytes;
       this.#pagesLeft++;
       tier.pages++;
@@ -101,11 +106,21 @@ export class StoreInventory {
   /** What is held of a version, on all tiers together; of each version once, and then nothing. @throws RL_BAD_REQUEST */
   take(version: VersionId): PageSum | undefined {
     const ref = this.#versions.find(version);
-    const pages = this.#pages[ref] ?? 0;
-    if (ref < 0 || pages === 0) return undefined;
-    const bytes = this.#bytes[ref]!;
-    this.#pages[ref] = 0;
-    this.#bytes[ref] = 0;
+    let pages = this.#pages[ref] ?? 0;
+    let bytes = this.#bytes[ref] ?? 0;
+    if (ref >= 0) {
+      this.#pages[ref] = 0;
+      this.#bytes[ref] = 0;
+    }
+    for (const [table, soleBytes] of this.#soleBytes) {
+      const slot = table.find(version, 0);
+      const sole = soleBytes[slot] ?? 0;
+      if (sole === 0) continue;
+      soleBytes[slot] = 0;
+      bytes += sole;
+      pages++;
+    }
+    if (pages === 0) return undefined;
     this.#pagesLeft -= pages;
     this.#bytesLeft -= bytes;
     return { pages, bytes };
@@ -125,6 +140,15 @@ export class StoreInventory {
       ages: ages.list(),
       uses: uses.list(),
     }));
+  }
+
+  #soleOf(table: PageTable, least: number): Uint32Array {
+    const known = this.#soleBytes.get(table);
+    if (known !== undefined && known.length >= least) return known;
+    const bytes = new Uint32Array(Math.max(least, table.top));
+    if (known !== undefined) bytes.set(known);
+    this.#soleBytes.set(table, bytes);
+    return bytes;
   }
 
   #grow(least: number): void {

@@ -89,15 +89,14 @@ export class LocalPageStore implements PageStore {
   }
 
   open(version: VersionId, index: number, options?: OpenOptions): PageRef | undefined | Promise<PageRef | undefined> {
-    const ref = this.#versions.find(version);
-    if (ref < 0 || this.#closing) return undefined;
+    if (this.#closing) return undefined;
     for (const volume of this.#volumes) {
-      const slot = volume.table.find(ref, index);
+      const slot = volume.table.find(version, index);
       if (slot < 0) continue;
       const file = volume.acquire(slot);
       // The page, and with its last page the version, may be gone by now: look again from the start.
       if (file === undefined)
-        return volume.table.find(ref, index) === slot ? undefined : this.open(version, index, options);
+        return volume.table.find(version, index) === slot ? undefined : this.open(version, index, options);
       const again = options?.verify === true || this.#isSampled();
       if (again || !volume.table.has(slot, VERIFIED)) {
         const { offset, length } = options?.range ?? { offset: 0, length: volume.table.lengthOf(slot) };
@@ -123,17 +122,14 @@ export class LocalPageStore implements PageStore {
   }
 
   peek(version: VersionId, index: number): string | undefined {
-    const ref = this.#versions.find(version);
-    if (ref < 0) return undefined;
-    return this.#volumes.find((volume) => volume.table.find(ref, index) >= 0)?.tier;
+    for (const volume of this.#volumes) if (volume.table.find(version, index) >= 0) return volume.tier;
+    return undefined;
   }
 
   /** Length of a page that is here, bytes; not counted as a use. */
   lengthOf(version: VersionId, index: number): number | undefined {
-    const ref = this.#versions.find(version);
-    if (ref < 0) return undefined;
     for (const { table } of this.#volumes) {
-      const slot = table.find(ref, index);
+      const slot = table.find(version, index);
       if (slot >= 0) return table.lengthOf(slot);
     }
     return undefined;
@@ -141,7 +137,7 @@ export class LocalPageStore implements PageStore {
 
   /** True if a page of the version is here. */
   holds(version: VersionId): boolean {
-    return this.#versions.find(version) >= 0;
+    return this.#volumes.some(({ table }) => table.holds(version));
   }
 
   missReason(version: VersionId, index: number): MissReason {
@@ -166,9 +162,7 @@ export class LocalPageStore implements PageStore {
     for (const write of this.#writes) if (write.version === version) write.cancelled = true;
     const pages = new Set<number>();
     for (const volume of this.#volumes) {
-      const ref = this.#versions.find(version);
-      if (ref < 0) break;
-      for (const slot of volume.table.slotsOf(ref)) {
+      for (const slot of volume.table.slotsOf(version)) {
         pages.add(volume.table.indexOf(slot));
         volume.drop(slot, "invalidated");
       }
@@ -177,9 +171,7 @@ export class LocalPageStore implements PageStore {
   }
 
   cachedRuns(version: VersionId): PageRun[] {
-    const ref = this.#versions.find(version);
-    if (ref < 0) return [];
-    const indices = this.#volumes.flatMap(({ table }) => table.slotsOf(ref).map((slot) => table.indexOf(slot)));
+    const indices = this.#volumes.flatMap(({ table }) => table.slotsOf(version).map((slot) => table.indexOf(slot)));
     indices.sort((a, b) => a - b);
     const runs: { first: number; last: number }[] = [];
     for (const index of indices) {
@@ -236,10 +228,10 @@ export class LocalPageStore implements PageStore {
     const at = this.#tierOf.get(volume)!;
     const tier = this.#tiers[at]!;
     if (at + 1 >= this.#tiers.length || this.#closing) return false;
-    const ref = volume.table.versionOf(slot);
+    const version = volume.table.versionOf(slot);
     const index = volume.table.indexOf(slot);
     for (const slower of this.#volumes) {
-      if (this.#tierOf.get(slower)! > at && slower.table.find(ref, index) >= 0) return false;
+      if (this.#tierOf.get(slower)! > at && slower.table.find(version, index) >= 0) return false;
     }
     const page = this.#copyOf(volume, slot);
     const target = this.#homeOf(this.#tiers[at + 1]!, page);
@@ -309,9 +301,7 @@ export class LocalPageStore implements PageStore {
 
   #homeOf(tier: Tier, page: PageWrite): Volume | undefined {
     const { volumes } = tier;
-    const ref = this.#versions.acquire(page.version);
-    const home = (this.#versions.hashOf(ref, page.index) >>> 8) % volumes.length;
-    this.#versions.drop(ref);
+    const home = (this.#versions.hashOfPage(page.version, page.index) >>> 8) % volumes.length;
     for (let step = 0; step < volumes.length; step++) {
       const volume = volumes[(home + step) % volumes.length]!;
       if (volume.health.writable && volume.fits(page.lengthBytes)) return volume;
@@ -347,9 +337,7 @@ export class LocalPageStore implements PageStore {
 
   /** Tells the tiers that did not get a new page that it was asked for: they judge by it when it is offered to them. */
   #noteMiss(page: PageWrite, homes: readonly Volume[], taken: Volume): void {
-    const ref = this.#versions.find(page.version);
-    if (ref < 0) return;
-    const hash = this.#versions.hashOf(ref, page.index);
+    const hash = this.#versions.hashOfPage(page.version, page.index);
     for (const home of homes) if (home !== taken) home.noteMiss(hash);
   }
 
@@ -367,7 +355,7 @@ export class LocalPageStore implements PageStore {
   /** A copy of a page to be made; invalidation cancels it. */
   #copyOf(volume: Volume, slot: number): PageWrite {
     const { table } = volume;
-    const version = this.#versions.idOf(table.versionOf(slot));
+    const version = table.versionOf(slot);
     return { version, index: table.indexOf(slot), lengthBytes: table.lengthOf(slot), cancelled: false };
   }
 
@@ -426,8 +414,7 @@ export class LocalPageStore implements PageStore {
   }
 
   #slotOf(volume: Volume, page: PageWrite): number {
-    const ref = this.#versions.find(page.version);
-    return ref < 0 ? -1 : volume.table.find(ref, page.index);
+    return volume.table.find(page.version, page.index);
   }
 
   async #close(): Promise<void> {

@@ -1,9 +1,11 @@
 /** The index of one directory: which pages it holds. */
+
+import type { VersionId } from "@ringlight/core";
 import type { EvictablePages } from "./eviction-policy.ts";
 import { accountedBytes } from "./page-file.ts";
 import { SlotBuckets } from "./slot-buckets.ts";
 import { grown } from "./typed-array.ts";
-import type { VersionTable } from "./version-table.ts";
+import { formatVersionId, pageHash, type VersionTable } from "./version-table.ts";
 
 /** The page was verified since the start: it was written by this process, or read and checked. */
 export const VERIFIED = 1;
@@ -14,32 +16,44 @@ export const HIT_ONCE = 4;
 /** A copy of the page to a faster tier is under way. */
 export const PROMOTING = 8;
 
-/** Bits of the length in the array that it shares with the flags. */
+/** The page is the only one of its version here, and its first: its row holds the version itself. Of the table alone. */
+const SOLE = 16;
+
+/** Bits of the length in the word that it shares with the flags. */
 const LENGTH_BITS = 25;
 const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 
 const BORN_UNIT_MS = 600_000;
 const BORN_SINCE_MS = Date.UTC(2020);
 
+/** Words of a row, and where in it they are: the fields of a page that has others beside it ... */
+const ROW = 5;
+const VERSION = 0;
+const INDEX = 1;
+/** ... links of its version's list (and of the list of free slots): slot + 1, 0 ends ... */
+const NEXT = 2;
+const PREVIOUS = 3;
+/** ... and of every page its length, and above it the flags. */
+const LENGTH = 4;
+
 /**
  * Pages by (version, index), in typed arrays. A page is a slot, a dense small integer that the eviction policy and the
  * descriptor cache use as the page's name; slots are reused, so they are never kept across an await without a new look-up.
- * The pages of one version form a list, for invalidation and for runs. 28 bytes a page, and 4 bytes a version.
+ *
+ * What a look-up needs of a page lies in one row of 20 bytes, so that a look-up touches one or two cache lines behind its bucket. The
+ * pages of one version form a list, for invalidation and for runs, and name it by its reference in the version table. A
+ * small object is one page: as long as the first page of a version is alone its row has the four words of the version in
+ * the same place, and the version table knows nothing of it. With its second page it becomes one of a list, and stays so.
  */
 export class PageTable implements EvictablePages {
   readonly #versions: VersionTable;
   readonly #buckets = new SlotBuckets((slot) => this.hashOf(slot));
-  /** Version and index of each page, side by side: a look-up needs both. */
-  #names = new Uint32Array(128);
-  /** Length, and above it the flags. */
-  #length = new Uint32Array(64);
-  /** Links of the version's list, next and previous side by side, and of the list of free slots; slot + 1, 0 ends. */
-  #links = new Int32Array(128);
+  #rows = new Uint32Array(64 * ROW);
   /** When each page came, in units of ten minutes since 2020 and modulo 65536, which is 455 days; 0 where that is not known. */
   #born = new Uint16Array(64);
   /** Uses of each page since it came, 255 at the most. */
   #uses = new Uint8Array(64);
-  /** First slot of each version, slot + 1. */
+  /** First slot of each version's list, slot + 1. */
   #heads = new Int32Array(64);
   #free = 0;
   #top = 0;
@@ -54,11 +68,25 @@ export class PageTable implements EvictablePages {
     return this.#count;
   }
 
-  /** The page's slot, or -1. */
-  find(versionRef: number, index: number): number {
+  /** The page's slot, or -1. @throws RL_BAD_REQUEST */
+  find(id: VersionId, index: number): number {
+    const versions = this.#versions;
     const buckets = this.#buckets;
-    for (let slot = buckets.first(this.#versions.hashOf(versionRef, index)); slot >= 0; slot = buckets.next()) {
-      if (this.#names[slot * 2 + 1] === index && this.#names[slot * 2] === versionRef) return slot;
+    const key = versions.wordsOf(id);
+    for (let slot = buckets.first(pageHash(key[0]!, index)); slot >= 0; slot = buckets.next()) {
+      const rows = this.#rows;
+      const at = slot * ROW;
+      if (this.has(slot, SOLE)) {
+        if (
+          index === 0 &&
+          rows[at] === key[0] &&
+          rows[at + 1] === key[1] &&
+          rows[at + 2] === key[2] &&
+          rows[at + 3] === key[3]
+        ) {
+          return slot;
+        }
+      } else if (rows[at + INDEX] === index && versions.is(rows[at + VERSION]!, id)) return slot;
     }
     return -1;
   }
@@ -68,71 +96,102 @@ export class PageTable implements EvictablePages {
     this.#buckets.reserve(pages);
   }
 
-  /** Adds a page that is not there yet; takes over one use of the version. `bornMs` is now; 0 for a page of an earlier process. */
-  insert(versionRef: number, index: number, lengthBytes: number, flags: number, bornMs = 0): number {
+  /** Adds a page that is not there yet. `bornMs` is now; 0 for a page of an earlier process. @throws RL_BAD_REQUEST */
+  insert(id: VersionId, index: number, lengthBytes: number, flags: number, bornMs = 0): number {
+    const known = this.#versions.find(id);
+    const hasList = known >= 0 && (this.#heads[known] ?? 0) > 0;
+    if (!hasList && index > 0) {
+      const sole = this.find(id, 0);
+      if (sole >= 0) this.#toList(sole, id);
+    }
     let slot = this.#free - 1;
-    if (slot >= 0) this.#free = this.#links[slot * 2]!;
+    if (slot >= 0) this.#free = this.#rows[slot * ROW + NEXT]!;
     else slot = this.#top++;
-    if (slot >= this.#length.length) this.#grow();
-    if (versionRef >= this.#heads.length) this.#heads = grown(this.#heads, versionRef + 1);
-    this.#names[slot * 2] = versionRef;
-    this.#names[slot * 2 + 1] = index;
-    this.#length[slot] = lengthBytes + flags * 2 ** LENGTH_BITS;
+    if ((slot + 1) * ROW > this.#rows.length) this.#rows = grown(this.#rows, (slot + 1) * ROW);
+    if (slot >= this.#born.length) {
+      this.#born = grown(this.#born, slot + 1);
+      this.#uses = grown(this.#uses, slot + 1);
+    }
     this.#born[slot] = bornMs === 0 ? 0 : bornUnit(bornMs);
     this.#uses[slot] = 0;
-    const head = this.#heads[versionRef]!;
-    this.#links[slot * 2] = head;
-    this.#links[slot * 2 + 1] = 0;
-    if (head > 0) this.#links[head * 2 - 1] = slot + 1;
-    this.#heads[versionRef] = slot + 1;
+    const isSole = !hasList && index === 0;
+    this.#rows[slot * ROW + LENGTH] = lengthBytes + (isSole ? flags | SOLE : flags) * 2 ** LENGTH_BITS;
+    if (isSole) this.#rows.set(this.#versions.wordsOf(id), slot * ROW);
+    else this.#link(slot, id, index);
     this.#buckets.add(this.hashOf(slot), slot);
     this.#count++;
     return slot;
   }
 
-  /** Removes a page and gives back its use of the version. */
+  /** Removes a page. */
   remove(slot: number): void {
-    const versionRef = this.#names[slot * 2]!;
+    const rows = this.#rows;
+    const at = slot * ROW;
     this.#buckets.remove(this.hashOf(slot), slot);
-    const next = this.#links[slot * 2]!;
-    const previous = this.#links[slot * 2 + 1]!;
-    if (next > 0) this.#links[next * 2 - 1] = previous;
-    if (previous > 0) this.#links[previous * 2 - 2] = next;
-    else this.#heads[versionRef] = next;
-    this.#links[slot * 2] = this.#free;
+    if (!this.has(slot, SOLE)) {
+      const versionRef = rows[at + VERSION]!;
+      const next = rows[at + NEXT]!;
+      const previous = rows[at + PREVIOUS]!;
+      if (next > 0) rows[(next - 1) * ROW + PREVIOUS] = previous;
+      if (previous > 0) rows[(previous - 1) * ROW + NEXT] = next;
+      else this.#heads[versionRef] = next;
+      this.#versions.drop(versionRef);
+    }
+    rows[at + NEXT] = this.#free;
+    rows[at + LENGTH] = 0;
     this.#free = slot + 1;
-    this.#length[slot] = 0;
     this.#count--;
-    this.#versions.drop(versionRef);
   }
 
-  /** Slots of a version's pages, in no order. */
-  slotsOf(versionRef: number): number[] {
+  /** True if a page of the version is here. @throws RL_BAD_REQUEST */
+  holds(id: VersionId): boolean {
+    const ref = this.#versions.find(id);
+    return (ref >= 0 && (this.#heads[ref] ?? 0) > 0) || this.find(id, 0) >= 0;
+  }
+
+  /** Slots of a version's pages, in no order. @throws RL_BAD_REQUEST */
+  slotsOf(id: VersionId): number[] {
+    const ref = this.#versions.find(id);
+    let next = ref < 0 ? 0 : (this.#heads[ref] ?? 0);
+    if (next === 0) {
+      const sole = this.find(id, 0);
+      return sole < 0 ? [] : [sole];
+    }
     const slots: number[] = [];
-    for (let at = this.#heads[versionRef] ?? 0; at > 0; at = this.#links[at * 2 - 2]!) slots.push(at - 1);
+    for (; next > 0; next = this.#rows[(next - 1) * ROW + NEXT]!) slots.push(next - 1);
     return slots;
   }
 
-  versionOf(slot: number): number {
-    return this.#names[slot * 2]!;
+  versionOf(slot: number): VersionId {
+    const at = slot * ROW;
+    if (!this.has(slot, SOLE)) return this.#versions.idOf(this.#rows[at + VERSION]!);
+    return formatVersionId(this.#rows, at);
   }
 
   indexOf(slot: number): number {
-    return this.#names[slot * 2 + 1]!;
+    return this.has(slot, SOLE) ? 0 : this.#rows[slot * ROW + INDEX]!;
   }
 
   lengthOf(slot: number): number {
-    return this.#length[slot]! & LENGTH_MASK;
+    return this.#rows[slot * ROW + LENGTH]! & LENGTH_MASK;
   }
 
   /** The page's hash, as the eviction policy and the placement use it. */
   hashOf(slot: number): number {
-    return this.#versions.hashOf(this.#names[slot * 2]!, this.#names[slot * 2 + 1]!);
+    const rows = this.#rows;
+    const at = slot * ROW;
+    if (this.has(slot, SOLE)) return pageHash(rows[at]!, 0);
+    return this.#versions.hashOf(rows[at + VERSION]!, rows[at + INDEX]!);
   }
 
   /** Bytes that the page is accounted for. */
   bytesOf(slot: number): number {
     return accountedBytes(this.lengthOf(slot));
+  }
+
+  /** Number of the page's version in the version table; -1 for the only page of a version, which has none. */
+  versionRefOf(slot: number): number {
+    return this.has(slot, SOLE) ? -1 : this.#rows[slot * ROW + VERSION]!;
   }
 
   /** Counts a use. */
@@ -158,24 +217,36 @@ export class PageTable implements EvictablePages {
   }
 
   has(slot: number, flag: number): boolean {
-    return ((this.#length[slot]! >>> LENGTH_BITS) & flag) !== 0;
+    return ((this.#rows[slot * ROW + LENGTH]! >>> LENGTH_BITS) & flag) !== 0;
   }
 
   set(slot: number, flag: number): void {
-    this.#length[slot]! |= flag << LENGTH_BITS;
+    this.#rows[slot * ROW + LENGTH]! |= flag << LENGTH_BITS;
   }
 
   clear(slot: number, flag: number): void {
-    this.#length[slot]! &= ~(flag << LENGTH_BITS);
+    this.#rows[slot * ROW + LENGTH]! &= ~(flag << LENGTH_BITS);
   }
 
-  #grow(): void {
-    const least = this.#length.length + 1;
-    this.#names = grown(this.#names, least * 2);
-    this.#length = grown(this.#length, least);
-    this.#links = grown(this.#links, least * 2);
-    this.#born = grown(this.#born, least);
-    this.#uses = grown(this.#uses, least);
+  /** Makes the sole page of a version the first of its list; its hash stays the same. */
+  #toList(slot: number, id: VersionId): void {
+    this.clear(slot, SOLE);
+    this.#link(slot, id, 0);
+  }
+
+  /** Puts a page at the head of its version's list, and counts it as a use of the version. */
+  #link(slot: number, id: VersionId, index: number): void {
+    const ref = this.#versions.acquire(id);
+    if (ref >= this.#heads.length) this.#heads = grown(this.#heads, ref + 1);
+    const rows = this.#rows;
+    const at = slot * ROW;
+    const head = this.#heads[ref]!;
+    rows[at + VERSION] = ref;
+    rows[at + INDEX] = index;
+    rows[at + NEXT] = head;
+    rows[at + PREVIOUS] = 0;
+    if (head > 0) rows[(head - 1) * ROW + PREVIOUS] = slot + 1;
+    this.#heads[ref] = slot + 1;
   }
 }
 

@@ -36,13 +36,21 @@ export function versionWord(id: VersionId): number {
   return Number.parseInt(id.slice(0, 8), 16) >>> 0;
 }
 
+/** The version id of four words that begin at a place of an array. */
+export function formatVersionId(words: Uint32Array, at: number): VersionId {
+  let id = "";
+  for (let word = 0; word < 4; word++) id += words[at + word]!.toString(16).padStart(8, "0");
+  return id;
+}
+
 function badVersion(id: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", `"${id}" is not a version id; it must be 32 lower-case hex digits`);
 }
 
 /**
- * Interns version ids: open addressing in typed arrays, about 25 bytes a version. A reference lives as long as pages use it
- * (acquire and drop are counted); then its number is given to another version, so references are never kept across an await.
+ * Interns the ids of versions with more than one page: open addressing in typed arrays, about 25 bytes a version. A reference
+ * lives as long as pages use it (acquire and drop are counted); then its number is given to another version, so references are
+ * never kept across an await.
  */
 export class VersionTable {
   #words = new Uint32Array(4 * 64);
@@ -51,36 +59,47 @@ export class VersionTable {
   readonly #free: number[] = [];
   #top = 0;
   #count = 0;
+  /** The version looked up last, its words, and its reference where that is known: sequential reads ask for one version many times. */
   readonly #key = new Uint32Array(4);
-  /** The version looked up last: sequential reads ask for one version many times. */
-  #memoId = "";
-  #memoRef = -1;
+  #keyId = "";
+  #keyRef = -1;
 
   /** Number of versions in use. */
   get size(): number {
     return this.#count;
   }
 
+  /** The four words of a version id, until the next call. @throws RL_BAD_REQUEST */
+  wordsOf(id: VersionId): Uint32Array {
+    if (id !== this.#keyId) {
+      this.#keyId = "";
+      this.#keyRef = -1;
+      parseVersionId(id, this.#key);
+      this.#keyId = id;
+    }
+    return this.#key;
+  }
+
   /** The reference of a version, or -1 if no page uses it. @throws RL_BAD_REQUEST */
   find(id: VersionId): number {
-    if (id === this.#memoId) return this.#memoRef;
-    parseVersionId(id, this.#key);
-    const key = this.#key;
-    const words = this.#words;
+    const key = this.wordsOf(id);
+    if (this.#keyRef >= 0) return this.#keyRef;
     for (let ref = this.#buckets.first(key[1]!); ref >= 0; ref = this.#buckets.next()) {
-      const base = ref * 4;
-      if (
-        words[base + 1] === key[1] &&
-        words[base] === key[0] &&
-        words[base + 2] === key[2] &&
-        words[base + 3] === key[3]
-      ) {
-        this.#memoId = id;
-        this.#memoRef = ref;
+      if (this.#hasWords(ref, key)) {
+        this.#keyRef = ref;
         return ref;
       }
     }
     return -1;
+  }
+
+  /** Whether a reference is that of the version. @throws RL_BAD_REQUEST */
+  is(ref: number, id: VersionId): boolean {
+    const key = this.wordsOf(id);
+    if (this.#keyRef >= 0) return this.#keyRef === ref;
+    if (!this.#hasWords(ref, key)) return false;
+    this.#keyRef = ref;
+    return true;
   }
 
   /** The reference of a version, made if new, with one more use counted. @throws RL_BAD_REQUEST */
@@ -92,9 +111,10 @@ export class VersionTable {
         this.#words = grown(this.#words, ref * 4 + 4);
         this.#uses = grown(this.#uses, ref + 1);
       }
-      this.#words.set(this.#key, ref * 4);
+      this.#words.set(this.wordsOf(id), ref * 4);
       this.#uses[ref] = 0;
       this.#buckets.add(this.#key[1]!, ref);
+      this.#keyRef = ref;
       this.#count++;
     }
     this.#uses[ref]!++;
@@ -104,10 +124,7 @@ export class VersionTable {
   /** Counts one use less; forgets the version with its last use. */
   drop(ref: number): void {
     if (--this.#uses[ref]! > 0) return;
-    if (this.#memoRef === ref) {
-      this.#memoId = "";
-      this.#memoRef = -1;
-    }
+    if (this.#keyRef === ref) this.#keyRef = -1;
     this.#buckets.remove(this.#words[ref * 4 + 1]!, ref);
     this.#free.push(ref);
     this.#count--;
@@ -115,13 +132,22 @@ export class VersionTable {
 
   /** The id behind a reference. */
   idOf(ref: number): VersionId {
-    let id = "";
-    for (let word = 0; word < 4; word++) id += this.#words[ref * 4 + word]!.toString(16).padStart(8, "0");
-    return id;
+    return formatVersionId(this.#words, ref * 4);
   }
 
   /** Hash of a page of the version. */
   hashOf(ref: number, index: number): number {
     return pageHash(this.#words[ref * 4]!, index);
+  }
+
+  /** The same by the version's id, whether it is known or not. @throws RL_BAD_REQUEST */
+  hashOfPage(id: VersionId, index: number): number {
+    return pageHash(this.wordsOf(id)[0]!, index);
+  }
+
+  #hasWords(ref: number, key: Uint32Array): boolean {
+    const words = this.#words;
+    const at = ref * 4;
+    return words[at + 1] === key[1] && words[at] === key[0] && words[at + 2] === key[2] && words[at + 3] === key[3];
   }
 }

@@ -149,13 +149,11 @@ export class Volume {
       let ownBytes = 0;
       const expect = (pages: number): void => table.reserve(pages);
       const counts = await recoverPages(subdirectories(directory), expect, (page, subdirectory) => {
-        const ref = versions.acquire(page.version);
-        if (versions.hashOf(ref, page.index) >>> 24 !== subdirectory || table.find(ref, page.index) >= 0) {
-          versions.drop(ref);
+        const { version, index } = page;
+        if (versions.hashOfPage(version, index) >>> 24 !== subdirectory || table.find(version, index) >= 0)
           return false;
-        }
         const bytes = accountedBytes(page.lengthBytes);
-        const slot = table.insert(ref, page.index, page.lengthBytes, 0);
+        const slot = table.insert(version, index, page.lengthBytes, 0);
         policy.onRecover(slot);
         ownBytes += bytes;
         return true;
@@ -225,7 +223,7 @@ export class Volume {
    * the temporary path that it is given. Never throws.
    */
   async write(page: PageWrite, verified: boolean, fill: FillFile): Promise<WriteOutcome> {
-    const hash = this.#hashOf(page);
+    const hash = this.#versions.hashOfPage(page.version, page.index);
     const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
     for (let other = this.#writing.get(path); other; other = this.#writing.get(path)) await other;
     const write = this.#write(page, path, hash, verified, fill);
@@ -281,12 +279,7 @@ export class Volume {
   verify(file: OpenFile, offset: number, length: number, again: boolean): boolean | Promise<boolean> {
     const { table } = this;
     const lengthBytes = table.lengthOf(file.slot);
-    file.check ??= new PageCheck(
-      file.fd,
-      this.#versions.idOf(table.versionOf(file.slot)),
-      table.indexOf(file.slot),
-      lengthBytes,
-    );
+    file.check ??= new PageCheck(file.fd, table.versionOf(file.slot), table.indexOf(file.slot), lengthBytes);
     if (this.#isInMemory && length <= SYNC_CHECK_BYTES)
       return this.#verifySync(file, file.check, offset, length, again);
     if (length < lengthBytes || again) return this.#verify(file, file.check, offset, length, again);
@@ -306,7 +299,7 @@ export class Volume {
       this.#policy.onRemove(slot);
       this.budget.leavingBytes += bytes;
     }
-    const version = this.#versions.idOf(table.versionOf(slot));
+    const version = table.versionOf(slot);
     const index = table.indexOf(slot);
     const path = this.pathOf(slot);
     table.remove(slot);
@@ -356,8 +349,7 @@ export class Volume {
   }
 
   #insert(page: PageWrite, flags: number): void {
-    const ref = this.#versions.acquire(page.version);
-    const slot = this.table.insert(ref, page.index, page.lengthBytes, flags, this.#clock.now());
+    const slot = this.table.insert(page.version, page.index, page.lengthBytes, flags, this.#clock.now());
     this.#policy.onInsert(slot);
     this.storedPages++;
     this.storedBytes += this.table.bytesOf(slot);
@@ -411,8 +403,7 @@ export class Volume {
   }
 
   #holds(page: PageWrite): boolean {
-    const ref = this.#versions.find(page.version);
-    return ref >= 0 && this.table.find(ref, page.index) >= 0;
+    return this.table.find(page.version, page.index) >= 0;
   }
 
   async #verify(file: OpenFile, check: PageCheck, offset: number, length: number, again: boolean): Promise<boolean> {
@@ -483,17 +474,10 @@ export class Volume {
     while (this.#remover.pending > 0) await this.#remover.idle();
   }
 
-  #hashOf(page: PageWrite): number {
-    const ref = this.#versions.acquire(page.version);
-    const hash = this.#versions.hashOf(ref, page.index);
-    this.#versions.drop(ref);
-    return hash;
-  }
-
   /** Path of a page's file. */
   pathOf(slot: number): string {
     const table = this.table;
-    const version = this.#versions.idOf(table.versionOf(slot));
+    const version = table.versionOf(slot);
     return this.#pathOf(table.hashOf(slot), version, table.indexOf(slot), table.lengthOf(slot));
   }
 
