@@ -23,7 +23,7 @@ import { FULL, makePlan, type PlanOptions } from "./workloads/make-plan.ts";
 /** Distance of the store: S3's own first byte takes longer, so the cache is not flattered. */
 const STORE_DELAY_MS = 10;
 const STORE_BYTES_PER_SECOND = 90_000_000;
-const ROUNDS = 4;
+const ROUNDS = 5;
 const CONNECTIONS = 64;
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -66,7 +66,7 @@ const PARTS: readonly Part[] = [
     options: { scale: 0.25, recordScale: 1 / 3, epochs: 1 },
     note: "Ten queries by eight users over the same files.",
   },
-  { name: "small-objects", options: { scale: 0.1 }, seconds: 3, note: "400 objects of 4 KiB, 16 users, no pauses." },
+  { name: "small-objects", options: { scale: 0.1 }, seconds: 2, note: "400 objects of 4 KiB, 16 users, no pauses." },
   {
     name: "random-get",
     options: { scale: 0.125, recordScale: 0.5 },

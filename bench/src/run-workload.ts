@@ -3,6 +3,7 @@
  * the same moods of the machine. Round 0 warms up and is kept apart: it is also the first access, cold where nothing was cached.
  */
 import { randomUUID } from "node:crypto";
+import { basename } from "node:path";
 import { RinglightError } from "@ringlight/core";
 import type { GeneratorSpec, TraceSpec } from "./load/generator.ts";
 import { Generators } from "./load/generators.ts";
@@ -100,7 +101,8 @@ async function startSide(
   interleaved: string,
 ): Promise<RunningSide> {
   const { workload } = options;
-  const name = "trace" in workload ? `trace-${workload.trace.format}` : workload.description.name;
+  const name =
+    "trace" in workload ? `trace-${basename(workload.trace.file).replace(/\.\w+$/, "")}` : workload.description.name;
   const startedMs = Date.now();
   const stamp = new Date(startedMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, "");
   const id = `${stamp}-${name}-${side.address.label.replaceAll(/[^\w-]+/g, "-")}-${randomUUID().slice(0, 4)}`;
@@ -153,7 +155,7 @@ async function startSide(
     format: RESULT_FORMAT,
     id,
     workload: name,
-    title: isTrace ? `Replay of a trace (${workload.trace.format})` : workload.description.title,
+    title: isTrace ? `Replay of ${basename(workload.trace.file)}` : workload.description.title,
     kind: isTrace ? "trace" : workload.description.kind,
     target: side.address.label,
     startedMs,

@@ -49,6 +49,7 @@ export const PAGE_GROUPS: readonly { readonly name: string; readonly pages: read
     pages: [
       { href: "/traces", name: "Traces", icon: "traces", key: "t", words: "spans waterfall requests slow" },
       { href: "/logs", name: "Logs", icon: "logs", key: "l", words: "messages errors tail" },
+      { href: "/runs", name: "Runs", icon: "chart", key: "u", words: "benchmark bench compare workload results" },
       { href: "/events", name: "Events", icon: "events", key: "v", words: "history changes what changed when" },
     ],
   },

@@ -56,6 +56,7 @@ export function compareRuns(a: StoredRun, b: StoredRun): RunComparison {
       `${a.summary.id} and ${b.summary.id} did not ask for the same bytes; compare runs of one workload, seed and scale`,
     );
   }
+  const names = namesOf(a, b);
   const paired = a.manifest.interleaved !== "" && a.manifest.interleaved === b.manifest.interleaved;
   const comparisons = METRICS.flatMap((metric) => {
     const both = [a, b].map(({ summary }) => summary.rounds.flatMap((round) => metric.of(round) ?? []));
@@ -64,12 +65,12 @@ export function compareRuns(a: StoredRun, b: StoredRun): RunComparison {
     return [compareFigures(metric.name, metric.higherIsBetter, ofA, ofB, paired && ofA.length === ofB.length)];
   });
   return {
-    a: nameOf(a),
-    b: nameOf(b),
+    a: names[0],
+    b: names[1],
     paired,
     rounds: [a.summary.rounds.length, b.summary.rounds.length],
     comparisons,
-    sentence: sentenceOf(nameOf(a), nameOf(b), comparisons),
+    sentence: sentenceOf(names[0], names[1], comparisons),
     warnings: warningsOf(a, b, paired),
   };
 }
@@ -92,8 +93,10 @@ export function compareFigures(
   return { metric, higherIsBetter, a: middle(a), b: middle(b), ratio, effect: cliffsDelta(a, b), verdict };
 }
 
-function nameOf({ summary }: StoredRun): string {
-  return `${summary.target} (${summary.id})`;
+/** What people call the runs: their targets, and their ids where those are the same. */
+function namesOf(a: StoredRun, b: StoredRun): readonly [string, string] {
+  const isTold = a.summary.target !== b.summary.target;
+  return isTold ? [a.summary.target, b.summary.target] : [a.summary.id, b.summary.id];
 }
 
 function sentenceOf(a: string, b: string, comparisons: readonly Comparison[]): string {
@@ -122,13 +125,11 @@ function warningsOf(a: StoredRun, b: StoredRun, paired: boolean): string[] {
   const warnings: string[] = [];
   if (!paired)
     warnings.push("the rounds were not taken in turn: a change of the machine's mood looks like a difference");
-  for (const { summary, manifest } of [a, b]) {
+  for (const { summary } of [a, b]) {
     const saturated = summary.rounds.filter(({ saturation }) => saturation.saturated);
     if (saturated.length > 0) warnings.push(`${summary.id}: ${saturated[0]!.saturation.reasons.join("; ")}`);
     const errors = summary.rounds.reduce((sum, round) => sum + round.errors, 0);
     if (errors > 0) warnings.push(`${summary.id}: ${errors} requests failed`);
-    if (manifest.git.dirty)
-      warnings.push(`${summary.id}: files differed from revision ${manifest.git.revision.slice(0, 12)}`);
   }
   if (a.manifest.machine.host !== b.manifest.machine.host) warnings.push("the runs are of different machines");
   return warnings;

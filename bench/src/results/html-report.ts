@@ -25,7 +25,7 @@ figure svg{display:block;width:100%;height:auto}.key svg{display:inline-block;wi
 .line{fill:none;stroke-width:1.8}.mark{stroke:var(--fg);stroke-width:2;stroke-dasharray:3 2}
 ${[0, 1, 2, 3, 4, 5].map((at) => `.line.c${at}{stroke:var(--c${at})}.bar.c${at},.dot.c${at}{fill:var(--c${at})}`).join("")}
 table{border-collapse:collapse;margin:10px 0;width:100%}th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--dim);font-weight:600}.scroll{overflow-x:auto}details summary{cursor:pointer;color:var(--dim);font-size:12px;margin-top:6px}
+td{white-space:nowrap}td:first-child{white-space:normal}th{color:var(--dim);font-weight:600}.scroll{overflow-x:auto}details summary{cursor:pointer;color:var(--dim);font-size:12px;margin-top:6px}
 details table{font-size:12px}.warn{border-left:3px solid var(--c4);padding-left:10px}code{font-size:12px}
 `;
 
@@ -56,7 +56,7 @@ function overview(sections: readonly ReportSection[]): string {
     const au = [a, b].map(({ summary }) => summary.median?.training?.utilization);
     return [
       [
-        a.summary.title,
+        a.summary.title.replace("Replay of a trace", "Trace"),
         `${throughput?.ratio.estimate.toFixed(2)}x (${throughput?.ratio.low.toFixed(2)} to ${throughput?.ratio.high.toFixed(2)})`,
         `${formatDuration(a.summary.median.p50Ms)} / ${formatDuration(b.summary.median.p50Ms)}`,
         `${formatDuration(a.summary.median.p99Ms)} / ${formatDuration(b.summary.median.p99Ms)}`,
@@ -105,7 +105,10 @@ function sectionHtml({ runs, note }: ReportSection): string {
   ];
   return (
     `<h2>${escapeHtml(first.summary.title)}</h2><p class="dim">${escapeHtml(`${first.summary.workload}, seed ${first.manifest.seed}. ${description.source ?? ""}`)}</p>` +
-    `${note ? `<p>${escapeHtml(note)}</p>` : ""}${said.join("")}${compared.map(({ sentence }) => `<p><b>${escapeHtml(sentence)}</b></p>`).join("")}` +
+    `${note ? `<p>${escapeHtml(note)}</p>` : ""}${said.join("")}${compared
+      .flatMap(({ warnings }) => warnings)
+      .map((warning) => `<p class="warn">${escapeHtml(warning)}</p>`)
+      .join("")}${compared.map(({ sentence }) => `<p><b>${escapeHtml(sentence)}</b></p>`).join("")}` +
     `<div class="scroll">${htmlTable(table.head, table.rows)}</div><div class="charts">${charts.join("")}</div>` +
     `${parts ? `<div class="scroll">${htmlTable(parts.head, parts.rows)}</div>` : ""}` +
     `${compared.map(({ table: comparison }) => `<details><summary>the comparison in figures</summary><div class="scroll">${comparison}</div></details>`).join("")}` +
@@ -114,11 +117,13 @@ function sectionHtml({ runs, note }: ReportSection): string {
   );
 }
 
-function comparisonHtml(a: StoredRun, b: StoredRun): { sentence: string; table: string } {
+function comparisonHtml(a: StoredRun, b: StoredRun): { sentence: string; warnings: readonly string[]; table: string } {
   const comparison = compareRuns(a, b);
   const table = comparisonTable(comparison);
   return {
-    sentence: [comparison.sentence, ...comparison.warnings].join(" Note: "),
+    sentence: comparison.sentence,
+    // What is wrong with single runs stands above them.
+    warnings: comparison.warnings.filter((warning) => /rounds were not|machines/.test(warning)),
     table: htmlTable(table.head, table.rows),
   };
 }

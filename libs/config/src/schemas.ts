@@ -340,6 +340,9 @@ const consoleSettings = {
     limits: "from 1m to 365d",
     about: "Age at which log lines leave.",
   }),
+  benchDir: optional(
+    directory({ about: "Directory of the benchmark runs that the console shows; that of the checkout when left out." }),
+  ),
   logLevel,
   logFormat,
 } satisfies Settings;

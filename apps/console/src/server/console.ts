@@ -28,6 +28,9 @@ export interface RunningConsole {
   readonly store: TraceStore;
   /** What changed in the cluster, and when. */
   readonly events: EventLog;
+  /** Directory of the benchmark harness's runs, and its program, which compares them. */
+  readonly benchDir: string;
+  readonly benchHarness: string;
 }
 
 const KEY = Symbol.for("ringlight.console");

@@ -24,6 +24,8 @@ import { FED_METRICS } from "./metric-feed.ts";
 import { Sessions } from "./sessions.ts";
 
 const CONSOLE_DIR = fileURLToPath(new URL("../..", import.meta.url));
+/** The benchmark harness of the same checkout. */
+const BENCH_DIR = fileURLToPath(new URL("../../../../bench", import.meta.url));
 /** Requests that last, such as event streams, are cut when they have not ended by themselves. */
 const GRACE_MS = 1_000;
 
@@ -67,7 +69,19 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
   const stopRecording = recordEvents(observer, events, token);
   const audit = new AuditLog(config.dataDir);
   const { origins, settings } = loaded;
-  publishConsole({ config, origins, settings, observer, token, keys, audit, store, events });
+  publishConsole({
+    config,
+    origins,
+    settings,
+    observer,
+    token,
+    keys,
+    audit,
+    store,
+    events,
+    benchDir: config.benchDir ?? join(BENCH_DIR, "results/runs"),
+    benchHarness: join(BENCH_DIR, "src/main.ts"),
+  });
   // Without a token nobody else reaches the console, and no session is ever begun.
   const sessions = new Sessions(token ?? randomBytes(32).toString("hex"));
   const login = new Login({ required, sessions, token, audit, findKey: (id) => findKey(keys, id) });
