@@ -139,13 +139,13 @@ for (const read of READS) {
     answer = (route) => route.fulfill({ json: read.empty });
     await page.route(read.route, (route) => answer(route));
     await page.goto(url() + read.page);
-    const empty = page.getByTestId("empty-state");
+    const empty = page.getByTestId("empty-state").first();
     await expect(empty).toContainText(read.title);
     await expect(empty.getByRole("button", { name: /Copy command/ })).toBeVisible();
     await axe(page);
     answer = fail;
     await page.goto(url() + read.page);
-    const error = page.getByTestId("error-state");
+    const error = page.getByTestId("error-state").first();
     await expect(error).toContainText("RL_REGISTRY_UNAVAILABLE");
     await expect(error).toContainText("Start it.");
     await expect(error.getByRole("link", { name: /Trace 0af76519/ })).toHaveAttribute("href", /\/traces\/0af7/);
@@ -408,6 +408,7 @@ test("a worker's log level is changed while it runs, its profile is saved, and b
   await expect(level).toHaveValue("info");
   await page.goto(`${url()}/events?kind=config`);
   await expect(page.getByTestId("event-row").first()).toContainText(`Log level of ${id} is info, as configured`);
+  await expect(page.getByTestId("audit-row").first()).toContainText("worker.log-level");
   await page.goto(`${url()}/config?process=${id}&find=logLevel`);
   await expect(page.getByTestId("setting-logLevel")).toContainText("info");
   await expect(page.getByTestId("answered")).toContainText(/5 of 5 processes answered/);

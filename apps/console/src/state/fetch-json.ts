@@ -49,26 +49,24 @@ function csrfToken(): Promise<string> {
   return csrf;
 }
 
-/** Sends a change. @throws ErrorBody */
-export async function sendJson<T>(method: "POST" | "DELETE", url: string, body: unknown): Promise<T> {
-  const response = await fetch(url, {
+/** Sends a change; the answer as it comes. @throws ErrorBody where none comes */
+async function send(method: "POST" | "DELETE", url: string, body: unknown): Promise<Response> {
+  return fetch(url, {
     method,
     headers: { "content-type": "application/json", "x-ringlight-csrf": await csrfToken() },
     body: JSON.stringify(body),
   }).catch(() => {
     throw UNREACHABLE;
   });
-  return parse<T>(response);
 }
 
-/** Sends a request whose answer is a file. @throws ErrorBody */
+/** Sends a change. @throws ErrorBody */
+export async function sendJson<T>(method: "POST" | "DELETE", url: string, body: unknown): Promise<T> {
+  return parse<T>(await send(method, url, body));
+}
+
+/** Sends a change whose answer is a file. @throws ErrorBody */
 export async function sendForBlob(url: string, body: unknown): Promise<Blob> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  }).catch(() => {
-    throw UNREACHABLE;
-  });
+  const response = await send("POST", url, body);
   return response.ok ? response.blob() : parse<never>(response);
 }

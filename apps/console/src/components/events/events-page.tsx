@@ -26,6 +26,7 @@ import { type ClusterEvent, EVENT_KINDS, type EventKind } from "../../wire-event
 import { saveFile } from "../chart-export.ts";
 import { PageHeader } from "../page-header.tsx";
 import { RangePicker } from "../time-picker.tsx";
+import { AuditList } from "./audit-list.tsx";
 
 const RANGE = { from: "now-24h", to: "now" };
 
@@ -173,6 +174,7 @@ export function EventsPage() {
           ) : null}
         </div>
       </Panel>
+      <AuditList />
     </>
   );
 }

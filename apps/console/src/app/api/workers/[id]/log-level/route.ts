@@ -1,7 +1,7 @@
-import { isLoopback } from "@ringlight/config";
+import { change } from "../../../../../server/change.ts";
 import { runningConsole } from "../../../../../server/console.ts";
 import { logLevelOf, setLogLevel } from "../../../../../server/processes.ts";
-import { readChange, respond } from "../../../../../server/respond.ts";
+import { respond } from "../../../../../server/respond.ts";
 
 export const dynamic = "force-dynamic";
 
@@ -15,8 +15,13 @@ export function GET(_request: Request, { params }: Context): Promise<Response> {
 /** Changes it until the process ends: {"level": "debug"}; an empty level goes back. */
 export function POST(request: Request, { params }: Context): Promise<Response> {
   return respond(async () => {
-    const running = await runningConsole();
-    const body = (await readChange(request, isLoopback(running.config.bind))) as { level?: unknown } | null;
-    return setLogLevel(running, (await params).id, String(body?.level ?? ""));
+    const { id } = await params;
+    return change(
+      request,
+      () => "worker.log-level",
+      () => id,
+      async (body) =>
+        setLogLevel(await runningConsole(), id, String((body as { level?: unknown } | null)?.level ?? "")),
+    );
   });
 }
