@@ -391,6 +391,27 @@ test("the ring tries a change, and says what it would move and cost", async ({ p
   await expect(page.getByTestId("epoch-facts")).toContainText("Arcs that moved");
 });
 
+test("a ring of 1,500 workers is built beside the page's thread, drawn, and searched", async ({ page }) => {
+  test.setTimeout(150_000);
+  const answer = (await (await page.request.get(`${url()}/api/cluster`)).json()) as {
+    snapshot: { members: unknown[]; workers: unknown[] };
+  };
+  const ids = Array.from({ length: 1500 }, (_, index) => `node-${String(index).padStart(4, "0")}`);
+  answer.snapshot.members = ids.map((id, index) => ({ id, weight: 1, joinedMs: index }));
+  answer.snapshot.workers = ids.map((id) => ({ id, state: "live", sinceMs: 0, weight: 1, joinedMs: 1 }));
+  await page.route(/\/api\/cluster$/, (route) => route.fulfill({ json: answer }));
+  await page.route(/\/api\/events$/, (route) => route.abort());
+  await page.goto(`${url()}/ring`);
+  // The page answers while the other thread works.
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keyboard" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("ring-canvas")).toHaveAttribute("data-members", "1500", { timeout: 120_000 });
+  await page.getByPlaceholder("part of an id").first().fill("node-0777");
+  await expect(page.getByTestId("ring-member-node-0777")).toBeVisible();
+  await expect(page.getByTestId(/^ring-member-/)).toHaveCount(1);
+});
+
 test("a worker's log level is changed while it runs, its profile is saved, and both are told", async ({ page }) => {
   const id = info().workers[0]?.id ?? "";
   await page.goto(`${url()}/workers/${id}`);

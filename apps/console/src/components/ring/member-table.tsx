@@ -11,9 +11,13 @@ import {
   Swatch,
 } from "@ringlight/ui";
 import Link from "next/link";
+import { useState } from "react";
 import { useEpochs } from "../../state/epochs.ts";
 import type { ClusterSnapshot, EpochsView } from "../../wire.ts";
 import { WorkerStateBadge } from "../worker-state.tsx";
+
+/** Rows that are shown at once. */
+const ROWS = 60;
 
 /** The epoch since which a member has been in the ring without a break, as far as the history goes. */
 function joinedEpoch(epochs: EpochsView["epochs"] | undefined, id: string): number | undefined {
@@ -41,7 +45,9 @@ export function MemberTable({
 }) {
   const epochs = useEpochs(snapshot.epoch).data?.epochs;
   const weights = snapshot.workers.reduce((sum, worker) => sum + worker.weight, 0);
-  const rows = snapshot.workers.map((worker, index) => ({
+  const [find, setFind] = useState("");
+  const large = snapshot.workers.length > ROWS;
+  const all = snapshot.workers.map((worker, index) => ({
     worker,
     number: index + 1,
     arcs: ring.arcCount(worker.id),
@@ -49,8 +55,41 @@ export function MemberTable({
     fair: worker.weight / weights,
     joined: joinedEpoch(epochs, worker.id),
   }));
+  // Of many members those stand first that are not well, then those farthest from their fair share.
+  const ranked = large
+    ? all
+        .filter(({ worker }) => worker.id.includes(find.trim()) || worker.id === selected)
+        .sort(
+          (a, b) =>
+            Number(a.worker.state === "live") - Number(b.worker.state === "live") ||
+            Math.abs(b.share / b.fair - 1) - Math.abs(a.share / a.fair - 1),
+        )
+    : all;
+  const rows = ranked.slice(0, large ? ROWS : undefined);
   return (
-    <Panel title="Members" hint={`${rows.length} in the ring, by id`} flush>
+    <Panel
+      title="Members"
+      hint={
+        large
+          ? `${formatCount(rows.length)} of ${formatCount(all.length)}: the unwell first, then the farthest from fair`
+          : `${all.length} in the ring, by id`
+      }
+      flush
+      actions={
+        large ? (
+          <label>
+            <span className="sr-only">Find a member</span>
+            <input
+              className="rl-input h-7! w-44! text-xs!"
+              value={find}
+              placeholder="part of an id"
+              spellCheck={false}
+              onChange={(event) => setFind(event.target.value)}
+            />
+          </label>
+        ) : null
+      }
+    >
       <DataTable
         caption="Members of the ring and their shares"
         compact
