@@ -61,11 +61,10 @@ export function Shell({ children }: { children: ReactNode }) {
           type="button"
           className="mx-0 flex h-8 items-center gap-2 rounded-md border border-line-strong bg-surface px-2 text-[13px] text-muted hover:bg-raised max-lg:order-last lg:mb-2"
           onClick={() => setPalette(true)}
-          aria-label="Command palette"
           title="Command palette (Ctrl K)"
         >
           <Icon name="search" size={14} />
-          <span className="max-sm:hidden">Find or do</span>
+          <span className="max-sm:sr-only">Find or do</span>
           <kbd className="ml-auto font-mono text-[11px] text-subtle max-lg:hidden">Ctrl K</kbd>
         </button>
         <nav

@@ -106,19 +106,21 @@ export function LogList({ lines, onFilter }: { lines: readonly StoredLog[]; onFi
                   ) : null}
                 </div>
                 {shown ? (
-                  <dl className="grid grid-cols-[auto_1fr_auto] gap-x-4 gap-y-0.5 px-4 pt-0.5 pb-2 sm:pl-[8.5rem]">
+                  <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-0.5 px-4 pt-0.5 pb-2 sm:pl-[8.5rem]">
                     {[["service", line.service] as const, ...attributes].map(([key, value]) => (
                       <div key={key} className="contents">
                         <dt className="text-muted">{key}</dt>
-                        <dd className="break-all">{text(value)}</dd>
-                        <button
-                          type="button"
-                          className="text-subtle hover:text-accent"
-                          aria-label={`Find lines with ${text(value)}`}
-                          onClick={() => onFilter(text(value))}
-                        >
-                          <Icon name="search" size={12} />
-                        </button>
+                        <dd className="flex items-center gap-2 break-all">
+                          {text(value)}
+                          <button
+                            type="button"
+                            className="text-subtle hover:text-accent"
+                            aria-label={`Find lines with ${text(value)}`}
+                            onClick={() => onFilter(text(value))}
+                          >
+                            <Icon name="search" size={12} />
+                          </button>
+                        </dd>
                       </div>
                     ))}
                   </dl>

@@ -217,21 +217,23 @@ function AttributeList({
         {pairs.map(([key, value]) => (
           <div
             key={key}
-            className="group grid grid-cols-[minmax(0,9fr)_minmax(0,11fr)_auto] items-center gap-2 py-1 text-xs"
+            className="group grid grid-cols-[minmax(0,9fr)_minmax(0,11fr)] items-center gap-2 py-1 text-xs"
           >
             <dt className="break-all text-muted">{key}</dt>
-            <dd className="font-mono break-all">{text(value)}</dd>
-            {onFilter ? (
-              <button
-                type="button"
-                className="text-subtle opacity-0 group-hover:opacity-100 hover:text-accent focus-visible:opacity-100"
-                aria-label={`Find spans with ${key}=${text(value)}`}
-                title="Find spans with this"
-                onClick={() => onFilter(writeFilter([{ key, op: "=", value: text(value) }]))}
-              >
-                <Icon name="search" size={12} />
-              </button>
-            ) : null}
+            <dd className="flex items-center gap-2 font-mono break-all">
+              <span className="min-w-0 flex-1">{text(value)}</span>
+              {onFilter ? (
+                <button
+                  type="button"
+                  className="text-subtle opacity-0 group-hover:opacity-100 hover:text-accent focus-visible:opacity-100"
+                  aria-label={`Find spans with ${key}=${text(value)}`}
+                  title="Find spans with this"
+                  onClick={() => onFilter(writeFilter([{ key, op: "=", value: text(value) }]))}
+                >
+                  <Icon name="search" size={12} />
+                </button>
+              ) : null}
+            </dd>
           </div>
         ))}
       </dl>

@@ -203,7 +203,7 @@ const Row = memo(function Row(props: RowProps) {
       data-span={span.spanId}
       className={`absolute inset-x-0 grid cursor-pointer grid-cols-[minmax(13rem,34%)_1fr] text-[13px] ${
         selected ? "bg-accent-soft" : "hover:bg-raised/70"
-      } ${active ? "group-focus-visible/tree:shadow-[inset_2px_0_0_var(--rl-focus)]" : ""} ${dim ? "opacity-45" : ""}`}
+      } ${active ? "group-focus-visible/tree:shadow-[inset_2px_0_0_var(--rl-focus)]" : ""}`}
       style={{ top: topPx, height: ROW_PX }}
       onClick={() => onSelect(span.spanId)}
     >
@@ -229,7 +229,7 @@ const Row = memo(function Row(props: RowProps) {
         )}
         <span className="h-3.5 w-[3px] shrink-0 rounded-full" style={{ background: colour }} />
         {failed ? <Icon name="error" size={13} className="text-bad" /> : null}
-        <span className={`truncate ${failed ? "text-bad" : ""}`}>{span.name}</span>
+        <span className={`truncate ${failed ? "text-bad" : dim ? "text-subtle" : ""}`}>{span.name}</span>
         <span className="min-w-0 flex-1 truncate text-xs text-subtle">{model.processOf(span)}</span>
         {folded ? <span className="rounded bg-raised px-1 text-[11px] text-muted">+{node.descendants}</span> : null}
       </div>
@@ -242,7 +242,7 @@ const Row = memo(function Row(props: RowProps) {
                 left: `${left * 100}%`,
                 width: `${(right - left) * 100}%`,
                 background: colour,
-                opacity: failed ? 0.95 : 0.75,
+                opacity: dim ? 0.25 : failed ? 0.95 : 0.75,
                 outline: failed ? "1.5px solid var(--rl-bad)" : undefined,
               }}
             />
