@@ -6,6 +6,8 @@
  * While readers of its run may come to it, its bytes stay in memory: always where the store refused it, and where the store
  * has it as long as the budget is not short, since a reader that follows the store closely need not read back what is in
  * memory still. The budget pays for exactly this: a run's bytes are taken before its GET and given back page by page.
+ *
+ * A little long, because what is announced, kept, paid for and waiting to be stored changes together and is best read in one place.
  */
 import {
   type ByteRange,
@@ -26,6 +28,7 @@ import { type PageBuffer, PageBuffers } from "./page-buffers.ts";
 import { FetchRun, type PageFetch } from "./page-fetch.ts";
 import { RecentSet } from "./recent-set.ts";
 import { RunLength } from "./run-length.ts";
+import { pump, Timing } from "./run-sink.ts";
 
 /** Pages are put into the store until so many bytes are on their way; the event loop then gets its turn. */
 const STORED_A_TURN_BYTES = 256 * 1024;
@@ -407,62 +410,6 @@ export class PageRuns {
         span.end({ error: isAbandoned(error) ? undefined : error });
       },
     };
-  }
-}
-
-/** A run's sink that takes the time. */
-class Timing implements ByteSink {
-  readonly #run: FetchRun;
-  readonly #startedMs = performance.now();
-  #latencyMs: number | undefined;
-  #firstMs = 0;
-  #bytes = 0;
-
-  /** @param latencyMs where the answer's head was timed already */
-  constructor(run: FetchRun, latencyMs?: number) {
-    this.#run = run;
-    this.#latencyMs = latencyMs;
-    this.#firstMs = this.#startedMs;
-  }
-
-  space(): Uint8Array {
-    return this.#run.space();
-  }
-
-  advance(length: number): void {
-    if (this.#latencyMs === undefined) {
-      this.#firstMs = performance.now();
-      this.#latencyMs = this.#firstMs - this.#startedMs;
-    }
-    this.#bytes += length;
-    this.#run.advance(length);
-  }
-
-  tell(length: RunLength): void {
-    if (this.#latencyMs !== undefined) length.observe(this.#latencyMs, this.#bytes, performance.now() - this.#firstMs);
-  }
-}
-
-/** Reads from a UFS that cannot put bytes into a sink itself. */
-async function pump(
-  ufs: Ufs,
-  key: string,
-  version: string,
-  range: ByteRange,
-  sink: ByteSink,
-  signal: AbortSignal,
-): Promise<void> {
-  const { stream } = await ufs.read(key, version, range, { signal });
-  for await (const piece of stream) {
-    for (let at = 0; at < piece.length; ) {
-      const space = sink.space();
-      if (space.length === 0) throw new RinglightError("RL_UFS_ERROR", "the store sent more bytes than were asked for");
-      const end = Math.min(piece.length, at + space.length);
-      space.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end));
-      sink.advance(end - at);
-      at = end;
-    }
-    if (signal.aborted) throw signal.reason;
   }
 }
 
