@@ -10,6 +10,7 @@ import { type Row, verdict } from "./dataplane/row.ts";
 import { disturbed, summary, tableMarkdown, tableText } from "./dataplane/table.ts";
 import { reportText } from "./report.ts";
 import { benchRing } from "./ring.ts";
+import { benchScheduler, schedulerText } from "./scheduler.ts";
 import { smoke } from "./smoke.ts";
 import { benchStoreRecovery } from "./store.ts";
 
@@ -59,6 +60,12 @@ Parts of the product:
               --seconds S  seconds of each load (default 1.5)
               --out DIR    where the files go (default bench/results/cpu)
   ring      build, look-up, balance and movement of the ring
+  scheduler jobs: a queue of many, the leader's memory over long listings, a load against rclone, a bandwidth that is kept
+              --part TEXT  only parts whose name contains the text: queue, memory, preload small, preload large, bandwidth
+              --rounds N   paired rounds of the loads (default 5)
+              --jobs N, --units N      of the queue (default 1000 and 100000)
+              --listings A,B           objects of the listings (default 1000000)
+              --json       the figures as JSON
   store     recovery of a page store
               --pages N    pages to recover (default 200000)
 
@@ -74,6 +81,10 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     pages: { type: "string", default: "200000" },
+    part: { type: "string", default: "" },
+    jobs: { type: "string", default: "1000" },
+    units: { type: "string", default: "100000" },
+    listings: { type: "string", default: "1000000" },
     case: { type: "string", default: "" },
     seconds: { type: "string", default: "1.5" },
     quick: { type: "boolean", default: false },
@@ -125,6 +136,19 @@ switch (name) {
         `${JSON.stringify({ bench: "smoke", node: process.version, cpus: cpus().length, results }, null, 2)}\n`,
       );
     else process.stdout.write(`${reportText(results)}\n`);
+    break;
+  }
+  case "scheduler": {
+    const figures = await benchScheduler({
+      rounds: positive("rounds", values.rounds),
+      jobs: positive("jobs", values.jobs),
+      units: positive("units", values.units),
+      listings: values.listings.split(",").map((text) => positive("listings", text)),
+      only: values.part,
+      progress: (line) => process.stderr.write(`${line}\n`),
+    });
+    const report = { bench: "scheduler", node: process.version, cpus: cpus().length, figures };
+    process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : schedulerText(figures)}\n`);
     break;
   }
   case "dataplane": {

@@ -18,6 +18,7 @@ export function addJobs(
       .option("--manifest-path </mount/key>", "file of paths in a mounted store")
       .option("--concurrency <n>", "transfers at once on each worker (default 16)")
       .option("--priority <0-9>", "jobs of a higher one start first (default 0)")
+      .option("--schedule <cron>", "run again and again: five fields of cron, in UTC, as '0 5 * * *'")
       .option("--detach", "only submit, and print the job's id")
       .option("--follow", "show progress until the job ends (the default)")
       .action(async (paths: string[], options: SubmitOptions) => {

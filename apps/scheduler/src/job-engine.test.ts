@@ -219,3 +219,26 @@ test("jobs that ended are forgotten beyond a number", async () => {
   await stop();
   assert.throws(() => engine.list(), { code: "RL_NO_LEADER" });
 });
+
+test("a job with a schedule runs when it is due, and the next one is there when it has ended, until one is stopped", async () => {
+  const store = new MemoryStore();
+  const { engine, stop } = engineOf(store, "s");
+  await waitFor(() => engine.leading);
+  const { job } = await engine.submit(specOf("/m/", { schedule: "* * * * *" }), "");
+  assert.equal(job.record.state, "queued");
+  assert.ok(job.record.dueMs > Date.now() && job.record.dueMs <= Date.now() + 60_000);
+  assert.equal(job.record.dueMs % 60_000, 0);
+  const again = await engine.submit(specOf("/m/", { schedule: "* * * * *" }), "");
+  assert.equal(again.created, false);
+  await engine.control(job.record.id, "stop");
+  await stop();
+  // What another leader finds: one that has ended by itself is followed by the next, one that was stopped is not.
+  const stored = store.jobs.get(job.record.id);
+  assert.ok(stored);
+  store.jobs.set(job.record.id, { ...stored, record: { ...stored.record, state: "complete" } });
+  const second = engineOf(store, "t");
+  await waitFor(() => second.engine.leading && second.engine.list().length === 2);
+  const [next] = second.engine.list();
+  assert.deepEqual([next?.record.state, next?.record.spec.schedule], ["queued", "* * * * *"]);
+  await second.stop();
+});

@@ -4,13 +4,14 @@
  * must survive is in the registry; what is here is a copy of it and the runs.
  */
 import { randomBytes } from "node:crypto";
-import { type Clock, isRinglightError, RinglightError } from "@ringlight/core";
+import { type Clock, isRinglightError, parsePath, RinglightError } from "@ringlight/core";
 import { isFinal, type JobRecord, type JobSpec, type JobStore, MAX_PIECE_CHARS } from "@ringlight/registry";
 import type { Ring } from "@ringlight/ring";
+import { nextTime } from "./cron.ts";
 import { FailureList, filedFailures, LISTED_FAILURES, removeFailures, savedFailures } from "./job-failures.ts";
 import type { FailedObject } from "./job-pass.ts";
 import type { Placement } from "./job-placement.ts";
-import { JobRun } from "./job-run.ts";
+import { JobRun, type LoadPace } from "./job-run.ts";
 import { lineOfPath } from "./job-source.ts";
 import { specHash } from "./job-spec.ts";
 import { NO_COUNTERS } from "./job-tally.ts";
@@ -21,6 +22,8 @@ const TICK_MS = 1_000;
 const RETRY_MS = 500;
 /** Jobs that have not ended: more are refused. */
 const MAX_ACTIVE = 2_000;
+/** Loads that an estimate looks back at. */
+const PACE_JOBS = 20;
 
 /** Options of the engine. */
 export interface JobEngineOptions {
@@ -93,6 +96,7 @@ export class JobEngine {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       this.#startDue();
+      await this.#scheduleNext().catch((error: unknown) => log("a scheduled job waits", { error: String(error) }));
       await this.#forgetOld().catch((error: unknown) => log("old jobs cannot be removed", { error: String(error) }));
       const pause = new AbortController();
       const slept = clock.sleep(TICK_MS, AbortSignal.any([signal, pause.signal])).catch(() => undefined);
@@ -186,7 +190,7 @@ export class JobEngine {
     const manifest = `${[...new Set(entries.map(({ path }) => lineOfPath(path)))].join("\n")}\n`;
     // Where an object is copied to depends on the path that it was found under.
     const paths = record.spec.target === "" ? [] : record.spec.paths;
-    const spec = { ...record.spec, paths, manifestPath: "", manifestHash: `retry of ${id}` };
+    const spec = { ...record.spec, paths, manifestPath: "", manifestHash: `retry of ${id}`, schedule: "" };
     return this.submit(spec, manifest, id);
   }
 
@@ -205,7 +209,8 @@ export class JobEngine {
     for (let at = 0, index = 0; at < manifest.length; at += MAX_PIECE_CHARS, index++) {
       await store.putPiece(id, "manifest", index, manifest.slice(at, at + MAX_PIECE_CHARS));
     }
-    const record = newRecord(id, spec, hash, nowMs, retryOf);
+    const dueMs = spec.schedule === "" ? 0 : nextTime(spec.schedule, nowMs);
+    const record = { ...newRecord(id, spec, hash, nowMs, retryOf), dueMs };
     const revision = await store.create(record);
     const job: Job = { record, revision, run: undefined, failures: undefined, writing: Promise.resolve() };
     this.#jobs.set(id, job);
@@ -223,13 +228,49 @@ export class JobEngine {
     for (const job of this.#jobs.values()) if (job.record.state === "running") this.#start(job, true);
   }
 
+  /** The job after one with a schedule that has ended by itself. One that was stopped ends its schedule. */
+  async #scheduleNext(): Promise<void> {
+    const newest = new Map<string, JobRecord>();
+    for (const { record } of this.#jobs.values()) {
+      if (record.spec.schedule === "") continue;
+      const known = newest.get(record.specHash);
+      if (known === undefined || known.submittedMs < record.submittedMs || !isFinal(record.state)) {
+        newest.set(record.specHash, record);
+      }
+    }
+    for (const { id, spec, state } of newest.values()) {
+      if (!isFinal(state) || state === "stopped") continue;
+      let manifest = "";
+      for await (const piece of manifestOf(this.#options.store, id)) manifest += piece;
+      await this.submit(spec, manifest);
+    }
+  }
+
+  /** How fast loads of the same mounts were lately: of each measure the best, a second. */
+  #pace(spec: JobSpec): LoadPace | undefined {
+    const mounts = new Set(spec.paths.map((path) => parsePath(path).mount));
+    const seconds = ({ runningMs }: JobRecord) => runningMs / 1000;
+    const records = [...this.#jobs.values()]
+      .map(({ record }) => record)
+      .filter((record) => record.spec.kind === "load" && record.readBytes > 0 && seconds(record) > 0)
+      .filter(({ spec: { paths } }) => mounts.size === 0 || paths.some((path) => mounts.has(parsePath(path).mount)))
+      .sort((a, b) => b.submittedMs - a.submittedMs)
+      .slice(0, PACE_JOBS);
+    if (records.length === 0) return undefined;
+    return {
+      bytes: Math.max(...records.map((record) => record.readBytes / seconds(record))),
+      objects: Math.max(...records.map((record) => record.counters.loaded.objects / seconds(record))),
+    };
+  }
+
   #startDue(): void {
     const jobs = [...this.#jobs.values()];
+    const nowMs = this.#options.clock.now();
     // A hand-over has a bound of its own, and readers wait for it.
     const isBound = ({ record }: Job) => record.spec.kind !== "rebalance";
     let free = this.#options.maxRunning - jobs.filter((job) => job.run !== undefined && isBound(job)).length;
     const queued = jobs
-      .filter(({ record, run }) => record.state === "queued" && run === undefined)
+      .filter(({ record, run }) => record.state === "queued" && run === undefined && record.dueMs <= nowMs)
       .sort((a, b) => b.record.spec.priority - a.record.spec.priority || a.record.submittedMs - b.record.submittedMs);
     for (const job of queued) {
       if (isBound(job) && free-- <= 0) continue;
@@ -259,6 +300,7 @@ export class JobEngine {
       failures,
       manifest: () => manifestOf(store, record.id),
       ringsOf,
+      pace: () => this.#pace(record.spec),
       prepare: () => {
         const { failed, refused } = record.counters;
         return failures.load(Math.max(1, record.pass), record.failedListed, failed.objects + refused.objects);

@@ -24,6 +24,12 @@ const OBSERVE_MS = 500;
 const MAX_PASSES = 6;
 const NO_PLACE = { source: 0, after: "", doneBeyond: "", position: 0 };
 
+/** How fast loads are, a second. */
+export interface LoadPace {
+  readonly bytes: number;
+  readonly objects: number;
+}
+
 /** Options of a run. */
 export interface JobRunOptions {
   readonly schedulerId: string;
@@ -35,6 +41,8 @@ export interface JobRunOptions {
   readonly manifest: () => AsyncIterable<string>;
   /** The rings of epochs that are past. @throws RL_NOT_FOUND, RL_REGISTRY_UNAVAILABLE */
   readonly ringsOf: (epochs: readonly number[]) => Promise<Ring[]>;
+  /** How fast loads like this one were lately; undefined where there was none. */
+  readonly pace: () => LoadPace | undefined;
   /** Reads what the predecessor has listed as failed; tried until it succeeds. */
   readonly prepare: () => Promise<void>;
   /** Writes the record. @throws RL_CONFLICT when another scheduler has it now, RL_REGISTRY_UNAVAILABLE */
@@ -242,6 +250,7 @@ export class JobRun {
 
   /** Says how the job ended, from what the last pass has counted. */
   #conclude(): void {
+    if (this.#record.spec.dryRun) this.#record = { ...this.#record, estimatedMs: this.#estimate() };
     const { listed, loaded, cached, refused, failed } = this.#record.counters;
     const { spec, phase } = this.#record;
     const short = refused.objects + failed.objects;
@@ -263,6 +272,19 @@ export class JobRun {
           : `${short} of ${listed.objects} objects could not be done; first: ${first?.path}: ${first?.message}`;
       this.#end(spec.failOnPartial ? "failed" : "partial", first?.code ?? "RL_NOT_CACHED", what);
     }
+  }
+
+  /** For a dry run: how long what is missing would take, by the bound of the job and by how fast others were; -1 where neither is known. */
+  #estimate(): number {
+    const { spec, counters } = this.#record;
+    const { objects, bytes } = counters.loaded;
+    if (objects === 0) return 0;
+    const pace = this.#options.pace();
+    const rates = [spec.bytesPerSecond, pace?.bytes ?? 0].filter((rate) => rate > 0);
+    if (rates.length === 0) return -1;
+    const byBytes = bytes / Math.min(...rates);
+    const byObjects = pace === undefined || pace.objects === 0 ? 0 : objects / pace.objects;
+    return Math.round(Math.max(byBytes, byObjects) * 1000);
   }
 
   #end(state: JobState, reasonCode: string, reason: string): void {

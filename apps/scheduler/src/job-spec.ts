@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type ClusterView, parsePath, RinglightError } from "@ringlight/core";
 import type { JobSpec as SpecMessage } from "@ringlight/proto";
 import { JOB_KINDS, type JobKind, type JobSpec } from "@ringlight/registry";
+import { nextTime } from "./cron.ts";
 import { globMatcher, globPrefix, isGlob } from "./job-glob.ts";
 import { checkTarget } from "./job-target.ts";
 
@@ -63,6 +64,10 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
   if (kind === "copy" || kind === "move") checkTarget(kind, message.target, message.paths, view);
   else if (message.target !== "" || message.overwrite)
     throw bad(`a target and overwrite are for copy and move, not for ${kind}`);
+  if (message.schedule !== "") {
+    nextTime(message.schedule, 0);
+    if (message.dryRun) throw bad("a dry run has no schedule");
+  }
   const number = (name: "replicas" | "concurrency" | "priority", most: number) => {
     const value = message[name];
     if (!Number.isInteger(value) || value < 0 || value > most)
@@ -98,6 +103,7 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     failOnPartial: message.failOnPartial,
     priority: number("priority", MAX_PRIORITY),
     target: message.target,
+    schedule: message.schedule.trim(),
     overwrite: message.overwrite,
   };
 }

@@ -159,6 +159,44 @@ export class ObjectReader {
     if (record !== undefined) this.#metadata.forget(mountIdentity(record), key);
   }
 
+  /** Nothing is known of the object, and one GET can bring its metadata and all of its pages. */
+  canLearnWhole({ record, ufs }: OpenMount, key: string, sizeBytes: number): boolean {
+    if (ufs.readCurrent === undefined || sizeBytes === 0) return false;
+    if (this.#metadata.peek(mountIdentity(record), key) !== undefined) return false;
+    return this.#options.pages.firstRun(ufs, 0, sizeBytes - 1).end >= sizeBytes - 1;
+  }
+
+  /**
+   * Learns an object for a job, together with its pages; see canLearnWhole(). The pages are in the store, or refused, when
+   * this returns, unless somebody else was asking for the metadata already. The caller has reserved the bytes.
+   * @throws the UFS's errors
+   */
+  async learnWhole(
+    mount: string,
+    key: string,
+    sizeBytes: number,
+    job: { readonly traceparent: string; readonly onFetched: (bytes: number) => void },
+  ): Promise<ObjectMeta> {
+    const { mounts, pages } = this.#options;
+    const open = await mounts.get(mount);
+    const { record, ufs } = open;
+    const identity = mountIdentity(record);
+    const asked = pages.firstRun(ufs, 0, sizeBytes - 1);
+    const source = { mount, key, ufs, background: true, ...job };
+    const versionOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
+    let learned: Learned | undefined;
+    const learn = async () => {
+      learned = await pages.learn(source, asked, versionOf, undefined);
+      return learned.meta;
+    };
+    const meta = await this.#head(open, key, learn);
+    if (learned !== undefined) {
+      await learned.run.whenDone();
+      learned.release();
+    }
+    return meta;
+  }
+
   /** Pages of the object are here although this worker never learned its metadata: the next reader asks by a HEAD, not by a GET. */
   noteHeld(record: MountRecord, key: string): void {
     this.#options.knownObjects?.add(metadataId(record, key));

@@ -214,7 +214,8 @@ export class PageRuns {
         run.signal.addEventListener("abort", () => ending.abort(run.signal.reason), { once: true });
         this.#runs++;
         resolve({ meta, run, release: () => run.leave(false) });
-        if (!this.#budget.tryTake(run.lengthBytes)) await this.#budget.take(run.lengthBytes);
+        // A job has reserved them before it asked.
+        if (!source.background && !this.#budget.tryTake(run.lengthBytes)) await this.#budget.take(run.lengthBytes);
         timing = new Timing(run, latencyMs);
         run.signal.throwIfAborted();
         return timing;

@@ -30,6 +30,8 @@ import { verifyUnit } from "./task-verify.ts";
 
 /** Transfers at once for one unit: as many streams as one store connection each needs to fill a link. */
 const UNIT_TRANSFERS = 4;
+/** Objects up to this are learned by one GET where nothing is known of them, bytes. */
+const LEARNED_BYTES = 1024 * 1024;
 
 /** Loads a unit. Failures of the store are outcomes; only an abort is thrown. */
 export async function loadUnit(sources: TaskSources, unit: TaskUnit, settings: TaskSettings): Promise<UnitOutcome> {
@@ -76,6 +78,10 @@ async function attemptLoad(
   if (settings.skipCached && !settings.metadataOnly && before === bytes) {
     return outcomeOf("cached", { presentBytes: before, cachedBeforeBytes: before });
   }
+  if (unit.segment === 0 && before === 0 && pages.bytes === pages.meta.sizeBytes && !settings.metadataOnly) {
+    const meta = await learnWhole(sources, pages, settings);
+    if (meta !== undefined && meta.version !== pages.meta.version) return changedTo(pages, meta);
+  }
   // The metadata and the pages of the version that was listed come at the same time; the pages are conditional on it.
   const home = unit.segment === 0 ? currentMeta(sources, pages) : Promise.resolve(undefined);
   home.catch(() => undefined);
@@ -102,6 +108,26 @@ async function attemptLoad(
   const fields = { presentBytes: present, cachedBeforeBytes: Math.min(before, present), verified };
   if (present < bytes) return refused(sources, pages, fields);
   return outcomeOf(before === bytes ? "cached" : "loaded", fields);
+}
+
+/** A small object of which nothing is known: one GET brings its metadata and its pages. Undefined where that will not do. */
+async function learnWhole(
+  { objects, pages: reader }: TaskSources,
+  { mount, key, record, ufs, meta: { sizeBytes } }: UnitPages,
+  { limits, signal, traceparent, onRead }: TaskSettings,
+): Promise<ObjectMeta | undefined> {
+  if (sizeBytes > Math.min(limits.pieceBytes, LEARNED_BYTES)) return undefined;
+  if (!objects.canLearnWhole({ record, ufs }, key, sizeBytes)) return undefined;
+  await limits.rate.take(sizeBytes, signal);
+  return limits.transfers.run(async () => {
+    signal.throwIfAborted();
+    const giveBack = await reader.reserve(sizeBytes);
+    try {
+      return await objects.learnWhole(mount, key, sizeBytes, { traceparent, onFetched: onRead });
+    } finally {
+      giveBack();
+    }
+  });
 }
 
 /** The current metadata; asked for anew where what is remembered is of another version than was listed. */

@@ -78,6 +78,8 @@ export function jobText(job: Job): string {
       `${job.state}${job.reason === "" ? "" : `: ${job.reasonCode === "" ? "" : `${job.reasonCode}: `}${job.reason}`}`,
     ],
     ["submitted", localTime(job.submittedUnixMs)],
+    ...(job.spec?.schedule ? ([["schedule", `${job.spec.schedule} (UTC)`]] as [string, string][]) : []),
+    ...(job.dueUnixMs > 0 ? ([["due", localTime(job.dueUnixMs)]] as [string, string][]) : []),
     ["ran for", formatDuration(job.runningMs)],
     ["found", `${amount(job.listed)}${job.listingEnded ? "" : " so far"}`],
     [word, amount(job.loaded)],
@@ -99,6 +101,9 @@ export function jobText(job: Job): string {
         : needed <= job.cacheLimitBytes
           ? "evicts others"
           : "does not fit";
+    const long =
+      job.estimatedMs < 0 ? "not known: no load of these mounts was run yet" : formatDuration(job.estimatedMs);
+    lines.push(["would take", long]);
     lines.push([
       "tiers",
       `${formatBytes(job.cacheFreeBytes)} of ${formatBytes(job.cacheLimitBytes)} are free: it ${fits}`,

@@ -21,6 +21,8 @@ export interface SubmitOptions extends CommonOptions {
   readonly skipCached?: boolean;
   readonly metadataOnly?: boolean;
   readonly dryRun?: boolean;
+  readonly schedule?: string;
+  readonly columns?: string;
   readonly overwrite?: boolean;
   readonly failOn?: string;
   readonly follow?: boolean;
@@ -65,6 +67,15 @@ async function submitted(
   if (!created) note(`The same work is under way already, as ${job.id}.`);
   if (options.detach) {
     print(options.json, jobJson(job), () => job.id);
+    return 0;
+  }
+  if (job.dueUnixMs > 0) {
+    const due = new Date(job.dueUnixMs).toISOString().slice(0, 16).replace("T", " ");
+    print(
+      options.json,
+      jobJson(job),
+      () => `${job.id} is due at ${due} UTC, and again by its schedule until it is stopped.`,
+    );
     return 0;
   }
   note(`${job.id}: Ctrl-C leaves it running; \`ringlight job watch ${job.id}\` comes back to it.`);
@@ -183,6 +194,8 @@ function specOf(kind: string, paths: readonly string[], options: SubmitOptions):
     skipCached: options.skipCached === true,
     metadataOnly: options.metadataOnly === true,
     dryRun: options.dryRun === true,
+    schedule: options.schedule ?? "",
+    columns: (options.columns ?? "").split(",").filter((column) => column !== ""),
     overwrite: options.overwrite === true,
     failOnPartial: options.failOn === "partial",
     priority: options.priority === undefined ? 0 : wholeNumber("--priority", options.priority),

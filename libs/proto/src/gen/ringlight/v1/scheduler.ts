@@ -203,7 +203,7 @@ export interface Job {
   cacheFreeBytes: number;
   /** For a job with a schedule that waits: when it is due. 0 otherwise. */
   dueUnixMs: number;
-  /** For a dry run that has ended: how long the load would take, from what the store gave a sample of it; -1 where it cannot be known. */
+  /** For a dry run that has ended: how long the load would take, by its bandwidth and by how fast loads of the same mounts were; -1 where it cannot be known. */
   estimatedMs: number;
 }
 
