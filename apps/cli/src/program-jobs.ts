@@ -28,6 +28,7 @@ export function addJobs(
     submitting("load", "Bring data into the cache before it is needed, and say exactly what is there in the end.")
       .option("--replicas <n>", "copies on so many workers (default: as the mount says)")
       .option("--bandwidth <bytes/s>", "bound on what the whole cluster reads from stores, for example 200MiB/s")
+      .option("--columns <a,b.c>", "only these columns of Parquet files, and the footers")
       .option("--verify", "read back what was cached, and compare it with the store's checksum or bytes")
       .option("--skip-cached", "leave objects alone that are wholly cached, their metadata too")
       .option("--metadata-only", "only sizes, versions and types")

@@ -328,7 +328,11 @@ export class Pass {
 
   #result(unit: PassUnit, result: Omit<UnitResult, "unit">, workerId: string): void {
     const { object } = unit;
-    object.units.push({ unit: unit.unit, bytes: unit.bytes, workerId, result });
+    // Of a Parquet file only the worker that has read its footer knows how much of it is meant.
+    const bytes = result.wantedBytes > 0 ? result.wantedBytes : unit.bytes;
+    object.listedBytes += bytes - unit.bytes;
+    this.#hand(0, bytes - unit.bytes);
+    object.units.push({ unit: unit.unit, bytes, workerId, result });
     if (--object.left > 0) return;
     const { mode } = this.#options;
     const changed = object.units.find((done) => done.result.outcome === "changed")?.result.object;
@@ -466,6 +470,7 @@ const NOTHING: Omit<UnitResult, "unit"> = {
   code: "",
   message: "",
   object: undefined,
+  wantedBytes: 0,
 };
 
 function failedResult(code: string, message: string): Omit<UnitResult, "unit"> {

@@ -8,6 +8,7 @@ import { globMatcher, globPrefix, isGlob } from "./job-glob.ts";
 import { checkTarget } from "./job-target.ts";
 
 const MAX_PATHS = 1_000;
+const MAX_COLUMNS = 1_000;
 const MAX_REPLICAS = 3;
 const MAX_CONCURRENCY = 256;
 const MAX_PRIORITY = 9;
@@ -68,6 +69,11 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     nextTime(message.schedule, 0);
     if (message.dryRun) throw bad("a dry run has no schedule");
   }
+  if (message.columns.length > 0) {
+    if (kind !== "load") throw bad(`columns are for load, not for ${kind}`);
+    if (message.verify || message.metadataOnly) throw bad("columns go neither with verify nor with metadata only");
+    if (message.columns.length > MAX_COLUMNS) throw bad(`${message.columns.length} columns; at most ${MAX_COLUMNS}`);
+  }
   const number = (name: "replicas" | "concurrency" | "priority", most: number) => {
     const value = message[name];
     if (!Number.isInteger(value) || value < 0 || value > most)
@@ -102,6 +108,7 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
     dryRun: message.dryRun,
     failOnPartial: message.failOnPartial,
     priority: number("priority", MAX_PRIORITY),
+    columns: [...new Set(message.columns)].sort(),
     target: message.target,
     schedule: message.schedule.trim(),
     overwrite: message.overwrite,

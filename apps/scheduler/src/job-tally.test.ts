@@ -12,6 +12,7 @@ function unit(outcome: string, bytes: number, present = bytes, before = 0): Done
       presentBytes: present,
       cachedBeforeBytes: before,
       readBytes: 0,
+      wantedBytes: 0,
       verified: false,
       code: outcome === "failed" ? "RL_UFS_ERROR" : "RL_NOT_CACHED",
       message: "",

@@ -3,7 +3,9 @@ import { formatPath, isRinglightError, type ObjectMeta, pageLength } from "@ring
 import type { TaskUnit } from "@ringlight/proto";
 import { objectToProto } from "@ringlight/rpc";
 import { pageVersion } from "./object-reader.ts";
+import { pagesOfColumns } from "./task-columns.ts";
 import {
+  missingRuns,
   outcomeOf,
   presentBytes,
   type TaskSettings,
@@ -14,15 +16,19 @@ import {
 } from "./task-unit.ts";
 
 /** Says what of a unit is cached: "cached" for all of it, else "missing". */
-export async function checkUnit(sources: TaskSources, unit: TaskUnit): Promise<UnitOutcome> {
-  const pages = await unitPages(sources, unit);
+export async function checkUnit(sources: TaskSources, unit: TaskUnit, settings: TaskSettings): Promise<UnitOutcome> {
+  const all = await unitPages(sources, unit);
+  const pages = settings.columns.length === 0 ? all : (await pagesOfColumns(sources, all, settings)).pages;
+  const wantedBytes = pages.only === undefined ? 0 : pages.bytes;
   const present = presentBytes(sources, pages);
-  if (present === pages.bytes) return outcomeOf("cached", { presentBytes: present, cachedBeforeBytes: present });
-  let index = pages.first;
-  while (index < pages.last && sources.store.peek(pages.version, index) !== undefined) index++;
+  if (present === pages.bytes) {
+    return outcomeOf("cached", { presentBytes: present, cachedBeforeBytes: present, wantedBytes });
+  }
+  const index = missingRuns(sources, pages, sources.pageBytes)[0]?.first ?? pages.last;
   return outcomeOf("missing", {
     presentBytes: present,
     cachedBeforeBytes: present,
+    wantedBytes,
     code: "RL_NOT_CACHED",
     message: `${pages.bytes - present} of ${pages.bytes} bytes are not cached (${sources.store.missReason(pages.version, index)})`,
   });

@@ -15,6 +15,7 @@ import {
 import type { TaskUnit } from "@ringlight/proto";
 import { objectToProto } from "@ringlight/rpc";
 import type { PageReadRequest } from "./page-reader.ts";
+import { pagesOfColumns } from "./task-columns.ts";
 import {
   missingRuns,
   outcomeOf,
@@ -49,8 +50,20 @@ export async function loadUnit(sources: TaskSources, unit: TaskUnit, settings: T
   try {
     const outcome = await retried(sources.clock, settings.signal, async () => {
       pages ??= await unitPages(sources, unit);
+      if (counted.columns.length > 0 && pages.only === undefined) {
+        const whole = pages;
+        try {
+          const found = await pagesOfColumns(sources, whole, counted);
+          ({ pages } = found);
+          before ??= found.before;
+        } catch (error) {
+          if (!isRinglightError(error, "RL_VERSION_CHANGED") && !isRinglightError(error, "RL_NOT_FOUND")) throw error;
+          return changedOutcome(sources, whole, error);
+        }
+      }
       before ??= presentBytes(sources, pages);
-      return attemptLoad(sources, pages, unit, counted, before);
+      const outcome = await attemptLoad(sources, pages, unit, counted, before);
+      return pages.only === undefined ? outcome : { ...outcome, wantedBytes: pages.bytes };
     });
     return { ...outcome, readBytes };
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   WorkerServiceClient,
 } from "@ringlight/proto";
 import { callStream, callUnary, connectGrpc } from "@ringlight/rpc";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { startTestCluster, type TestCluster } from "./test-cluster.ts";
 
 const PAGE = 64 * 1024;
@@ -231,4 +232,34 @@ test("a task ends with its caller, and shows signs of life while it waits", asyn
   cluster.origin.clearFaults();
   const { known } = await callUnary(tasks, "setTaskLimits", { jobId: "never", bytesPerSecond: 1, concurrency: 0 });
   assert.equal(known, false);
+});
+
+test("of a Parquet file only the chunks of the named columns and the footer are loaded, whatever segment they lie in", async () => {
+  const rows = 40_000;
+  const data = (name: string, salt: number) => ({
+    name,
+    type: "DOUBLE" as const,
+    data: Array.from({ length: rows }, (_, row) => Math.sin(row * salt)),
+  });
+  const columnData = ["a", "b", "c", "d", "e", "f"].map((name, index) => data(name, index + 1));
+  const file = new Uint8Array(parquetWriteBuffer({ columnData, codec: "UNCOMPRESSED", rowGroupSize: rows / 2 }));
+  assert.ok(file.length > MIB, "it has more than one segment");
+  put("t.parquet", file);
+  const units = Array.from({ length: Math.ceil(file.length / MIB) }, (_, segment) => unitOf("t.parquet", segment));
+  const results = await run("load", units, { columns: ["b", "d"] });
+  const wanted = results.reduce((sum, { wantedBytes }) => sum + wantedBytes, 0);
+  const present = results.reduce((sum, { presentBytes }) => sum + presentBytes, 0);
+  // Two columns of six, in two row groups, each chunk with up to two pages that it shares with others; and the footer.
+  assert.ok(wanted >= file.length / 3 && wanted < file.length / 2 + 4 * PAGE, `${wanted} of ${file.length}`);
+  assert.equal(present, wanted);
+  assert.equal(await covered("t.parquet"), wanted);
+  const again = await run("check", units, { columns: ["b", "d"] });
+  assert.deepEqual([...new Set(again.map(({ outcome }) => outcome))], ["cached"]);
+  const others = await run("check", units, { columns: ["a"] });
+  assert.ok(others.some(({ outcome }) => outcome === "missing"));
+  const [none] = await run("load", [unitOf("t.parquet")], { columns: ["z"] });
+  assert.deepEqual([none?.outcome, none?.code], ["failed", "RL_BAD_REQUEST"]);
+  put("no.parquet", "this is no Parquet file at all");
+  const [text] = await run("load", [unitOf("no.parquet")], { columns: ["a"] });
+  assert.deepEqual([text?.outcome, text?.code], ["failed", "RL_BAD_REQUEST"]);
 });

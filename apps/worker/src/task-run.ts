@@ -73,6 +73,7 @@ export async function* runTask(
     verify: request.verify,
     skipCached: request.skipCached,
     metadataOnly: request.metadataOnly,
+    columns: request.columns,
     overwrite: request.overwrite,
     limits,
     signal,

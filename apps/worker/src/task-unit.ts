@@ -50,6 +50,8 @@ export interface TaskSettings {
   readonly verify: boolean;
   readonly skipCached: boolean;
   readonly metadataOnly: boolean;
+  /** Only these columns of Parquet files; none for whole objects. */
+  readonly columns: readonly string[];
   /** Replace objects of the target that are others. */
   readonly overwrite: boolean;
   readonly limits: JobLimits;
@@ -72,6 +74,8 @@ export interface UnitPages {
   /** First and last page; none when `last` is less than `first`. */
   readonly first: number;
   readonly last: number;
+  /** Of these pages only some are meant. */
+  readonly only?: ReadonlySet<number>;
   readonly bytes: number;
 }
 
@@ -89,6 +93,7 @@ export function outcomeOf(outcome: string, fields: Partial<UnitOutcome> = {}): U
     code: "",
     message: "",
     object: undefined,
+    wantedBytes: 0,
     ...fields,
   };
 }
@@ -117,9 +122,19 @@ export async function unitPages(sources: TaskSources, unit: TaskUnit): Promise<U
 export function presentBytes({ store, pageBytes }: TaskSources, pages: UnitPages): number {
   let bytes = 0;
   for (let index = pages.first; index <= pages.last; index++) {
+    if (pages.only?.has(index) === false) continue;
     if (store.peek(pages.version, index) !== undefined) bytes += pageLength(pages.meta.sizeBytes, pageBytes, index);
   }
   return bytes;
+}
+
+/** Numbers of the unit's pages that the store holds now. */
+export function presentPages({ store }: TaskSources, pages: UnitPages): Set<number> {
+  const held = new Set<number>();
+  for (let index = pages.first; index <= pages.last; index++) {
+    if (store.peek(pages.version, index) !== undefined) held.add(index);
+  }
+  return held;
 }
 
 /** Runs of the unit's pages that the store does not hold, each of at most so many bytes but at least one page. */
@@ -131,7 +146,7 @@ export function missingRuns(
   const most = Math.max(1, Math.floor(mostBytes / pageBytes));
   const runs: { first: number; last: number }[] = [];
   for (let index = pages.first; index <= pages.last; index++) {
-    if (store.peek(pages.version, index) !== undefined) continue;
+    if (pages.only?.has(index) === false || store.peek(pages.version, index) !== undefined) continue;
     const run = runs.at(-1);
     if (run !== undefined && run.last === index - 1 && index - run.first < most) run.last = index;
     else runs.push({ first: index, last: index });

@@ -430,7 +430,11 @@ export interface UnitResult {
   code: string;
   message: string;
   /** For "changed": what the store has now; absent when it has nothing. */
-  object: ObjectInfo | undefined;
+  object:
+    | ObjectInfo
+    | undefined;
+  /** With columns: bytes of the unit's pages that they need; 0 where all of the unit is meant. */
+  wantedBytes: number;
 }
 
 export interface TaskEvent {
@@ -4761,6 +4765,7 @@ function createBaseUnitResult(): UnitResult {
     code: "",
     message: "",
     object: undefined,
+    wantedBytes: 0,
   };
 }
 
@@ -4792,6 +4797,9 @@ export const UnitResult: MessageFns<UnitResult> = {
     }
     if (message.object !== undefined) {
       ObjectInfo.encode(message.object, writer.uint32(74).fork()).join();
+    }
+    if (message.wantedBytes !== 0) {
+      writer.uint32(80).int64(message.wantedBytes);
     }
     return writer;
   },
@@ -4881,6 +4889,14 @@ export const UnitResult: MessageFns<UnitResult> = {
             message.object = ObjectInfo.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.wantedBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4909,6 +4925,7 @@ export const UnitResult: MessageFns<UnitResult> = {
     message.object = (object.object !== undefined && object.object !== null)
       ? ObjectInfo.fromPartial(object.object)
       : undefined;
+    message.wantedBytes = object.wantedBytes ?? 0;
     return message;
   },
 };
