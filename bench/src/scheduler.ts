@@ -92,7 +92,7 @@ export async function benchScheduler(options: SchedulerBenchOptions): Promise<Sc
     const ready = async (url: string) => (await fetch(url).catch(() => undefined))?.ok === true;
     await waitFor(
       async () => (await Promise.all(ports.map(({ rest }) => ready(`http://127.0.0.1:${rest}/readyz`)))).every(Boolean),
-      { timeoutMs: 60_000 },
+      { timeoutMs: 180_000 },
     );
     const client = await connect({ endpoints: ports.map(({ grpc }) => `127.0.0.1:${grpc}`), shortCircuit: false });
     origin.createBucket(BUCKET);

@@ -184,7 +184,8 @@ test("a worker that joins in the middle of a load has what it owns in the end", 
     const dry = await cluster.end((await cluster.submit({ paths: ["/data/join/"], dryRun: true })).id);
     assert.deepEqual([dry.loaded?.objects, dry.cached?.objects], [0, 800], "every owner has what it owns");
     assert.ok((await cluster.audit("data", objects)) >= total(objects));
-    await waitFor(async () => (await cluster.list()).length === 2);
+    const submitted = async () => (await cluster.list()).filter(({ spec }) => spec?.kind === "load");
+    await waitFor(async () => (await submitted()).length === 2);
   } finally {
     await cluster.close();
   }

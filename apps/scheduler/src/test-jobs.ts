@@ -99,7 +99,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
       "--log-level=warn",
       ...(options.workerFlags ?? []),
     ]);
-    await waitFor(() => registry.view().workers.has(id), { timeoutMs: 60_000, what: `worker ${id}` }).catch(
+    await waitFor(() => registry.view().workers.has(id), { timeoutMs: 180_000, what: `worker ${id}` }).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}\n${shown(id)}`);
       },
@@ -108,7 +108,7 @@ export async function startJobCluster(options: JobClusterOptions): Promise<JobCl
 
   async function startScheduler(id: string): Promise<void> {
     await spawn("scheduler", id, ["--port=0", "--rest-port=0", "--absence=60s", ...(options.schedulerFlags ?? [])]);
-    await waitFor(() => registry.view().schedulers.has(id), { timeoutMs: 60_000, what: `scheduler ${id}` });
+    await waitFor(() => registry.view().schedulers.has(id), { timeoutMs: 180_000, what: `scheduler ${id}` });
   }
 
   /** Asks any living scheduler, again while nobody leads. */
