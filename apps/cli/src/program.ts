@@ -153,12 +153,14 @@ function addReading(program: Command): void {
   );
   addExamples(
     talking(program.command("explain"))
-      .description("Say where a path lives, what of it is cached, and what its next read will meet and why.")
-      .argument("<path>", "/mount/key")
+      .description(
+        "Say where a path lives, what of it is cached, and what its next read will meet and why; or what a read met.",
+      )
+      .argument("<path>", "/mount/key, or the trace id or request id of a read")
       .action(async (path: string, options: CommonOptions) => {
         await (await import("./commands/explain.ts")).explain(path, options);
       }),
-    ["ringlight explain /demo/tables/lineitem-00.parquet"],
+    ["ringlight explain /demo/tables/lineitem-00.parquet", "ringlight explain 4bf92f3577b34da6"],
   );
   addExamples(
     talking(program.command("cache"))

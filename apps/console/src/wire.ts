@@ -250,6 +250,7 @@ export interface FileDetail {
     readonly tier: string;
     readonly missReason: string;
     readonly durationMs: number;
+    readonly traceId: string;
   }[];
   /** Why the next read of a page that is not cached would miss at its owner; "" when all is cached. */
   readonly nextMissReason: string;

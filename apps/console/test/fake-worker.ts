@@ -101,6 +101,7 @@ export class FakeWorker {
       stat: unused,
       getCluster: unused,
       removeMount: unused,
+      findRead: unused,
       getReuse: unused,
       getContents: unused,
     };

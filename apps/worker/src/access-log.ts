@@ -46,6 +46,15 @@ export class AccessLog {
     if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");
   }
 
+  /** The read whose trace id begins so, and the path that it was of. Looks through all that is remembered. */
+  find(id: string): { readonly path: string; readonly access: Access } | undefined {
+    for (const [path, reads] of this.#byPath) {
+      const access = reads.find(({ traceId }) => traceId.startsWith(id));
+      if (access !== undefined) return { path, access };
+    }
+    return undefined;
+  }
+
   /** Newest first. */
   of(path: string): Access[] {
     return [...(this.#byPath.get(path) ?? [])].reverse();

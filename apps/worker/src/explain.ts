@@ -7,11 +7,18 @@ import {
   pageCount,
   pageLength,
   parsePath,
+  RinglightError,
   type PageRun as StoredRun,
   segmentKey,
   type VersionId,
 } from "@ringlight/core";
-import type { CoverageRequest, CoverageResponse, ExplainResponse, SegmentPlacement } from "@ringlight/proto";
+import type {
+  CoverageRequest,
+  CoverageResponse,
+  ExplainResponse,
+  FindReadResponse,
+  SegmentPlacement,
+} from "@ringlight/proto";
 import { mountToProto, objectToProto } from "@ringlight/rpc";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
@@ -76,6 +83,18 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
     missReason: version === undefined || missing === undefined ? "" : pages.missReason(version, missing, movedHere),
     metadataAgeMs: known === undefined || !Number.isFinite(known.ageMs) ? -1 : Math.round(known.ageMs),
   };
+}
+
+/** Ids shorter than this could be anybody's. */
+const ID = /^[0-9a-f]{16}(?:[0-9a-f]{16})?$/;
+
+/** The read of a trace id or request id, while it is among the last of its object. @throws RL_BAD_REQUEST */
+export function findRead({ workerId, objects }: ExplainSources, id: string): FindReadResponse {
+  if (!ID.test(id)) throw new RinglightError("RL_BAD_REQUEST", `"${id}" is no trace id or request id`);
+  const found = objects.accesses.find(id);
+  if (found === undefined) return { workerId, path: "", access: undefined };
+  const { atMs, ...access } = found.access;
+  return { workerId, path: found.path, access: { ...access, atUnixMs: atMs } };
 }
 
 /** Which pages of the given versions are held here. Mounts that do not exist hold nothing. */

@@ -39,7 +39,7 @@ import { currentSpan } from "@ringlight/telemetry";
 import { openUfs } from "@ringlight/ufs";
 import { type Capture, outcomeOf } from "./capture.ts";
 import { type ContentsSources, contents, reuseReport } from "./contents.ts";
-import { coverage, type ExplainSources, explain } from "./explain.ts";
+import { coverage, type ExplainSources, explain, findRead } from "./explain.ts";
 import { type BulkOptions, dataMessage, readHits } from "./grpc-bulk.ts";
 import type { VersionPages } from "./lease-objects.ts";
 import { pageVersion } from "./object-reader.ts";
@@ -90,6 +90,7 @@ export function workerService(options: GrpcServiceOptions): WorkerServiceServer 
       objectPath(path);
       return explain(options, path);
     }),
+    findRead: unary(async ({ id }) => findRead(options, id)),
     coverage: unary(async (request) => {
       if (request.objects.length > MAX_COVERAGE) {
         throw new RinglightError(

@@ -149,7 +149,9 @@ class HitPath implements HitPages {
       partial && range !== undefined ? `Content-Range: bytes ${range.start}-${range.end}/${meta.sizeBytes}\r\n` : "";
     const sums = headers["x-amz-checksum-mode"] === "ENABLED" ? checksumLines(meta, length) : "";
     const traceId = trace?.traceId ?? ids.traceId;
-    const text = `${template.toTrace}${traceId}${template.toRequest}${ids.requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
+    // As in the general path: the first half of a trace that begins here.
+    const requestId = headers.traceparent === undefined ? traceId.slice(0, 16).toUpperCase() : ids.requestId;
+    const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();
       return undefined;

@@ -72,3 +72,15 @@ test("what the workers hold and how it is used is added up, and says how many an
   assert.deepEqual(contents.tiers[0]?.ages, [{ ...band, pages: 2, bytes: 200 }]);
   assert.equal(contents.tiers[0]?.uses.length, 2);
 });
+
+test("a read is found by its id at the worker that remembers it", async (t) => {
+  const cluster = new FakeCluster();
+  const endpoints = await cluster.start(2);
+  t.after(() => cluster.close());
+  const id = "0123456789abcdef";
+  cluster.remembered.set(id, "/demo/a");
+  const client = await connect({ endpoints });
+  t.after(() => client.close());
+  assert.equal((await client.findRead(id.toUpperCase()))?.path, "/demo/a");
+  assert.equal(await client.findRead("f".repeat(16)), undefined);
+});

@@ -6,6 +6,7 @@ import {
   type Cluster,
   type CoverageResponse,
   type ExplainResponse,
+  type FindReadResponse,
   type ListResponse,
   Mount,
   type ObjectInfo,
@@ -234,6 +235,17 @@ export class RinglightClient {
     const cached = uniteRuns(holders.map((response) => response.cached));
     const cachedBytes = owner.object ? runBytes(cached, owner.object.sizeBytes, owner.pageBytes) : 0;
     return { owner, responses, cached, cachedBytes, answered, workers };
+  }
+
+  /**
+   * The path of a read by its trace id (32 hex digits) or request id (16), and the read as its worker remembers it; undefined
+   * where nobody does. @throws RL_NO_WORKERS, RL_BAD_REQUEST
+   */
+  async findRead(id: string, options: AskOptions = {}): Promise<FindReadResponse | undefined> {
+    const cluster = await this.#state.fresh();
+    const request = { id: id.toLowerCase() };
+    const asked = await this.#all(cluster, ({ client }) => callUnary(client, "findRead", request, repeatable(options)));
+    return asked.values.find(({ path }) => path !== "");
   }
 
   /** What the workers together hold of each object version. @throws RL_NO_WORKERS */

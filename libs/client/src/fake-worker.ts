@@ -43,6 +43,8 @@ export class FakeCluster {
   onChunk: (worker: string, position: number) => Promise<void> | void = () => {};
   /** Pages that a worker says it holds, by worker. */
   readonly held = new Map<string, { first: number; last: number }[]>();
+  /** Paths of reads that all workers remember, by id. */
+  readonly remembered = new Map<string, string>();
   /** What a worker says of its pages, by worker. */
   readonly reuse = new Map<string, Partial<ReuseReport>>();
   readonly contents = new Map<string, Partial<ContentsReport>>();
@@ -160,6 +162,11 @@ export class FakeCluster {
           accesses: [AccessRecord.create({ outcome: "hit" })],
         }),
       ),
+      findRead: unary(async ({ id }) => {
+        note("findRead", { id });
+        const found = this.remembered.get(id);
+        return { workerId: worker, path: found ?? "", access: AccessRecord.create({ traceId: id }) };
+      }),
       coverage: unary(async (request) => {
         note("coverage", request);
         const objects = request.objects.map(() => ({ cached: this.held.get(worker) ?? [], cachedBytes: 0 }));

@@ -8,7 +8,7 @@ import {
   systemClock,
 } from "@ringlight/core";
 import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
-import { type ActiveSpan, startSpan } from "@ringlight/telemetry";
+import { type ActiveSpan, startSpan, type TraceContext } from "@ringlight/telemetry";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
 import { conditionName } from "./conditions.ts";
@@ -299,7 +299,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     const span = startSpan({ name: "s3", kind: "server", caller: callerTrace(req.headers) });
     let failure: unknown;
     const exchange = new Exchange(req, res, {
-      requestId: (options.requestId ?? newRequestId)(),
+      requestId: options.requestId?.() ?? requestIdOf(span.context),
       hostId: options.hostId ?? "ringlight",
       nowMs,
       onDone: (done) => {
@@ -322,6 +322,11 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       // Failing to say what failed leaves nothing but to cut: no request may take the process down.
       .catch(() => exchange.cut());
   };
+}
+
+/** Of a trace that begins here its first half, so that either id finds the other; in a caller's trace, which may hold many requests, a new one. */
+function requestIdOf({ traceId, parentSpanId }: TraceContext): string {
+  return parentSpanId === undefined ? traceId.slice(0, 16).toUpperCase() : newRequestId();
 }
 
 function notImplemented(what: string): S3Error {

@@ -14,6 +14,7 @@ import {
 } from "@ringlight/ui";
 import * as column from "../columns.ts";
 import { familyOf, latencySeries, missReasonsOf, pageShares, sumOf, tiersOf, valuesOf } from "../state/derive.ts";
+import { useExemplars } from "../state/exemplars.ts";
 import type { SeriesView } from "../wire.ts";
 import { type PlotSeries, TimeSeries } from "./time-series.tsx";
 
@@ -44,6 +45,7 @@ export function TrafficCharts({
   /** A mount to name in the command that makes traffic. */
   mount: string | undefined;
 }) {
+  const exemplars = useExemplars(range, "latency");
   if (!series) {
     return (
       <div role="status" className="grid gap-4 lg:grid-cols-2">
@@ -116,6 +118,7 @@ export function TrafficCharts({
       <TimeSeries
         id="latency"
         title="Latency"
+        exemplars={exemplars}
         hint="time to first byte"
         times={times}
         series={latency}
@@ -225,6 +228,7 @@ export function HitRateChart({
 
 /** Misses by reason. */
 export function MissChart({ series, range }: { series: SeriesView; range: TimeRange }) {
+  const exemplars = useExemplars(range, "misses");
   const reasons = missReasonsOf(series);
   const misses: PlotSeries[] = (reasons.length > 0 ? reasons : ["cold"]).map((reason) => ({
     name: reason,
@@ -237,6 +241,7 @@ export function MissChart({ series, range }: { series: SeriesView; range: TimeRa
     <TimeSeries
       id="misses"
       title="Misses by reason"
+      exemplars={exemplars}
       hint="pages a second"
       times={series.times}
       series={misses}

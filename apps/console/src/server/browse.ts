@@ -145,11 +145,12 @@ export async function fileDetail(observer: ClusterObserver, path: string, signal
       .map(({ id, value }) => ({ workerId: id, runs: value.cached, bytes: value.cachedBytes })),
     accesses: answers
       .flatMap(({ id, value }) =>
-        value.accesses.map(({ atUnixMs, traceId: _trace, ...access }) => ({ ...access, workerId: id, atMs: atUnixMs })),
+        value.accesses.map(({ atUnixMs, ...access }) => ({ ...access, workerId: id, atMs: atUnixMs })),
       )
       .sort((a, b) => b.atMs - a.atMs)
       .slice(0, ACCESSES),
-    nextMissReason: cachedBytes >= object.sizeBytes ? "" : best.missReason,
+    // Another worker that answered in the owner's place knows only why it would miss itself.
+    nextMissReason: cachedBytes >= object.sizeBytes ? "" : home === undefined ? "owner_down" : best.missReason,
     metadataAgeMs: best.metadataAgeMs,
     answered: answers.length,
     asked,

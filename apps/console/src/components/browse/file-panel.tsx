@@ -115,6 +115,9 @@ export function FilePanel({ path, onClose }: { path: string; onClose: () => void
               <Accesses file={file} />
             )}
           </Part>
+          <Link className="rl-link inline-block" href={`/explain?${new URLSearchParams({ path })}`}>
+            Explain: owners by epoch, reads and traces
+          </Link>
           <div className="space-y-2">
             <CopyCommand command={`ringlight explain ${shellWord(path)}`} />
             <CopyCommand command={`ringlight cat ${shellWord(path)} > ${shellWord(name)}`} />

@@ -9,6 +9,7 @@ import { shellWord } from "../../state/shell-word.ts";
 import { useRange } from "../../state/time-range.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import type { ErrorBody } from "../../wire.ts";
+import { ChangesPanel } from "../changes-panel.tsx";
 import { PageHeader } from "../page-header.tsx";
 import { RangePicker } from "../time-picker.tsx";
 import { CacheCharts } from "./cache-charts.tsx";
@@ -61,6 +62,7 @@ export function CachePage() {
           ) : (
             <CacheCharts series={series.data} range={range} mounts={snapshot.mounts.map(({ record }) => record.name)} />
           )}
+          <ChangesPanel range={range} />
           <ContentsPanel query={contents} prefix={prefix} onPrefix={setPrefix} />
           <HotTable query={contents} />
           <div className="flex flex-wrap gap-2">

@@ -1,12 +1,14 @@
 "use client";
-import { EmptyState, ErrorState, LoadingState } from "@ringlight/ui";
+import { EmptyState, ErrorState, isMoving, LoadingState } from "@ringlight/ui";
 import { useCluster, useTick } from "../../state/live.tsx";
 import { useSeries } from "../../state/series.ts";
 import { useRange } from "../../state/time-range.ts";
+import { ChangesPanel } from "../changes-panel.tsx";
 import { PageHeader } from "../page-header.tsx";
 import { Problems } from "../problems.tsx";
 import { RangePicker } from "../time-picker.tsx";
 import { TrafficCharts } from "../traffic-charts.tsx";
+import { SavedPanel } from "./saved-panel.tsx";
 import { ServedTable } from "./served-table.tsx";
 import { Tiles } from "./tiles.tsx";
 import { UfsTotals } from "./ufs-totals.tsx";
@@ -34,14 +36,19 @@ export function Overview() {
           ) : (
             <div className="space-y-4">
               <Tiles tick={tick} series={series.data} range={range} />
+              {isMoving(range) ? null : <ChangesPanel range={range} />}
               {series.error && !series.data ? (
                 <ErrorState error={series.error} onRetry={() => void series.refetch()} />
               ) : (
                 <TrafficCharts series={series.data} range={range} mount={snapshot.mounts[0]?.record.name} />
               )}
+              {isMoving(range) ? <ChangesPanel range={range} /> : null}
               <div className="grid gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
                 <ServedTable snapshot={snapshot} tick={tick} />
-                <UfsTotals snapshot={snapshot} tick={tick} />
+                <div className="space-y-4">
+                  <SavedPanel tick={tick} />
+                  <UfsTotals snapshot={snapshot} tick={tick} />
+                </div>
               </div>
             </div>
           )}

@@ -122,6 +122,10 @@ function TraceView({ id, model }: { id: string; model: TraceModel }) {
       return next;
     });
   }, []);
+  const path = useMemo(
+    () => trace.spans.map(({ attributes }) => attributes["ringlight.path"]).find((value) => typeof value === "string"),
+    [trace.spans],
+  );
   const select = useCallback((spanId: string) => setSpan(spanId), [setSpan]);
   const kindOf = only === "matches" || only === "critical" ? only : "all";
   const missing = summary.spanCount > trace.spans.length ? summary.spanCount - trace.spans.length : 0;
@@ -139,6 +143,12 @@ function TraceView({ id, model }: { id: string; model: TraceModel }) {
         }
         lead={<BackLink />}
       >
+        {path === undefined ? null : (
+          <Link className="rl-button" href={`/explain?${new URLSearchParams({ path })}`}>
+            <Icon name="explain" size={14} />
+            Explain the path
+          </Link>
+        )}
         <OpenFile />
         <button
           type="button"

@@ -225,6 +225,18 @@ export interface ExplainResponse {
   metadataAgeMs: number;
 }
 
+export interface FindReadRequest {
+  /** A trace id, or its first half, which S3 answers carry as x-amz-request-id; in lower case. */
+  id: string;
+}
+
+export interface FindReadResponse {
+  workerId: string;
+  /** Empty where the worker remembers no such read. */
+  path: string;
+  access: AccessRecord | undefined;
+}
+
 export interface ObjectVersion {
   path: string;
   version: string;
@@ -2711,6 +2723,142 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     message.accesses = object.accesses?.map((e) => AccessRecord.fromPartial(e)) || [];
     message.missReason = object.missReason ?? "";
     message.metadataAgeMs = object.metadataAgeMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseFindReadRequest(): FindReadRequest {
+  return { id: "" };
+}
+
+export const FindReadRequest: MessageFns<FindReadRequest> = {
+  encode(message: FindReadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindReadRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindReadRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FindReadRequest>): FindReadRequest {
+    return FindReadRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FindReadRequest>): FindReadRequest {
+    const message = createBaseFindReadRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseFindReadResponse(): FindReadResponse {
+  return { workerId: "", path: "", access: undefined };
+}
+
+export const FindReadResponse: MessageFns<FindReadResponse> = {
+  encode(message: FindReadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workerId !== "") {
+      writer.uint32(10).string(message.workerId);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.access !== undefined) {
+      AccessRecord.encode(message.access, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindReadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindReadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.access = AccessRecord.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FindReadResponse>): FindReadResponse {
+    return FindReadResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FindReadResponse>): FindReadResponse {
+    const message = createBaseFindReadResponse();
+    message.workerId = object.workerId ?? "";
+    message.path = object.path ?? "";
+    message.access = (object.access !== undefined && object.access !== null)
+      ? AccessRecord.fromPartial(object.access)
+      : undefined;
     return message;
   },
 };
@@ -5472,6 +5620,16 @@ export const WorkerServiceService = {
     responseSerialize: (value: ExplainResponse): Buffer => Buffer.from(ExplainResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainResponse => ExplainResponse.decode(value),
   },
+  /** The read of an id, as far as this worker remembers it. */
+  findRead: {
+    path: "/ringlight.v1.WorkerService/FindRead" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindReadRequest): Buffer => Buffer.from(FindReadRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindReadRequest => FindReadRequest.decode(value),
+    responseSerialize: (value: FindReadResponse): Buffer => Buffer.from(FindReadResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindReadResponse => FindReadResponse.decode(value),
+  },
   /** Which pages of the given object versions this worker holds. */
   coverage: {
     path: "/ringlight.v1.WorkerService/Coverage" as const,
@@ -5582,6 +5740,8 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   getCluster: handleUnaryCall<GetClusterRequest, Cluster>;
   /** Where a path lives, what is cached of it on this worker, and what its last reads met. */
   explain: handleUnaryCall<ExplainRequest, ExplainResponse>;
+  /** The read of an id, as far as this worker remembers it. */
+  findRead: handleUnaryCall<FindReadRequest, FindReadResponse>;
   /** Which pages of the given object versions this worker holds. */
   coverage: handleUnaryCall<CoverageRequest, CoverageResponse>;
   /** Proves that the store behind the mount answers, then records the mount. */
@@ -5667,6 +5827,22 @@ export interface WorkerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainResponse) => void,
+  ): ClientUnaryCall;
+  /** The read of an id, as far as this worker remembers it. */
+  findRead(
+    request: FindReadRequest,
+    callback: (error: ServiceError | null, response: FindReadResponse) => void,
+  ): ClientUnaryCall;
+  findRead(
+    request: FindReadRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindReadResponse) => void,
+  ): ClientUnaryCall;
+  findRead(
+    request: FindReadRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindReadResponse) => void,
   ): ClientUnaryCall;
   /** Which pages of the given object versions this worker holds. */
   coverage(
