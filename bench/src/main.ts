@@ -8,6 +8,7 @@ import { profileWorker } from "./dataplane/cpu.ts";
 import { dataplane } from "./dataplane/dataplane.ts";
 import { type Row, verdict } from "./dataplane/row.ts";
 import { disturbed, summary, tableMarkdown, tableText } from "./dataplane/table.ts";
+import { benchMissRatio, missRatioText } from "./miss-ratio.ts";
 import { reportText } from "./report.ts";
 import { benchRing } from "./ring.ts";
 import { benchScheduler, schedulerText } from "./scheduler.ts";
@@ -59,6 +60,7 @@ Parts of the product:
   cpu       flame graphs (SVG) and the hottest functions of a worker, warm and cold
               --seconds S  seconds of each load (default 1.5)
               --out DIR    where the files go (default bench/results/cpu)
+  curve     how right the sampled miss-ratio curve is, and what a page request costs it
   ring      build, look-up, balance and movement of the ring
   scheduler jobs: a queue of many, the leader's memory over long listings, a load against rclone, a bandwidth that is kept
               --part TEXT  only parts whose name contains the text: queue, memory, preload small, preload large, bandwidth
@@ -187,6 +189,14 @@ switch (name) {
   case "store":
     await benchStoreRecovery(positive("pages", values.pages));
     break;
+  case "curve": {
+    const measured = benchMissRatio();
+    const text = values.json
+      ? JSON.stringify({ bench: "curve", node: process.version, ...measured })
+      : missRatioText(measured);
+    process.stdout.write(`${text}\n`);
+    break;
+  }
   default:
     process.stderr.write(`ringlight bench: there is no benchmark "${name}"\n\n${HELP}\n`);
     process.exit(2);

@@ -15,4 +15,5 @@ export {
   wandering,
 } from "./page-traces.ts";
 export { optimalHitRatio, policyHitRatio, simulateHitRatio } from "./policy-simulation.ts";
+export { ReuseSampler } from "./reuse-sampler.ts";
 export { mix32, VersionTable } from "./version-table.ts";

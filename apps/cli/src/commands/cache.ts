@@ -112,7 +112,7 @@ function renderCurve(curve: MissRatioCurve, nowMs: number): string {
       `Too little was read to say what another size would do: ${count(requests, "page request")} in ${formatDuration(nowMs - curve.sinceMs)}.`,
     "",
     `An LRU cache of today's size (${size}) hits ${percent(hitRatio, 1)} of the ${requests} page requests of the last ${formatDuration(nowMs - curve.sinceMs)}.`,
-    `Sampled: at least ${percent(sampleRate, 1)} of the pages.`,
+    `Sampled: ${sampleRate < 1 ? "at least " : ""}${percent(sampleRate, 1)} of the pages.`,
     "",
     table(
       [

@@ -90,16 +90,6 @@ export function TrafficCharts({
     { name: "failed", colour: "var(--rl-bad)", values: valuesOf(series, column.UFS_ERRORS) },
   ];
 
-  const usage: PlotSeries[] = tiers.map((tier) => ({
-    name: tier,
-    colour: tierColour(tier),
-    values: series.columns[column.used(tier)] ?? times.map(() => null),
-  }));
-  const limitBytes = tiers.reduce(
-    (sum, tier) => sum + (series.columns[column.limit(tier)]?.findLast((value) => value !== null) ?? 0),
-    0,
-  );
-
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <HitRateChart series={series} range={range} mount={mount} />
@@ -154,17 +144,7 @@ export function TrafficCharts({
         format={formatRate}
         empty={<p>No request failed ({describeRange(range)}).</p>}
       />
-      <TimeSeries
-        id="usage"
-        title="Cached bytes"
-        hint={limitBytes > 0 ? `by tier, of ${formatSize(limitBytes)} in all` : "by tier"}
-        times={times}
-        series={usage}
-        stacked
-        binary
-        format={formatSize}
-        empty={<p>Nothing is cached yet.</p>}
-      />
+      <UsageChart series={series} />
     </div>
   );
 }
@@ -248,6 +228,34 @@ export function MissChart({ series, range }: { series: SeriesView; range: TimeRa
       stacked
       format={formatRate}
       empty={<p>No page request missed ({describeRange(range)}).</p>}
+    />
+  );
+}
+
+/** Bytes in the tiers. */
+export function UsageChart({ series }: { series: SeriesView }) {
+  const tiers = tiersOf(series);
+  const usage: PlotSeries[] = tiers.map((tier) => ({
+    name: tier,
+    colour: tierColour(tier),
+    values: series.columns[column.used(tier)] ?? series.times.map(() => null),
+  }));
+  const limitBytes = tiers.reduce(
+    (sum, tier) => sum + (series.columns[column.limit(tier)]?.findLast((value) => value !== null) ?? 0),
+    0,
+  );
+
+  return (
+    <TimeSeries
+      id="usage"
+      title="Cached bytes"
+      hint={limitBytes > 0 ? `by tier, of ${formatSize(limitBytes)} in all` : "by tier"}
+      times={series.times}
+      series={usage}
+      stacked
+      binary
+      format={formatSize}
+      empty={<p>Nothing is cached yet.</p>}
     />
   );
 }

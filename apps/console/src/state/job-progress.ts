@@ -17,25 +17,29 @@ export interface TaskSegment {
 
 /** Tasks by the time at which they ended. Runs of a job that another scheduler took over are in other traces. */
 export function taskSegments(spans: readonly SpanRecord[]): TaskSegment[] {
-  return spans
-    .filter(({ name }) => name.startsWith("ringlight.task "))
-    .map(({ spanId, startMs, durationMs, attributes, status }) => {
-      const number = (key: string) => {
-        const value = attributes[key];
-        return typeof value === "number" ? value : Number(value ?? 0) || 0;
-      };
-      return {
-        id: spanId,
-        worker: String(attributes["ringlight.worker"] ?? ""),
-        startMs,
-        endMs: startMs + durationMs,
-        units: number("ringlight.task.units"),
-        notDone: number("ringlight.task.failed") + number("ringlight.task.refused"),
-        bytes: number("ringlight.bytes"),
-        failed: status === "error",
-      };
-    })
-    .sort((a, b) => a.endMs - b.endMs);
+  return (
+    spans
+      .filter(({ name }) => name.startsWith("ringlight.task "))
+      .map(({ spanId, startMs, durationMs, attributes, status }) => {
+        const number = (key: string) => {
+          const value = attributes[key];
+          return typeof value === "number" ? value : Number(value ?? 0) || 0;
+        };
+        return {
+          id: spanId,
+          worker: String(attributes["ringlight.worker"] ?? ""),
+          startMs,
+          endMs: startMs + durationMs,
+          units: number("ringlight.task.units"),
+          notDone: number("ringlight.task.failed") + number("ringlight.task.refused"),
+          bytes: number("ringlight.bytes"),
+          failed: status === "error",
+        };
+      })
+      // A worker is asked for its part of a pass even where it has none.
+      .filter(({ units, failed }) => units > 0 || failed)
+      .sort((a, b) => a.endMs - b.endMs)
+  );
 }
 
 /** A running job whose last task ended so long ago is marked. */

@@ -12,7 +12,7 @@ import * as column from "../../columns.ts";
 import { tiersOf, valuesOf } from "../../state/derive.ts";
 import type { SeriesView } from "../../wire.ts";
 import { TimeSeries } from "../time-series.tsx";
-import { HitRateChart, MissChart } from "../traffic-charts.tsx";
+import { HitRateChart, MissChart, UsageChart } from "../traffic-charts.tsx";
 
 /** Hit rate by tier and by mount, misses by reason, and pages that come and go. */
 export function CacheCharts({
@@ -90,6 +90,7 @@ export function CacheCharts({
         format={formatByteRate}
         empty={<p>Nothing was written.</p>}
       />
+      <UsageChart series={series} />
     </div>
   );
 }

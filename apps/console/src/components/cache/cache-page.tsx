@@ -27,6 +27,7 @@ export function CachePage() {
   const { snapshot, error, retry } = useCluster();
   const { paused } = useLive();
   const [range] = useRange();
+  // All mounts are shown with what is in each.
   const [prefix, setPrefix] = useUrlState("prefix", "/", { push: true });
   const series = useSeries(range);
   const curve = useQuery<MissRatioCurve, ErrorBody>({
@@ -37,7 +38,8 @@ export function CachePage() {
   });
   const contents = useQuery<Contents, ErrorBody>({
     queryKey: ["cache-contents", prefix],
-    queryFn: ({ signal }) => getJson(`/api/cache/contents?${new URLSearchParams({ prefix })}`, signal),
+    queryFn: ({ signal }) =>
+      getJson(`/api/cache/contents?${new URLSearchParams({ prefix, depth: prefix === "/" ? "2" : "1" })}`, signal),
     refetchInterval: paused ? false : CONTENTS_MS,
     retry: 1,
   });

@@ -37,7 +37,7 @@ export function CacheTiles({
   const hour = curve?.workingSets.find(({ windowMs }) => windowMs === 3_600_000)?.bytes;
   const minutes = curve?.workingSets.find(({ windowMs }) => windowMs === 300_000)?.bytes;
   return (
-    <div className="grid grid-cols-2 gap-3 sm:grid-cols-3 2xl:grid-cols-5">
+    <div className="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-5">
       <StatTile
         label={`Hit rate, ${describeRange(range)}`}
         value={formatPercent(series ? overallHitRate(series) : undefined)}

@@ -102,7 +102,7 @@ export function ContentsPanel({
           ) : asTable ? (
             <PathTable contents={contents} total={below ?? 0} onPrefix={onPrefix} />
           ) : (
-            <PathMap contents={contents} onPrefix={onPrefix} />
+            <PathMap contents={contents} prefix={prefix} onPrefix={onPrefix} />
           )}
           {contents.unnamedBytes > 0 ? (
             <p className="text-xs text-subtle">
@@ -146,11 +146,21 @@ function Crumbs({ prefix, onPrefix }: { prefix: string; onPrefix: (prefix: strin
   );
 }
 
-const nameOf = (path: string) => path.replace(/\/$/, "").split("/").pop() ?? path;
+/** What is behind the prefix; the prefix is named above the map. */
+const nameOf = (path: string, prefix: string) =>
+  path.slice(prefix === "/" ? 1 : prefix.replace(/\/?$/, "/").length).replace(/\/$/, "");
 const explainHref = (path: string) => `/explain?${new URLSearchParams({ path })}`;
 
 /** Cells by bytes; a folder opens, a file is explained. */
-function PathMap({ contents, onPrefix }: { contents: Contents; onPrefix: (prefix: string) => void }) {
+function PathMap({
+  contents,
+  prefix,
+  onPrefix,
+}: {
+  contents: Contents;
+  prefix: string;
+  onPrefix: (prefix: string) => void;
+}) {
   const shown: Cell[] = contents.paths.slice(0, CELLS);
   const rest = contents.paths.slice(CELLS).reduce((sum, { bytes }) => sum + bytes, contents.otherBytes);
   if (rest > 0) shown.push({ path: "", bytes: rest });
@@ -172,7 +182,7 @@ function PathMap({ contents, onPrefix }: { contents: Contents; onPrefix: (prefix
         const inner = roomy ? (
           <>
             <span className="truncate text-xs font-medium text-text">
-              {item.path === "" ? "other" : nameOf(item.path)}
+              {item.path === "" ? "other" : nameOf(item.path, prefix)}
             </span>
             <span className="truncate text-[11px] text-muted tabular-nums">{formatSize(item.bytes)}</span>
           </>

@@ -154,7 +154,13 @@ function Curve({ curve }: { curve: MissRatioCurve }) {
           ))}
           {points.map(({ scale, bytes }, index) =>
             Number.isInteger(Math.log2(scale)) && Math.log2(scale) % 2 !== 0 ? (
-              <text key={scale} x={x(index)} y={HEIGHT - 8} textAnchor="middle" fill="var(--rl-subtle)">
+              <text
+                key={scale}
+                x={x(index)}
+                y={HEIGHT - 8}
+                textAnchor={index === 0 ? "start" : index === points.length - 1 ? "end" : "middle"}
+                fill="var(--rl-subtle)"
+              >
                 {formatSize(bytes)}
               </text>
             ) : null,

@@ -1,0 +1,251 @@
+/** Overview, Cache, Explain and Jobs in a real browser: every state, by keyboard alone, and from a spike to its cause in two clicks. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, type Route, test } from "@playwright/test";
+
+const url = () => process.env.CONSOLE_URL ?? "";
+const dataDir = () => process.env.CONSOLE_DATA ?? "";
+const shots = join(import.meta.dirname, "../artifacts/screenshots");
+const CLI = join(import.meta.dirname, "../apps/cli/src/main.ts");
+const FILE = "/demo/tables/lineitem-00.parquet";
+
+interface Info {
+  readonly s3Endpoint: string;
+  readonly credentialsFile: string;
+  readonly workers: readonly { readonly id: string }[];
+}
+const info = () => JSON.parse(readFileSync(join(dataDir(), "cluster.json"), "utf8")) as Info;
+
+async function ringlight(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args, "--data", dataDir()]);
+  return stdout;
+}
+
+/** Reads an object over S3 and returns its request id. */
+async function readOver(key: string): Promise<string> {
+  const { keys } = JSON.parse(readFileSync(info().credentialsFile, "utf8")) as {
+    keys: [{ accessKeyId: string; secretAccessKey: string }];
+  };
+  const s3 = new S3Client({
+    endpoint: info().s3Endpoint,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials: keys[0],
+  });
+  try {
+    const answer = await s3.send(new GetObjectCommand({ Bucket: "demo", Key: key, Range: "bytes=0-99" }));
+    await answer.Body?.transformToByteArray();
+    return answer.$metadata.requestId ?? "";
+  } finally {
+    s3.destroy();
+  }
+}
+
+let complaints: string[];
+
+test.beforeEach(({ page }) => {
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+});
+
+test.afterEach(() => {
+  // The browser logs refused requests by itself; tests that have some look at what the page makes of them.
+  expect(complaints.filter((complaint) => !complaint.startsWith("Failed to load resource"))).toEqual([]);
+});
+
+async function inspect(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
+    [],
+  );
+}
+
+const refusal = (code: string) => (route: Route) =>
+  route.fulfill({
+    status: 503,
+    contentType: "application/json",
+    body: JSON.stringify({ code, message: "nobody answers", remedy: "try again" }),
+  });
+
+for (const scheme of ["light", "dark"] as const) {
+  test.describe(scheme, () => {
+    test.use({ colorScheme: scheme });
+
+    test("the cache page shows what is cached, what is hot, and what another size would do", async ({ page }) => {
+      await readOver("tables/lineitem-00.parquet");
+      await page.goto(`${url()}/cache`);
+      await expect(page.getByTestId("curve-advice")).toBeVisible();
+      await expect(page.getByTestId("treemap").getByRole("button").first()).toBeVisible();
+      await expect(page.getByText("3 of 3 workers answered").first()).toBeVisible();
+      await expect(page.locator("canvas").first()).toBeVisible();
+      await inspect(page, `cache-${scheme}`);
+    });
+
+    test("a path is explained: place, owners by epoch, pages, reads and traces", async ({ page }) => {
+      await readOver("tables/lineitem-00.parquet");
+      await page.goto(`${url()}/explain?${new URLSearchParams({ path: FILE })}`);
+      await expect(page.getByTestId("explanation")).toBeVisible();
+      await expect(page.getByTestId("next-read")).toBeVisible();
+      await expect(page.getByTestId("outcome").first()).toBeVisible();
+      await expect(page.getByRole("table", { name: /Owners of the path by epoch/ })).toContainText(
+        info().workers[0]?.id.slice(0, 3) ?? "",
+      );
+      await inspect(page, `explain-${scheme}`);
+    });
+
+    test("the overview says what the cache saved, at the price of the URL", async ({ page }) => {
+      await page.goto(`${url()}/?price_gib=90&price_requests=0.4&price_currency=EUR`);
+      await expect(page.getByTestId("saved-cost")).toContainText(/EUR \d/);
+      await expect(page.getByTestId("changes")).toBeVisible();
+      await inspect(page, `overview-saved-${scheme}`);
+    });
+
+    test("the jobs have a list and a page each", async ({ page }) => {
+      await ringlight("load", "/demo/tables");
+      await page.goto(`${url()}/jobs`);
+      await expect(page.locator("[data-job]").first()).toContainText("load /demo/tables");
+      await inspect(page, `jobs-${scheme}`);
+      await page.locator("[data-job]").first().getByRole("link").click();
+      await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "complete");
+      await expect(page.getByTestId("job-bar")).not.toHaveAttribute("data-segments", "0");
+      await inspect(page, `job-${scheme}`);
+    });
+  });
+}
+
+test("a load's bar moves with the spans of its tasks, and its actions do what they say", async ({ page }) => {
+  await ringlight("free", "/demo/images");
+  const id = (await ringlight("load", "/demo/images", "--bandwidth", "2MiB/s", "--detach")).trim();
+  await page.goto(`${url()}/jobs/${id}`);
+  const bar = page.getByTestId("job-bar");
+  await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "running");
+  const segments = async () => Number(await bar.getAttribute("data-segments"));
+  await expect.poll(segments, { timeout: 60_000 }).toBeGreaterThan(0);
+  const seen = await segments();
+  await expect.poll(segments, { timeout: 60_000 }).toBeGreaterThan(seen);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "paused");
+  await expect(page.getByText(`ringlight job resume ${id}`)).toBeVisible();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "stopped");
+});
+
+test("a read is explained by its request id, and the command line says the same", async ({ page }) => {
+  const id = await readOver("tables/lineitem-01.parquet");
+  expect(id).toMatch(/^[0-9A-F]{16}$/);
+  await page.goto(`${url()}/explain`);
+  await expect(page.getByTestId("empty-state")).toBeVisible();
+  // By keyboard alone.
+  await page.getByLabel("Path, trace id or request id").focus();
+  await page.keyboard.type(id);
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("found-read")).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`id=${id}`));
+  await expect(page.getByRole("heading", { level: 2, name: "/demo/tables/lineitem-01.parquet" })).toBeVisible();
+  const outcome = await page.getByTestId("found-read").getByTestId("outcome").getAttribute("data-outcome");
+  const printed = JSON.parse(await ringlight("explain", id, "--json")) as { read: { outcome: string }; path: string };
+  expect(printed.path).toBe("/demo/tables/lineitem-01.parquet");
+  expect(printed.read.outcome).toBe(outcome);
+});
+
+test("from a mark on a chart to the trace to the path's explanation: two clicks", async ({ page }) => {
+  await ringlight("free", "/demo/tables");
+  await readOver("tables/lineitem-02.parquet");
+  await page.goto(url());
+  const marks = page.getByRole("list", { name: "Misses by reason: requests with a trace" });
+  await expect(marks.getByTestId("exemplar").first()).toBeVisible({ timeout: 60_000 });
+  await marks.getByTestId("exemplar").last().click({ force: true });
+  await expect(page).toHaveURL(/\/traces\/[0-9a-f]{32}/);
+  await page.getByRole("link", { name: "Explain the path" }).click();
+  await expect(page).toHaveURL(/\/explain\?path=/);
+  await expect(page.getByTestId("explanation")).toBeVisible();
+});
+
+test("a window of a chart, chosen by keyboard, is zoomed to and taken apart", async ({ page }) => {
+  await page.goto(`${url()}/cache`);
+  const chart = page.getByRole("slider", { name: "Chart: Misses by reason" });
+  await chart.focus();
+  await page.keyboard.press("ArrowLeft");
+  for (let step = 0; step < 30; step++) await page.keyboard.press("Shift+ArrowLeft");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/from=\d/);
+  await expect(page.getByTestId("changes")).toBeVisible();
+  await page.getByLabel("Measure").selectOption("requests");
+  await expect(page).toHaveURL(/measure=requests/);
+  await expect(page.getByTestId("changes")).toHaveAttribute("data-measure", "requests");
+});
+
+test("the address of the cache page says all that is shown: folder, tables and range", async ({ page }) => {
+  await page.goto(`${url()}/cache`);
+  await page.getByTestId("treemap").getByRole("button").first().press("Enter");
+  await expect(page).toHaveURL(/prefix=%2F/);
+  await page.getByRole("button", { name: "What is in the cache: show as table" }).press("Enter");
+  await page.getByRole("button", { name: "What another size would do: show as table" }).press("Enter");
+  await expect(page.getByRole("table", { name: "Cached bytes by path" })).toBeVisible();
+  const address = page.url();
+  await page.goto("about:blank");
+  await page.goto(address);
+  await expect(page.getByRole("table", { name: "Cached bytes by path" })).toBeVisible();
+  await expect(page.getByRole("table", { name: "Hit rate by size of the cache" })).toBeVisible();
+  await page.goBack();
+  const curve = `${url()}/cache`;
+  await page.goto(curve);
+  const slider = page.getByRole("slider", { name: "Chart: hit rate by size of the cache" });
+  await slider.focus();
+  const before = await slider.getAttribute("aria-valuetext");
+  await page.keyboard.press("End");
+  expect(await slider.getAttribute("aria-valuetext")).not.toBe(before);
+});
+
+test("loading, empty, partial, stale and error states say what they are", async ({ page }) => {
+  const asked = ["/api/cache/reuse", "/api/cache/contents", "/api/jobs", "/api/explain"];
+  const pages = ["/cache", "/jobs", `/explain?path=${FILE}`];
+  // Loading: answers that do not come.
+  const held: Route[] = [];
+  for (const path of asked) await page.route(`**${path}*`, (route) => void held.push(route));
+  for (const path of pages) {
+    await page.goto(url() + path);
+    await expect(page.getByRole("status").filter({ hasText: "Loading" }).first()).toBeAttached();
+  }
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  // Errors: with code, remedy and a retry.
+  for (const path of asked) await page.route(`**${path}*`, refusal("RL_NO_WORKERS"));
+  for (const path of pages) {
+    await page.goto(url() + path);
+    await expect(page.getByTestId("error-state").first()).toContainText("RL_NO_WORKERS");
+    await inspect(page, `state-error${path.split("?")[0]?.replaceAll("/", "-")}`);
+  }
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  await page.getByRole("button", { name: "Retry" }).first().click();
+  await expect(page.getByTestId("explanation")).toBeVisible();
+  // Stale: what was shown stays, with its age.
+  await page.route("**/api/explain*", refusal("RL_NO_WORKERS"));
+  await expect(page.getByTestId("stale")).toContainText("data from");
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  // Partial: two of three answered.
+  await page.route("**/api/cache/contents*", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ json: { ...(await answer.json()), answered: 2 } });
+  });
+  await page.goto(`${url()}/cache`);
+  await expect(page.getByText("2 of 3 workers answered").first()).toBeVisible();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  // Empty, for real: a folder that holds nothing, a state that no job has, an object that the store has not.
+  await page.goto(`${url()}/cache?prefix=/demo/nothing/`);
+  await expect(page.getByText("Nothing is cached below /demo/nothing/")).toBeVisible();
+  await page.goto(`${url()}/jobs?state=failed`);
+  await expect(page.getByTestId("empty-state")).toBeVisible();
+  await inspect(page, "state-empty-jobs");
+  await page.goto(`${url()}/explain?path=/demo/nothing`);
+  await expect(page.getByTestId("error-state")).toContainText("RL_NOT_FOUND");
+  await page.goto(`${url()}/jobs/no-such-job`);
+  await expect(page.getByTestId("error-state")).toBeVisible();
+});
