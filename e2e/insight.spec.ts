@@ -27,14 +27,15 @@ async function ringlight(...args: string[]): Promise<string> {
 
 /** Reads an object over S3 and returns its request id. */
 async function readOver(key: string): Promise<string> {
-  const { keys } = JSON.parse(readFileSync(info().credentialsFile, "utf8")) as {
-    keys: [{ accessKeyId: string; secretAccessKey: string }];
+  const credentials = JSON.parse(readFileSync(info().credentialsFile, "utf8")) as {
+    accessKeyId: string;
+    secretAccessKey: string;
   };
   const s3 = new S3Client({
     endpoint: info().s3Endpoint,
     region: "us-east-1",
     forcePathStyle: true,
-    credentials: keys[0],
+    credentials,
   });
   try {
     const answer = await s3.send(new GetObjectCommand({ Bucket: "demo", Key: key, Range: "bytes=0-99" }));

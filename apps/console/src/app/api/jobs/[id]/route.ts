@@ -1,7 +1,7 @@
-import { isLoopback } from "@ringlight/config";
+import { change } from "../../../../server/change.ts";
 import { runningConsole } from "../../../../server/console.ts";
 import { changeJob, jobView, parseJobAction } from "../../../../server/jobs.ts";
-import { readChange, respond } from "../../../../server/respond.ts";
+import { respond } from "../../../../server/respond.ts";
 
 export const dynamic = "force-dynamic";
 
@@ -20,8 +20,13 @@ export function GET(request: Request, { params }: Place): Promise<Response> {
 /** Changes a job: {"action": "pause" | "resume" | "stop" | "retry"}; a retry answers the new job. */
 export function POST(request: Request, { params }: Place): Promise<Response> {
   return respond(async () => {
-    const { config, observer, token } = await runningConsole();
-    const action = parseJobAction(await readChange(request, isLoopback(config.bind)));
-    return changeJob(observer, token, (await params).id, action);
+    const { observer, token } = await runningConsole();
+    const { id } = await params;
+    return change(
+      request,
+      (body) => `job.${String((body as { action?: unknown } | null)?.action ?? "").slice(0, 20)}`,
+      () => id,
+      (body) => changeJob(observer, token, id, parseJobAction(body)),
+    );
   });
 }
