@@ -18,7 +18,7 @@ const MARKS = 16;
 const READS = /^(?:s3|rest|grpc)\b|^ringlight\.v1\.WorkerService\/Read/;
 
 /** The slowest trace of each of so many stretches of a window. */
-export function slowestOfEach(
+function slowestOfEach(
   traces: readonly TraceSummary[],
   window: { readonly fromMs: number; readonly toMs: number },
 ): TraceSummary[] {
