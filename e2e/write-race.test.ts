@@ -9,7 +9,7 @@ import { runWriteRace, type S3Origin, startS3Origin } from "@ringlight/testing";
 import { type Cluster, startCluster } from "./cluster.ts";
 
 const BUCKET = "raced";
-const OPERATIONS = Number(process.env.RINGLIGHT_RACE_OPERATIONS ?? 6_000);
+const OPERATIONS = Number(process.env.RL_RACE_OPERATIONS ?? 6_000);
 /** Longer than the pause that a worker overlooks, shorter than its lease. */
 const STOPPED_MS = 3_000;
 

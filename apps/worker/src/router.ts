@@ -76,6 +76,11 @@ export class Router {
     );
   }
 
+  /** The worker that is asked first for a byte of an object; undefined for this one. */
+  elsewhere(mount: string, key: string, offset: number): WorkerRecord | undefined {
+    return this.#candidates(mount, key, segmentOf(offset, this.#options.segmentBytes))[0]?.peer;
+  }
+
   /** Begins a read. The first bytes are there when this returns. @throws the UFS's errors, RL_NO_SUCH_MOUNT, RL_NOT_FOUND */
   async open(mount: string, key: string, plan: ReadPlan, context: ReadContext): Promise<ObjectRead> {
     const read = await this.#first(mount, key, 0, context, async (candidate) => {

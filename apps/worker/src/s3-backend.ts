@@ -45,6 +45,8 @@ export function s3Backend({ mounts, router, writer, listings, buckets }: S3Backe
       if (key === "") throw new RinglightError("RL_BAD_REQUEST", "an object's key cannot be empty");
       return router.open(bucket, key, plan, reading(ctx));
     },
+    doorOf: (bucket, key, offset) =>
+      mounts.peek(bucket) === undefined ? undefined : router.elsewhere(bucket, key, offset)?.addresses.s3,
     list: async (bucket, request, ctx) => {
       const { ufs } = await mounts.get(bucket);
       if (listed.get(bucket) !== ufs) {

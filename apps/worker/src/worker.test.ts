@@ -119,6 +119,29 @@ test("ranges, conditions and their errors are the same at the owner and at the o
   }
 });
 
+test("a client that follows is sent to the owner by 307, and reads there what it reads anywhere", async () => {
+  cluster.origin.putObject("data", "followed/a b+ü", { sizeBytes: 200_000, seed: 8 });
+  const ask = (worker: number, headers: Record<string, string> = { "x-ringlight-follow": "307" }) =>
+    fetch(cluster.presigned(worker, "data", "followed/a%20b+%C3%BC"), { headers, redirect: "manual" });
+  const answers = await Promise.all([0, 1, 2].map((worker) => ask(worker)));
+  const owners = answers.flatMap(({ status }, worker) => (status === 200 ? [worker] : []));
+  assert.equal(owners.length, 1);
+  const [owner = 0] = owners;
+  for (const answer of answers.filter(({ status }) => status !== 200)) {
+    assert.equal(answer.status, 307);
+    const location = new URL(answer.headers.get("location") ?? "");
+    assert.equal(location.host, cluster.workers[owner]?.record.addresses.s3);
+    assert.equal(location.pathname, "/data/followed/a%20b%2B%C3%BC");
+    assert.match(await answer.text(), /<Code>TemporaryRedirect<\/Code>.*<Endpoint>/s);
+  }
+  // Whoever does not say so gets the bytes from wherever it asks.
+  const expected = cluster.origin.bytesOf("data", "followed/a b+ü");
+  for (const worker of [0, 1, 2]) {
+    const answer = await ask(worker, {});
+    assert.ok(Buffer.from(await answer.arrayBuffer()).equals(expected));
+  }
+});
+
 test("an object that changes while it is read is cut off, not mixed", async () => {
   const sizeBytes = 24 * MIB;
   cluster.origin.putObject("data", "changing", { sizeBytes, seed: 1 });
@@ -176,6 +199,10 @@ test("a listing of a million keys is paged without walking further than the page
   assert.equal(page.Contents?.length, 1000);
   assert.equal(page.IsTruncated, true);
   assert.ok(cluster.origin.count() <= 2);
+  const askedBefore = cluster.origin.count();
+  const warm = await s3.send(new ListObjectsV2Command({ Bucket: "million", Prefix: "keys/", MaxKeys: 1000 }));
+  assert.deepEqual(warm.Contents, page.Contents);
+  assert.equal(cluster.origin.count(), askedBefore, "a first page that is warm is answered without the store");
   const next = await s3.send(
     new ListObjectsV2Command({ Bucket: "million", Prefix: "keys/", ContinuationToken: page.NextContinuationToken }),
   );

@@ -5,7 +5,7 @@ import { runWriteRace } from "@ringlight/testing";
 import { startTestCluster, type TestCluster } from "./test-cluster.ts";
 
 /** 50,000 is the full race; the suite runs a shorter one with the same seed. */
-const OPERATIONS = Number(process.env.RINGLIGHT_RACE_OPERATIONS ?? 3_000);
+const OPERATIONS = Number(process.env.RL_RACE_OPERATIONS ?? 3_000);
 
 async function doorsOf(cluster: TestCluster) {
   const doors = [];

@@ -62,6 +62,8 @@ export interface S3Backend {
   head(bucket: string, key: string, context: RequestContext): Promise<ObjectMeta>;
   /** Resolves range and conditions and gives the bytes, in one call. */
   read(bucket: string, key: string, plan: ReadPlan, context: RequestContext): Promise<S3Read>;
+  /** host:port of the S3 door of the worker that has the byte at an offset of an object; undefined where it is this one. */
+  doorOf?(bucket: string, key: string, offset: number): string | undefined;
   list(bucket: string, request: ListRequest, context: RequestContext): Promise<ListPage>;
 }
 

@@ -20,6 +20,7 @@ import {
   type S3Request,
   type S3Response,
 } from "./exchange.ts";
+import { sentElsewhere } from "./follow.ts";
 import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, OWNER, parseListQuery } from "./listing.ts";
 import { getObjectAttributes } from "./object-attributes.ts";
 import { findOperation, type Level, type Operation } from "./operations.ts";
@@ -252,7 +253,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     switch (operation.name) {
       case "GetObject":
       case "HeadObject":
-        return readObject(exchange, object);
+        return sentElsewhere(exchange, target, backend) ? undefined : readObject(exchange, object);
       case "GetObjectAttributes":
         return getObjectAttributes(exchange, object);
       case "ListObjects":

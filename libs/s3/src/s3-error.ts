@@ -54,6 +54,7 @@ const STATUSES = {
   RequestTimeout: 400,
   ServerSideEncryptionConfigurationNotFoundError: 404,
   SignatureDoesNotMatch: 403,
+  TemporaryRedirect: 307,
   UnexpectedContent: 400,
   XAmzContentSHA256Mismatch: 400,
 } as const;
