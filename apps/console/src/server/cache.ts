@@ -1,5 +1,6 @@
 /** What the cluster has cached and what more or less room would do: all workers' answers, added up. */
 import { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } from "@ringlight/client";
+import { RinglightError } from "@ringlight/core";
 import { callUnary } from "@ringlight/rpc";
 import { askAll } from "./any-worker.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
@@ -33,4 +34,17 @@ export async function cacheContents(
     answers.map(({ value }) => value),
     { answered: answers.length, workers: asked },
   );
+}
+
+/** What one worker holds, and what it is asked for the most. @throws RL_NOT_FOUND, and what the worker answers */
+export async function workerContents(observer: ClusterObserver, id: string, signal: AbortSignal): Promise<Contents> {
+  const worker = observer.clients().find((candidate) => candidate.id === id);
+  if (!worker) throw new RinglightError("RL_NOT_FOUND", `no worker ${id} holds a lease`);
+  const report = await callUnary(
+    worker.client,
+    "getContents",
+    { prefix: "/", depth: 1 },
+    { deadlineMs: CONTENTS_DEADLINE_MS, signal, idempotent: true },
+  );
+  return mergedContents([report], { answered: 1, workers: 1 });
 }

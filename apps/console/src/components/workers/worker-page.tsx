@@ -1,4 +1,5 @@
 "use client";
+import type { Contents } from "@ringlight/client";
 import {
   CopyCommand,
   EmptyState,
@@ -25,6 +26,7 @@ import { useRing } from "../../state/ring.ts";
 import { useSeries } from "../../state/series.ts";
 import { useRange } from "../../state/time-range.ts";
 import type { ErrorBody, TierView, WorkerDetail } from "../../wire.ts";
+import { HotTable } from "../cache/hot-table.tsx";
 import { PageHeader, useTitle } from "../page-header.tsx";
 import { RangePicker } from "../time-picker.tsx";
 import { TrafficCharts } from "../traffic-charts.tsx";
@@ -51,6 +53,13 @@ export function WorkerPage({ id }: { id: string }) {
     retry: 1,
   });
   const worker = snapshot?.workers.find((candidate) => candidate.id === id);
+  const hot = useQuery<Contents, ErrorBody>({
+    queryKey: ["worker-hot", id],
+    enabled: worker?.state === "live",
+    queryFn: ({ signal }) => getJson(`/api/workers/${encodeURIComponent(id)}/hot`, signal),
+    refetchInterval: paused ? false : 10_000,
+    retry: 1,
+  });
   const numbers = tick?.workers[id] ?? query.data?.tick;
   const clock = now === undefined ? undefined : now + skewMs();
   if (!worker) {
@@ -178,7 +187,10 @@ export function WorkerPage({ id }: { id: string }) {
         ) : (
           <TrafficCharts series={series.data} range={range} mount={snapshot?.mounts[0]?.record.name} />
         )}
-        <WorkerControls id={id} live={live} />
+        <div className="grid items-start gap-4 2xl:grid-cols-2">
+          <WorkerControls id={id} live={live} />
+          {live ? <HotTable query={hot} /> : null}
+        </div>
         {query.data ? (
           <>
             <OutcomeTable pages={query.data.pages} />
