@@ -42,6 +42,9 @@ const config: KnipConfig = {
     // The system's own; a test of full disks mounts a small file system where it may.
     "mount",
     "umount",
+    // Of Debian's prometheus.
+    "promtool",
+    "prometheus",
     // Benchmarks pin processes, drop privileges and make a certificate with what the system has.
     "setpriv",
     "openssl",

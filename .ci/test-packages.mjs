@@ -21,6 +21,7 @@ const PACKAGES = {
   radosgw: "radosgw",
   "ceph-common": "ceph",
   nginx: "nginx",
+  prometheus: "prometheus",
 };
 
 const SEARCHED = [

@@ -14,6 +14,7 @@ import { benchRing } from "./ring.ts";
 import { benchScheduler, schedulerText } from "./scheduler.ts";
 import { smoke } from "./smoke.ts";
 import { benchStoreRecovery } from "./store.ts";
+import { benchTelemetry, telemetryText } from "./telemetry.ts";
 
 const HELP = `usage: ringlight bench <name> [options]
 
@@ -61,6 +62,8 @@ Parts of the product:
               --seconds S  seconds of each load (default 1.5)
               --out DIR    where the files go (default bench/results/cpu)
   curve     how right the sampled miss-ratio curve is, and what a page request costs it
+  telemetry warm 4 KiB GETs with telemetry on against off, paired
+              --rounds N, --seconds S, --nice=N, --json; --gate: exit code 1 when it costs more than 3 % of the requests a second
   ring      build, look-up, balance and movement of the ring
   scheduler jobs: a queue of many, the leader's memory over long listings, a load against rclone, a bandwidth that is kept
               --part TEXT  only parts whose name contains the text: queue, memory, preload small, preload large, bandwidth
@@ -181,6 +184,16 @@ switch (name) {
     const progress = (line: string) => process.stderr.write(`${line}\n`);
     const text = await profileWorker({ seconds: seconds(values.seconds), directory, progress });
     process.stdout.write(`${text}\n\nflame graphs: ${directory}\n`);
+    break;
+  }
+  case "telemetry": {
+    if (values.nice !== undefined) setPriority(Number(values.nice));
+    const effort = { rounds: positive("rounds", values.rounds), seconds: seconds(values.seconds), quick: values.quick };
+    const figures = await benchTelemetry(effort, (line) => process.stderr.write(`${line}\n`));
+    if (values.json)
+      process.stdout.write(`${JSON.stringify({ bench: "telemetry", node: process.version, ...figures })}\n`);
+    else process.stdout.write(`${telemetryText(figures)}\n`);
+    if (values.gate && !figures.kept) process.exitCode = 1;
     break;
   }
   case "ring":

@@ -6,7 +6,7 @@ import { type LoadedConfig, packageVersion, type Running, readToken, type Schedu
 import { systemClock } from "@ringlight/core";
 import { connectJobStore, connectRegistry, registerPersistently } from "@ringlight/registry";
 import { processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
-import { createLogger, grpcTracer, startTelemetry } from "@ringlight/telemetry";
+import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { schedulerService, schedulerServiceDefinition } from "./grpc-service.ts";
 import { HandOver, ringsOf } from "./hand-over.ts";
 import { JobEngine } from "./job-engine.ts";
@@ -90,8 +90,10 @@ export async function startScheduler(
     bytesPerSecond: config.rebalanceBytesPerSecond,
     log: (message, fields) => log.info(message, fields),
   });
+  const measured = processMetrics();
   const jobs = jobService({ id, engine, registry, token });
   const closeParts = async () => {
+    measured.close();
     jobs.close();
     calls.close();
     placement.close();
@@ -101,6 +103,7 @@ export async function startScheduler(
   };
   const metrics = new JobMetrics(engine);
   telemetry.register(metrics.registry);
+  measured.register(metrics.registry);
   const rest = createRestServer({
     token,
     calls: jobs.calls,

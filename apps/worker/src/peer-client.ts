@@ -152,6 +152,13 @@ export class PeerClient {
     return this.#peers.get(workerId)?.flows.size ?? 0;
   }
 
+  /** The same for all workers together. */
+  get allInFlight(): number {
+    let total = 0;
+    for (const { flows } of this.#peers.values()) total += flows.size;
+    return total;
+  }
+
   /** The worker's lease has ended: questions on which it is silent are broken off, those that it is answering go on. */
   leaseEnded(workerId: string): void {
     this.#leaseless.add(workerId);

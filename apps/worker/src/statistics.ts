@@ -33,6 +33,7 @@ export interface Gauges {
   readonly process: ProcessMetrics;
   readonly openConnections: () => number;
   readonly fetchesInFlight: () => number;
+  readonly relaysInFlight: () => number;
   /** How page bytes leave, for people. */
   readonly dataPath: string;
 }
@@ -95,6 +96,11 @@ export class WorkerStatistics {
       ]),
     );
     this.registry.gauge(METRICS.ringEpoch, gauges.epoch);
+    this.registry.gauge(METRICS.queueLength, () => [
+      { labels: { queue: "fetches" }, value: gauges.fetchesInFlight() },
+      { labels: { queue: "relays" }, value: gauges.relaysInFlight() },
+      { labels: { queue: "connections" }, value: gauges.openConnections() },
+    ]);
     gauges.process.register(this.registry);
   }
 
@@ -137,8 +143,8 @@ export class WorkerStatistics {
   }
 
   /** One HTTP request to the UFS of a mount (or one file operation). */
-  ufs(mount: string, { op, status, bytes, durationMs }: UfsObservation): void {
-    this.#ufs.with({ mount, op, status }).observe(durationMs / 1000);
+  ufs(mount: string, { op, status, bytes, durationMs }: UfsObservation, traceId?: string): void {
+    this.#ufs.with({ mount, op, status }).observe(durationMs / 1000, traceId);
     this.#ufsBytes.with({ mount, op, status }).add(bytes);
   }
 

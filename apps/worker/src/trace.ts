@@ -6,6 +6,7 @@ import {
   currentSpan,
   keyHash,
   newTraceContext,
+  originSpan,
   parseTraceparent,
   recordSpan,
 } from "@ringlight/telemetry";
@@ -42,12 +43,16 @@ export function pathAttributes(mount: string, key: string): Record<string, strin
 /** A task reads too many objects for a span of each request to their store. */
 const TASK_METHOD = /\/RunTask$/;
 
-/** A request to the store of a mount becomes a part of the work that is going on. Reads of pages have spans of their own. */
-export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsObservation): void {
-  const span = currentSpan();
-  if (span === undefined || TASK_METHOD.test(span.name)) return;
+/**
+ * A request to the store of a mount becomes a part of the work that is going on. Reads of pages have spans of their own.
+ * @returns the trace's id where it is certainly kept
+ */
+export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsObservation): string | undefined {
+  const span = originSpan();
+  if (span === undefined || TASK_METHOD.test(span.name)) return undefined;
   span.missed();
-  if (op === "get" && status === "ok") return;
+  const traceId = span.isKept ? span.context.traceId : undefined;
+  if (op === "get" && status === "ok") return traceId;
   const nowMs = Date.now();
   recordSpan({
     context: newTraceContext(span.context.traceparent),
@@ -63,4 +68,5 @@ export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsOb
     },
     ...(status !== "ok" && status !== "retried" && { error: status }),
   });
+  return traceId;
 }

@@ -152,6 +152,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       process: measured,
       openConnections: () => connections.open,
       fetchesInFlight: () => pages.runsInFlight + (blocks?.runsInFlight ?? 0),
+      relaysInFlight: () => peers.allInFlight,
       dataPath: describeDataPath(dataPath),
     });
     telemetry.register(statistics.registry);
@@ -160,8 +161,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       registry,
       ufsTimeoutMs: config.ufsTimeoutMs,
       observe: (mount, observation) => {
-        statistics.ufs(mount, observation);
-        traceUfs(mount, observation);
+        statistics.ufs(mount, observation, traceUfs(mount, observation));
       },
       log: logDebug,
     });

@@ -7,7 +7,7 @@
  * wait with it, and are then sent together or forgotten. Hits answered at the door never come here.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { isKept } from "./keep.ts";
+import { isKept, keepsAllMisses } from "./keep.ts";
 import type { Attributes, AttributeValue, RecordedSpan } from "./otlp/records.ts";
 import { isTracing, sendSpan } from "./span-sink.ts";
 import { keptTraceContext, newTraceContext, type TraceContext } from "./trace-context.ts";
@@ -103,7 +103,8 @@ export class ActiveSpan {
 
   /** True when the request is certainly kept. */
   get isKept(): boolean {
-    return this.#request.kept;
+    const { kept, missed } = this.#request;
+    return isTracing() && (kept || (missed && keepsAllMisses()));
   }
 
   /** Runs work as a part of this piece. */
@@ -194,6 +195,11 @@ function bounded(header: string | undefined): string | undefined {
 export function currentSpan(): ActiveSpan | undefined {
   const span = active.getStore();
   return span?.isOver === true ? undefined : span;
+}
+
+/** The work in whose course this runs, even when its request has ended meanwhile: for what ends a little later. */
+export function originSpan(): ActiveSpan | undefined {
+  return active.getStore();
 }
 
 /**

@@ -3,6 +3,7 @@ export {
   type CallerTrace,
   currentSpan,
   detached,
+  originSpan,
   recordSpan,
   type SpanEnd,
   type SpanStart,

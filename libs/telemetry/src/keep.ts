@@ -41,3 +41,8 @@ export function isKept({ durationMs, failed, missed, sampled }: DoneWork): boole
 export function slowMs(): number {
   return rules.slowMs;
 }
+
+/** True when every read that missed is kept. */
+export function keepsAllMisses(): boolean {
+  return rules.missMs === 0;
+}

@@ -134,4 +134,26 @@ export const METRICS = {
     [],
     "99th percentile of the event loop's delay over the last 10 to 20 s.",
   ),
+  eventLoopDelayMax: define(
+    "gauge",
+    "nodejs.eventloop.delay.max",
+    "s",
+    [],
+    "Longest delay of the event loop over the last 10 to 20 s.",
+  ),
+  eventLoopUtilization: define(
+    "gauge",
+    "nodejs.eventloop.utilization",
+    "1",
+    [],
+    "Share of the time since it was read last that the event loop was busy.",
+  ),
+  gcDuration: define("histogram", "v8js.gc.duration", "s", ["type"], "Duration of garbage collections, by their kind."),
+  queueLength: define(
+    "gauge",
+    "ringlight.queue.length",
+    "{item}",
+    ["queue"],
+    "What is waiting or under way: fetches from stores, relays to other workers, open connections.",
+  ),
 } as const;

@@ -5,8 +5,19 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+
 import { RinglightError } from "@ringlight/core";
-import { isKept, newTraceContext, recordSpan } from "@ringlight/telemetry";
+import {
+  acceptsOpenMetrics,
+  isKept,
+  type MetricRegistry,
+  newTraceContext,
+  OPENMETRICS_CONTENT_TYPE,
+  PROMETHEUS_CONTENT_TYPE,
+  recordSpan,
+  renderPrometheus,
+} from "@ringlight/telemetry";
+
 import { type ReceiverAnswer, receive, signalOf, type TraceStore } from "@ringlight/trace-store";
 import { CALLER_HEADERS } from "./caller.ts";
 import { type Login, refuse, remoteOf } from "./login.ts";
@@ -18,6 +29,8 @@ export interface FrontDoorOptions {
   readonly store: TraceStore;
   readonly login: Login;
   readonly sessions: Sessions;
+  /** Of this process, for Prometheus. */
+  readonly metrics: MetricRegistry;
   readonly pages: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
@@ -34,7 +47,7 @@ function maySend(request: IncomingMessage, token: string | undefined, required: 
 }
 
 /** Answers every request of the console's port. */
-export function frontDoor({ token, store, login, sessions, pages }: FrontDoorOptions): RequestListener {
+export function frontDoor({ token, store, login, sessions, metrics, pages }: FrontDoorOptions): RequestListener {
   const telemetry = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     const signal = signalOf(path);
     if (signal === undefined)
@@ -85,6 +98,12 @@ export function frontDoor({ token, store, login, sessions, pages }: FrontDoorOpt
   };
   return (request, response) => {
     const path = (request.url ?? "/").split("?", 1)[0]!;
+    if (path === "/metrics" && request.method === "GET") {
+      const openMetrics = acceptsOpenMetrics(request.headers.accept);
+      response.writeHead(200, { "content-type": openMetrics ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE });
+      response.end(renderPrometheus(metrics, { openMetrics }));
+      return;
+    }
     const answered = path.startsWith("/v1/")
       ? telemetry(request, response, path)
       : traced(request, response, path, async () => {

@@ -4,6 +4,7 @@ import { createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { MetricRegistry } from "@ringlight/telemetry";
 import type { TraceStore } from "@ringlight/trace-store";
 import { AuditLog } from "./audit-log.ts";
 import { CALLER_HEADERS } from "./caller.ts";
@@ -34,7 +35,14 @@ async function open(context: TestContext, required = true) {
     response.end(JSON.stringify([request.headers[CALLER_HEADERS.user], request.headers[CALLER_HEADERS.role]]));
   };
   const store = { ingest: async () => ({ accepted: 0, rejected: 0, message: "" }) } as unknown as TraceStore;
-  const door = frontDoor({ token: TOKEN, store, login, sessions, pages: pages as never });
+  const door = frontDoor({
+    token: TOKEN,
+    store,
+    login,
+    sessions,
+    metrics: new MetricRegistry(),
+    pages: pages as never,
+  });
   const server = createServer(door);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   context.after(() => {

@@ -88,7 +88,10 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
 
   const pages = next({ dev, dir: CONSOLE_DIR, hostname: config.bind, port: config.port });
   await pages.prepare();
-  const server = createServer(frontDoor({ token, store, login, sessions, pages: pages.getRequestHandler() }));
+  const metrics = new MetricRegistry();
+  const measured = processMetrics();
+  measured.register(metrics);
+  const server = createServer(frontDoor({ token, store, login, sessions, metrics, pages: pages.getRequestHandler() }));
   await listen(server, config);
   const { port } = server.address() as { port: number };
   const telemetry = startTelemetry({
@@ -99,10 +102,13 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     console: { url: `http://${hostOf(config.bind)}:${port}`, token },
     warn: (message, fields) => log.warn(message, fields),
   });
+  telemetry.register(metrics);
+  traceCalls(grpcTracer);
   log.info("listening", { address: `http://${hostOf(config.bind)}:${port}` });
   return {
     close: async () => {
       await telemetry.close();
+      measured.close();
       publishConsole(undefined);
       stopRecording();
       await observer.close();
