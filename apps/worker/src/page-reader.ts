@@ -35,6 +35,8 @@ const MAX_RUNS_AHEAD = 4;
 export interface PageReaderOptions {
   readonly store: Pick<PageStore, "open" | "peek" | "put" | "missReason">;
   readonly pageBytes: number;
+  /** See PageRunsOptions. */
+  readonly toldPageBytes?: number;
   /** Bound on bytes being fetched at once. */
   readonly budgetBytes: number;
   /** What lies behind a segment has owners of its own, and is not read ahead here. */

@@ -66,6 +66,8 @@ export interface Learned {
 export interface PageRunsOptions {
   readonly store: Pick<PageStore, "peek" | "put" | "missReason">;
   readonly pageBytes: number;
+  /** Length of the pages that spans tell of, where those here are blocks of them. */
+  readonly toldPageBytes?: number;
   /** Bound on the bytes of pages that are being fetched or kept for their readers. */
   readonly budgetBytes: number;
   readonly clock: Clock;
@@ -350,6 +352,11 @@ export class PageRuns {
     this.#done(place, run);
   }
 
+  /** The page that a byte lies in, as spans tell it. */
+  #toldPage(offset: number): number {
+    return Math.floor(offset / (this.#options.toldPageBytes ?? this.#options.pageBytes));
+  }
+
   /** Half of the budget is in use. */
   get #isShort(): boolean {
     return this.#budget.usedBytes * 2 > this.#options.budgetBytes;
@@ -402,8 +409,8 @@ export class PageRuns {
           "ringlight.ufs.op": "get",
           ...(run && {
             "ringlight.bytes": run.lengthBytes,
-            "ringlight.page.index": run.first,
-            "ringlight.page.count": run.pages.length,
+            "ringlight.page.index": this.#toldPage(run.start),
+            "ringlight.page.count": this.#toldPage(run.end) - this.#toldPage(run.start) + 1,
             "ringlight.miss.reason": run.pages[0]?.reason,
           }),
         });

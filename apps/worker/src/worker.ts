@@ -193,6 +193,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
           // Told apart from the page of the same number.
           onPageRequest: (version, index, bytes) => reuse.request(pageHash(versionWord(version), ~index), bytes),
           pageBytes: BLOCK_BYTES,
+          toldPageBytes: pageBytes,
           budgetBytes: BLOCK_BUDGET_BYTES,
           readsAhead: false,
         })
