@@ -33,7 +33,16 @@ const config: KnipConfig = {
     // The embedded registry is a process too.
     "libs/registry": { entry: ["src/main.ts", "src/**/*.test.ts"] },
     // The load generator's processes are started by path.
-    bench: { entry: ["src/main.ts", "src/*-main.ts", "src/*-process.ts", "src/**/*.test.ts"] },
+    bench: {
+      entry: [
+        "src/main.ts",
+        "src/*-main.ts",
+        "src/*-process.ts",
+        "src/load/generator-main.ts",
+        "src/slow-preload.ts",
+        "src/**/*.test.ts",
+      ],
+    },
     e2e: { entry: ["*.test.ts", "*.spec.ts"] },
   },
   ignoreBinaries: [

@@ -43,6 +43,8 @@ Workloads (bench workloads lists them):
   report RUN... --out FILE, runs    reports and lists runs
   generator                a load generator on standard input and output, for --generator
   generator-speed          what the generator itself drives, beside wrk
+  self-check               the harness on real workers: the same build twice, and one that is a tenth slower
+              --repetitions N (20), --rounds N (5), --seconds S (0.5)
 
 Parts of the product:
   smoke     cold and warm GETs of 4 KiB and 1 MiB: through a worker against straight from the store

@@ -5,6 +5,7 @@ import { measureGenerator } from "../generator-speed.ts";
 import { peers } from "../peers.ts";
 import { quick, quickText } from "../quick.ts";
 import { plainTable } from "../results/text-report.ts";
+import { selfCheck } from "../self-check.ts";
 import { loadDescription, workloadNames } from "../workloads/description.ts";
 import { number, RESULTS, wholeNumber } from "./arguments.ts";
 import { compareCommand, gateCommand, reportCommand, runsCommand } from "./compare.ts";
@@ -66,6 +67,27 @@ async function speedCommand(args: readonly string[]): Promise<void> {
   process.stdout.write(`${text}\n`);
 }
 
+async function selfCheckCommand(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      repetitions: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      out: { type: "string", default: RESULTS },
+    },
+  });
+  const { text, passed } = await selfCheck({
+    repetitions: wholeNumber("repetitions", values.repetitions) ?? 20,
+    rounds: wholeNumber("rounds", values.rounds) ?? 5,
+    seconds: number("seconds", values.seconds) ?? 0.5,
+    out: values.out,
+    progress: say,
+  });
+  process.stdout.write(`${text}\n`);
+  return passed ? 0 : 1;
+}
+
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => unknown>> = {
   quick: quickCommand,
   run: runCommand,
@@ -81,6 +103,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => unknown>> =
   runs: runsCommand,
   generator: () => import("../load/generator-main.ts"),
   "generator-speed": speedCommand,
+  "self-check": selfCheckCommand,
 };
 
 /** Runs a command of these; undefined where it is not one. @returns the exit code */
