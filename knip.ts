@@ -39,6 +39,7 @@ const config: KnipConfig = {
         "src/*-main.ts",
         "src/*-process.ts",
         "src/load/generator-main.ts",
+        "src/console/*-main.ts",
         "src/slow-preload.ts",
         "src/**/*.test.ts",
       ],

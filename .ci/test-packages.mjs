@@ -21,7 +21,7 @@ const PACKAGES = {
   radosgw: "radosgw",
   "ceph-common": "ceph",
   nginx: "nginx",
-  prometheus: "prometheus",
+  prometheus: "promtool",
 };
 
 const SEARCHED = [

@@ -37,6 +37,12 @@ export class BenchProcess {
     });
   }
 
+  /** Its process id. @throws Error when it could not be started */
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error(`${this.#name} did not start`);
+    return this.#child.pid;
+  }
+
   /** User and system time used so far, seconds. */
   cpuSeconds(): number {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) {

@@ -75,6 +75,11 @@ Parts of the product:
               --json       the figures as JSON
   store     recovery of a page store
               --pages N    pages to recover (default 200000)
+  console   the console with many workers and spans coming in: first paint, work for an update, search, memory
+              --workers N  simulated workers (default 1500)
+              --spans N    spans a second (default 10000)
+              --seconds S  how long each page is watched (default 10)
+              --gate       exit code 1 when a page is short of its bounds
 
 Every figure is a ratio of paired rounds on this machine, taken in turn after a warm-up round; absolute figures are shown
 beside it to be judged with the machine in mind.`;
@@ -92,6 +97,8 @@ const { values, positionals } = parseArgs({
     jobs: { type: "string", default: "1000" },
     units: { type: "string", default: "100000" },
     listings: { type: "string", default: "1000000" },
+    workers: { type: "string", default: "1500" },
+    spans: { type: "string", default: "10000" },
     case: { type: "string", default: "" },
     seconds: { type: "string", default: "1.5" },
     quick: { type: "boolean", default: false },
@@ -210,6 +217,17 @@ switch (name) {
       ? JSON.stringify({ bench: "curve", node: process.version, ...measured })
       : missRatioText(measured);
     process.stdout.write(`${text}\n`);
+    break;
+  }
+  case "console": {
+    const { benchConsole } = await import("./console/console.ts");
+    const fine = await benchConsole({
+      workers: positive("workers", values.workers),
+      spansPerSecond: positive("spans", values.spans),
+      warmupS: 20,
+      watchS: values.seconds === "1.5" ? 10 : seconds(values.seconds),
+    });
+    if (values.gate && !fine) process.exitCode = 1;
     break;
   }
   default:

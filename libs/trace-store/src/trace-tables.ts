@@ -22,8 +22,8 @@ const SPANS_LIMIT = 200_000;
 /** What a trace's row and its entries in the indexes take beside its fragments, about. */
 const ROW_BYTES = 320;
 const TOKEN_BYTES = 24;
-/** Fragments of more bytes are deflated. */
-const DEFLATE_FROM = 1024;
+/** Fragments of more bytes are deflated; for the others the call itself costs more than the bytes are worth. */
+const DEFLATE_FROM = 4096;
 /** First byte of a fragment. */
 const PLAIN = 0;
 const DEFLATED = 1;
@@ -128,6 +128,7 @@ export class TraceTables {
     const byTrace = new Map<string, { readonly row: TraceRow; readonly was: number; readonly spans: StoredSpan[] }>();
     for (const { resource, spans } of groups) {
       const resourceId = this.#resources.idOf(resource);
+      const senderTokens = this.#words.resourceTokens(resourceId, resource);
       for (const span of spans) {
         let entry = byTrace.get(span.traceId);
         if (entry === undefined) {
@@ -147,7 +148,7 @@ export class TraceTables {
         if (row.kept !== before && row.version > 0) this.#move(row, before);
         if (row.tokens.size >= TOKENS_LIMIT) continue;
         this.#words.spanTokens(span, row.tokens);
-        this.#words.resourceTokens(resourceId, resource, row.tokens);
+        for (const token of senderTokens) row.tokens.add(token);
       }
     }
     const changed = [...byTrace.values()].filter(({ spans }) => spans.length > 0);

@@ -82,9 +82,8 @@ export class Words {
   }
 
   /** Tokens of a resource: itself and its service. Its attributes are looked up among the resources. */
-  resourceTokens(id: number, resource: ResourceRecord, tokens: Set<number>): void {
-    tokens.add(this.resource(id));
-    tokens.add(this.#plain(this.#services, SERVICE, resource.service));
+  resourceTokens(id: number, resource: ResourceRecord): readonly number[] {
+    return [this.resource(id), this.#plain(this.#services, SERVICE, resource.service)];
   }
 
   /** Token of a resource by its number in the table. */
