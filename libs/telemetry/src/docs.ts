@@ -41,6 +41,8 @@ export function renderObservabilityDocs(): string {
     "            └─ ringlight.ufs.get     client, one for each run of pages that the store was asked for",
     "```",
     "",
+    "Where the object was not known yet, its metadata comes with its first bytes: that `ringlight.ufs.get` stands beside `ringlight.pages`.",
+    "",
     "Writes, listings and deletes have `ringlight.ufs.put`, `.copy`, `.multipart`, `.delete`, `.list` and `.head` below them; a job",
     "is one trace of `ringlight.job`, batches and tasks ([jobs.md](jobs.md)). A client's `traceparent`, `tracestate` and `baggage` are",
     "continued, over HTTP and gRPC, and handed on between workers; log lines that are written in the course of a request carry",
