@@ -16,7 +16,7 @@ const FILE = "/demo/tables/lineitem-00.parquet";
 interface Info {
   readonly s3Endpoint: string;
   readonly credentialsFile: string;
-  readonly workers: readonly { readonly id: string }[];
+  readonly workers: readonly { readonly id: string; readonly pid: number }[];
 }
 const info = () => JSON.parse(readFileSync(join(dataDir(), "cluster.json"), "utf8")) as Info;
 
@@ -249,4 +249,30 @@ test("loading, empty, partial, stale and error states say what they are", async 
   await expect(page.getByTestId("error-state")).toContainText("RL_NOT_FOUND");
   await page.goto(`${url()}/jobs/no-such-job`);
   await expect(page.getByTestId("error-state")).toBeVisible();
+});
+
+test("a killed worker is a named problem, and changes the explanation of its paths, within its lease and two seconds", async ({
+  page,
+}) => {
+  const explained = JSON.parse(await ringlight("explain", FILE, "--json")) as {
+    segments: [{ owners: [string, ...string[]] }];
+  };
+  const [owner] = explained.segments[0].owners;
+  const pid = info().workers.find(({ id }) => id === owner)?.pid;
+  if (pid === undefined) throw new Error(`${owner} is not among the workers`);
+  await page.goto(`${url()}/explain?${new URLSearchParams({ path: FILE })}`);
+  const owners = page.getByRole("table", { name: /Owners of the path by epoch/ });
+  await expect(owners).toContainText(owner);
+  await expect(owners).not.toContainText("down");
+  const killedAt = Date.now();
+  process.kill(pid, "SIGKILL");
+  await expect(owners).toContainText("down", { timeout: 10_000 });
+  await expect(page.getByTestId("next-read")).toHaveAttribute("data-reason", "owner_down", { timeout: 10_000 });
+  // Lease of 3 s, renewed at most a second before the end, and 2 s for everybody to see it.
+  expect(Date.now() - killedAt).toBeLessThan(5_500);
+  await page.screenshot({ path: join(shots, "explain-owner-down.png"), fullPage: true });
+  await page.goto(url());
+  await expect(page.getByTestId("problem-worker_down")).toContainText(owner);
+  // The supervisor starts it again: the next test finds the cluster as it was.
+  await expect(page.getByTestId("problem-worker_down")).toHaveCount(0, { timeout: 60_000 });
 });

@@ -179,14 +179,17 @@ function PathMap({
         const style = {
           background: `color-mix(in oklab, ${item.path === "" ? "var(--rl-tier-other)" : workerColour(index % 12)} 24%, var(--rl-surface))`,
         };
+        // What is read out is what is seen, and more of it.
         const inner = roomy ? (
           <>
             <span className="truncate text-xs font-medium text-text">
               {item.path === "" ? "other" : nameOf(item.path, prefix)}
-            </span>
+            </span>{" "}
             <span className="truncate text-[11px] text-muted tabular-nums">{formatSize(item.bytes)}</span>
           </>
-        ) : null;
+        ) : (
+          <span className="sr-only">{words}</span>
+        );
         const className =
           "flex size-full flex-col overflow-hidden rounded-[3px] px-1.5 py-1 text-left hover:brightness-95 dark:hover:brightness-125";
         return (
@@ -205,19 +208,12 @@ function PathMap({
                 className={className}
                 style={style}
                 title={`${words}. Look into it`}
-                aria-label={words}
                 onClick={() => onPrefix(item.path)}
               >
                 {inner}
               </button>
             ) : (
-              <Link
-                className={className}
-                style={style}
-                title={`${words}. Explain it`}
-                aria-label={words}
-                href={explainHref(item.path)}
-              >
+              <Link className={className} style={style} title={`${words}. Explain it`} href={explainHref(item.path)}>
                 {inner}
               </Link>
             )}

@@ -15,6 +15,8 @@ import * as column from "../../columns.ts";
 import { familyOf, latencySeries, overallHitRate, pageShares, recentMean, sumOf } from "../../state/derive.ts";
 import type { SeriesView, Tick } from "../../wire.ts";
 
+/** An event loop that is late by more answers everybody late. */
+const SATURATED_MS = 100;
 /** Steps that make "now": a single second is too nervous to read. */
 const NOW_STEPS = 5;
 
@@ -44,9 +46,10 @@ export function Tiles({
   const cacheTotal = column.sumFamily(totals, "bytes.hit.");
   const ufsTotal = (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0);
   const failed = totals[column.requests("5xx")] ?? 0;
+  const saturation = tick ? saturationOf(tick) : undefined;
   const gets = tick ? (totals[column.ufs("get")] ?? 0) : undefined;
   return (
-    <div className="grid grid-cols-2 gap-3 sm:grid-cols-3 2xl:grid-cols-6">
+    <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
       <StatTile
         label={`Hit rate, ${describeRange(range)}`}
         value={formatPercent(series ? overallHitRate(series) : undefined)}
@@ -77,14 +80,20 @@ export function Tiles({
       <StatTile
         label="Requests"
         value={formatRate(now(sums?.requests))}
-        detail={
-          <span className={failed > 0 ? "text-bad" : ""}>
-            {formatCount(failed)} failed of {formatCount(column.sumFamily(totals, "req."))}
-          </span>
-        }
+        detail={`${formatCount(column.sumFamily(totals, "req."))} since start`}
         trend={sums?.requests}
         testId="tile-requests"
         exact={column.sumFamily(totals, "req.")}
+      />
+      <StatTile
+        label="Errors"
+        value={formatRate(now(sums?.errors))}
+        detail={`${formatCount(failed)} answers of 5xx since start`}
+        tone={(now(sums?.errors) ?? 0) > 0 ? "bad" : "plain"}
+        trend={sums?.errors}
+        colour="var(--rl-bad)"
+        testId="tile-errors"
+        exact={failed}
       />
       <StatTile
         label="Time to first byte, p99"
@@ -93,6 +102,16 @@ export function Tiles({
         trend={sums?.p99}
         colour="var(--rl-p99)"
         testId="tile-p99"
+      />
+      <StatTile
+        label="Saturation"
+        value={formatLatency(saturation?.delayMs === undefined ? undefined : saturation.delayMs / 1000)}
+        detail={
+          saturation ? `worst loop delay; ${saturation.cores.toFixed(1)} cores, ${saturation.fetches} fetches` : NOTHING
+        }
+        tone={(saturation?.delayMs ?? 0) > SATURATED_MS ? "warn" : "plain"}
+        testId="tile-saturation"
+        exact={saturation?.delayMs}
       />
       <StatTile
         label="UFS GETs, total"
@@ -105,6 +124,21 @@ export function Tiles({
       />
     </div>
   );
+}
+
+/** The worst event loop's delay, and what all workers' processors and stores are busy with. */
+function saturationOf(tick: Tick): {
+  readonly delayMs: number | undefined;
+  readonly cores: number;
+  readonly fetches: number;
+} {
+  const workers = Object.values(tick.workers);
+  const delays = workers.flatMap(({ gauges }) => gauges[column.LOOP_DELAY_MS] ?? []);
+  return {
+    delayMs: delays.length > 0 ? Math.max(...delays) : undefined,
+    cores: workers.reduce((sum, { rates }) => sum + (rates[column.CPU] ?? 0), 0),
+    fetches: workers.reduce((sum, { gauges }) => sum + (gauges[column.IN_FLIGHT] ?? 0), 0),
+  };
 }
 
 function sumColumns(columns: readonly (readonly (number | null)[])[]): (number | null)[] {
