@@ -30,6 +30,7 @@ Workloads (bench workloads lists them):
               --seed N, --scale S (share of the files), --record-scale S (share of bytes and computation)
               --accelerator a100|h100|v100, --accelerators N, --epochs N, --users N, --engine trino|spark|duckdb
               --rounds N (5), --seconds S, --warmup S, --rate R[,R...] (open loop), --even, --find-max P99-MS
+              --driver autocannon (small GETs over HTTP)
               --processes N, --generator COMMAND (one more, such as "ssh host ringlight bench generator"), --connections N
               --metrics URL (of workers), --out DIR, --json, --price-gets USD, --price-gb USD
   prepare NAME --to URL    only makes the data

@@ -127,6 +127,32 @@ describe("a run", () => {
     );
   });
 
+  it("is driven by autocannon where that suits, with the same figures, and refused where it does not", async () => {
+    const origin = await startS3Origin();
+    closers.push(() => origin.close());
+    const description = loadDescription("small-objects");
+    const options = { ...FULL, scale: 0.005, users: 2 };
+    for (const { key, sizeBytes } of makePlan(description, options).objects)
+      origin.putObject("bench", key, { sizeBytes });
+    const common = {
+      sides: [{ address: { label: "store", url: `${origin.endpoint}/bench` } }],
+      driver: "autocannon" as const,
+      rounds: 1,
+      seconds: 1,
+      warmSeconds: 0,
+      processes: 1,
+      connections: 2,
+      out: join(scratch, "runs"),
+      progress: quiet,
+    };
+    const [directory = ""] = await runWorkload({ ...common, workload: { description, options } });
+    const { rounds, operations } = readRun(directory).summary;
+    assert.ok((rounds[0]?.requests ?? 0) > 0 && rounds[0]?.errors === 0);
+    assert.equal(operations.get?.requests, rounds[0]?.requests);
+    const unfit = { description: loadDescription("unet3d"), options: { ...FULL, recordScale: 0.001 } };
+    await assert.rejects(runWorkload({ ...common, workload: unfit }), { code: "RL_BAD_REQUEST" });
+  });
+
   it("keeps an open loop's rate, and says of each round what was offered", async () => {
     const server = createServer((_request, response) =>
       response.writeHead(206, { "content-length": 4096 }).end(Buffer.alloc(4096)),

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
 import { RinglightError } from "@ringlight/core";
+import { AutocannonLoad } from "./load/autocannon-load.ts";
 import type { GeneratorSpec, TraceSpec } from "./load/generator.ts";
 import { Generators } from "./load/generators.ts";
 import { TimeHistogram } from "./load/histogram.ts";
@@ -48,6 +49,8 @@ export interface RunOptions {
   readonly processes: number;
   readonly commands?: readonly string[] | undefined;
   readonly cores?: string | undefined;
+  /** The client that sends the requests; ours when left out. */
+  readonly driver?: "autocannon" | undefined;
   readonly connections: number;
   readonly prices?: StorePrices | undefined;
   readonly out: string;
@@ -58,7 +61,7 @@ export interface RunOptions {
 /** A side under way. */
 interface RunningSide {
   readonly side: SideOptions;
-  readonly generators: Generators;
+  readonly generators: Pick<Generators, "round" | "stop">;
   readonly directory: RunDirectory;
   summary: RunSummary;
   readonly kept: MergedRound[];
@@ -119,12 +122,15 @@ async function startSide(
     target: side.address,
     connections: options.connections,
   };
-  const generators = await Generators.start({
-    spec,
-    processes,
-    ...(options.commands && { commands: options.commands }),
-    cores: options.cores,
-  });
+  const generators =
+    options.driver === "autocannon" && plan !== undefined
+      ? new AutocannonLoad(plan, side.address)
+      : await Generators.start({
+          spec,
+          processes,
+          ...(options.commands && { commands: options.commands }),
+          cores: options.cores,
+        });
   const isTrace = "trace" in workload;
   const { tables: _, ...planOptions } = isTrace ? { tables: undefined } : workload.options;
   const directory = new RunDirectory(options.out, {
@@ -141,6 +147,7 @@ async function startSide(
       poisson: options.poisson,
       processes,
       connections: options.connections,
+      driver: options.driver,
     },
     seed: isTrace ? 0 : workload.options.seed,
     planDigest: plan === undefined ? "" : planDigest(plan, 1000),

@@ -33,6 +33,7 @@ export const RUN_OPTIONS = {
   processes: { type: "string" },
   generator: { type: "string", multiple: true },
   connections: { type: "string" },
+  driver: { type: "string" },
   out: { type: "string" },
   json: { type: "boolean" },
   "price-gets": { type: "string" },

@@ -31,7 +31,15 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Options of the run that do not depend on what is run. @throws RL_BAD_REQUEST */
 export function commonOptions(values: RunValues): Omit<RunOptions, "workload" | "sides"> {
+  const { driver } = values;
+  if (driver !== undefined && driver !== "autocannon") {
+    throw new RinglightError(
+      "RL_BAD_REQUEST",
+      `--driver is "${driver}"; autocannon is known, and ours when it is left out`,
+    );
+  }
   return {
+    driver,
     rounds: wholeNumber("rounds", values.rounds) ?? 5,
     seconds: secondsOf("seconds", values.seconds),
     warmSeconds: secondsOf("warmup", values.warmup),

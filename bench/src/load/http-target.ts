@@ -3,7 +3,7 @@ import { presignUrl } from "@ringlight/sigv4";
 import type { PlannedRequest } from "../workloads/plan.ts";
 import { HttpConnection, type Origin, type RawAnswer } from "./http-connection.ts";
 import { writtenBody } from "./object-bytes.ts";
-import type { Answer, Target, TargetAddress, TargetCredentials } from "./target.ts";
+import type { Answer, Target, TargetAddress } from "./target.ts";
 
 const TIMEOUT_MS = 60_000;
 const EXPIRES_S = 24 * 3600;
@@ -26,11 +26,7 @@ export interface HttpTargetOptions {
 /** Requests over kept-alive connections, dealt to all hosts of the address. */
 export class HttpTarget implements Target {
   readonly #origins: readonly Origin[];
-  readonly #base: string;
-  readonly #bucket: string;
-  readonly #prefix: string;
-  readonly #credentials: TargetCredentials | undefined;
-  readonly #region: string;
+  readonly #address: TargetAddress;
   readonly #connections: number;
   readonly #all: HttpConnection[] = [];
   readonly #free: HttpConnection[] = [];
@@ -39,19 +35,14 @@ export class HttpTarget implements Target {
   #next = 0;
 
   constructor({ address, connections }: HttpTargetOptions) {
-    const { hosts, isTls, path } = parseHttpUrl(address.url);
+    const { hosts, isTls } = parseHttpUrl(address.url);
     this.#origins = hosts.map((host) => {
       const at = host.lastIndexOf(":");
       const hasPort = at > host.lastIndexOf("]");
       const name = hasPort ? host.slice(0, at) : host;
       return { host: name, port: hasPort ? Number(host.slice(at + 1)) : isTls ? 443 : 80, isTls };
     });
-    const slash = path.indexOf("/", 1);
-    this.#bucket = slash === -1 ? path : path.slice(0, slash);
-    this.#prefix = slash === -1 ? "" : path.slice(slash + 1);
-    this.#base = `${isTls ? "https" : "http"}://${hosts[0]}`;
-    this.#credentials = address.credentials;
-    this.#region = address.region ?? "us-east-1";
+    this.#address = address;
     this.#connections = connections;
   }
 
@@ -100,28 +91,38 @@ export class HttpTarget implements Target {
     return `${start}\r\n`;
   }
 
-  /** Request line and host, signed where there are credentials; remembered by key. */
+  /** Request line and host; remembered by key. */
   #startOfHead(op: PlannedRequest["op"], key: string): string {
     const name = `${op} ${key}`;
     const known = this.#heads.get(name);
     if (known !== undefined) return known;
-    const method = { get: "GET", head: "HEAD", open: "HEAD", put: "PUT", list: "GET" }[op];
-    const path =
-      op === "list"
-        ? `${this.#bucket}/?list-type=2&max-keys=1000&prefix=${encodeURIComponent(this.#prefix + key)}`
-        : `${this.#bucket}/${(this.#prefix + key).split("/").map(encodeURIComponent).join("/")}`;
-    let url = new URL(this.#base + path);
-    if (this.#credentials !== undefined) {
-      url = presignUrl(
-        { method, url, headers: {} },
-        { credentials: this.#credentials, region: this.#region, expiresS: EXPIRES_S },
-      );
-    }
+    const { method, url } = requestOf(this.#address, op, key);
     const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`;
     if (this.#heads.size >= MAX_PATHS) this.#heads.clear();
     this.#heads.set(name, head);
     return head;
   }
+}
+
+/** Method and URL of a request, presigned where the address has credentials. @throws Error where the address is none */
+export function requestOf(
+  address: TargetAddress,
+  op: PlannedRequest["op"],
+  key: string,
+): { readonly method: string; readonly url: URL } {
+  const { hosts, isTls, path } = parseHttpUrl(address.url);
+  const slash = path.indexOf("/", 1);
+  const bucket = slash === -1 ? path : path.slice(0, slash);
+  const prefix = slash === -1 ? "" : path.slice(slash + 1);
+  const method = { get: "GET", head: "HEAD", open: "HEAD", put: "PUT", list: "GET" }[op];
+  const target =
+    op === "list"
+      ? `${bucket}/?list-type=2&max-keys=1000&prefix=${encodeURIComponent(prefix + key)}`
+      : `${bucket}/${(prefix + key).split("/").map(encodeURIComponent).join("/")}`;
+  const url = new URL(`${isTls ? "https" : "http"}://${hosts[0]}${target}`);
+  const { credentials, region = "us-east-1" } = address;
+  if (credentials === undefined) return { method, url };
+  return { method, url: presignUrl({ method, url, headers: {} }, { credentials, region, expiresS: EXPIRES_S }) };
 }
 
 function answerOf(request: PlannedRequest, raw: RawAnswer, sentMs: number): Answer {
