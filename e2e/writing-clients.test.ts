@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import { type Radosgw, randomBytes, startRadosgw } from "@ringlight/testing";
-import { filesOf, type Place, WRITING_CLIENTS, type WritingClient } from "./clients/writing-clients.ts";
+import { currentAwsCli, filesOf, type Place, WRITING_CLIENTS, type WritingClient } from "./clients/writing-clients.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 
 const BUCKET = "written";
@@ -97,7 +97,9 @@ async function assertHeld(prefix: string, wanted: ReadonlyMap<string, string>): 
   }
 }
 
-for (const [name, open] of Object.entries(WRITING_CLIENTS)) {
+const current = await currentAwsCli();
+
+for (const [name, open] of [...Object.entries(WRITING_CLIENTS), ...(current === undefined ? [] : [current])]) {
   describe(name, () => {
     const prefix = `${name.toLowerCase().replaceAll(" ", "-")}/`;
     let client: WritingClient;

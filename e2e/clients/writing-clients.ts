@@ -1,7 +1,16 @@
 /** S3 clients that are not ours, each as the same few operations. */
 import { spawn } from "node:child_process";
-import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
-import { cp, open, rm } from "node:fs/promises";
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { cp, open, rename, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
@@ -87,13 +96,51 @@ function bytesOf(command: string, args: readonly string[], env: Record<string, s
   return promise;
 }
 
-function awsCli(place: Place): WritingClient {
+/** A release of AWS CLI that is newer than any of Debian's. */
+const CURRENT_AWS_CLI = "1.46.3";
+
+/** How to run an AWS CLI. */
+interface AwsProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * A current AWS CLI from the Python package index, kept for later runs, where this machine reaches one.
+ * @returns its name and the client, or undefined
+ */
+export async function currentAwsCli(): Promise<readonly [string, (place: Place) => WritingClient] | undefined> {
+  const cache = fileURLToPath(new URL("../../node_modules/.cache/ringlight/", import.meta.url));
+  const directory = join(cache, `awscli-${CURRENT_AWS_CLI}`);
+  const command = "/usr/bin/python3";
+  const program = { command, args: [join(directory, "bin/aws")], env: { PYTHONPATH: directory } };
+  if (!existsSync(join(directory, "bin/aws"))) {
+    mkdirSync(cache, { recursive: true });
+    const fresh = mkdtempSync(join(cache, "awscli-"));
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target"];
+    try {
+      await runProcess(command, [...install, fresh, `awscli==${CURRENT_AWS_CLI}`], { timeoutMs: RUN_MS });
+      await rename(fresh, directory);
+    } catch (error) {
+      rmSync(fresh, { recursive: true, force: true });
+      console.log(`A current AWS CLI cannot be had here: ${String(error).slice(0, 300)}`);
+      return undefined;
+    }
+  }
+  return [`AWS CLI ${CURRENT_AWS_CLI}`, (place) => awsCli(place, program)];
+}
+
+const DEBIANS: AwsProgram = { command: "/usr/bin/aws", args: [], env: {} };
+
+function awsCli(place: Place, { command, args, env }: AwsProgram = DEBIANS): WritingClient {
   const at = (key: string) => `s3://${place.bucket}/${key}`;
-  const run = async (...args: string[]) => {
+  const run = async (...words: string[]) => {
     const endpoint = ["--endpoint-url", place.endpoint];
-    await runProcess("/usr/bin/aws", [...endpoint, ...args], { env: environment(place), timeoutMs: RUN_MS });
+    const options = { env: { ...environment(place), ...env }, timeoutMs: RUN_MS };
+    await runProcess(command, [...args, ...endpoint, ...words], options);
   };
-  const s3 = (command: string, ...args: string[]) => run("s3", command, "--only-show-errors", ...args);
+  const s3 = (verb: string, ...words: string[]) => run("s3", verb, "--only-show-errors", ...words);
   return {
     upload: (directory, prefix) => s3("cp", "--recursive", directory, at(prefix)),
     sync: (directory, prefix) => s3("sync", "--delete", directory, at(prefix)),
@@ -301,7 +348,7 @@ async function s3fs(place: Place): Promise<WritingClient> {
 
 /** All clients by name. */
 export const WRITING_CLIENTS: Readonly<Record<string, (place: Place) => WritingClient | Promise<WritingClient>>> = {
-  "AWS CLI": awsCli,
+  "AWS CLI": (place) => awsCli(place),
   boto3,
   "AWS SDK for JavaScript": awsSdk,
   "minio-js": minio,
