@@ -288,6 +288,17 @@ const consoleSettings = {
     about:
       "Whether the console asks for a log-in: auto where it listens on another than a loopback address, always also on loopback, for example behind a proxy. Needs tokenFile.",
   }),
+  traceSource: oneOf({
+    of: ["embedded", "jaeger", "tempo"],
+    default: "embedded",
+    about:
+      "Where pages look for traces that the embedded store has not: in a Jaeger or a Tempo at traceSourceUrl besides.",
+  }),
+  traceSourceUrl: optional(
+    url({
+      about: "URL of that backend's HTTP API, as http://127.0.0.1:16686 for Jaeger or http://127.0.0.1:3200 for Tempo.",
+    }),
+  ),
   traceRecent: bytes("traceRecentBytes", {
     default: "512MiB",
     min: MIB,

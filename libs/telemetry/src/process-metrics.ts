@@ -4,6 +4,7 @@ import {
   constants as Gc,
   monitorEventLoopDelay,
   PerformanceObserver,
+  performance,
 } from "node:perf_hooks";
 import { METRICS } from "./metric-names.ts";
 import type { Histogram, MetricRegistry } from "./metrics.ts";

@@ -1,3 +1,4 @@
+export { jaegerSource } from "./jaeger-source.ts";
 export type { LogLevelName, LogQuery, LogResult, LogWatchEvent, StoredLog } from "./logs.ts";
 export { CLUSTER_SOURCE, type SeriesDefinition } from "./metric-series.ts";
 export type {
@@ -13,6 +14,8 @@ export type {
 export { type ReceiverAnswer, receive, signalOf } from "./receiver.ts";
 export type { StoreOptions } from "./store-options.ts";
 export type { StoreStats, StoreUsage } from "./store-stats.ts";
+export { tempoSource } from "./tempo-source.ts";
+export type { TraceSource } from "./trace-source.ts";
 export { TraceStore } from "./trace-store.ts";
 export type {
   Attributes,

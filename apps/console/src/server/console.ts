@@ -5,7 +5,7 @@
 import type { ConsoleConfig, LoadedConfig } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import type { SealedStore } from "@ringlight/registry";
-import type { TraceStore } from "@ringlight/trace-store";
+import type { TraceSource, TraceStore } from "@ringlight/trace-store";
 import type { AuditLog } from "./audit-log.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
 import type { EventLog } from "./event-log.ts";
@@ -26,6 +26,8 @@ export interface RunningConsole {
   readonly audit: AuditLog;
   /** Traces, logs and metrics. */
   readonly store: TraceStore;
+  /** Another backend of traces, if one is named. */
+  readonly backend: TraceSource | undefined;
   /** What changed in the cluster, and when. */
   readonly events: EventLog;
   /** Directory of the benchmark harness's runs, and its program, which compares them. */

@@ -7,9 +7,10 @@ import { fileURLToPath } from "node:url";
 import { type ConsoleConfig, type LoadedConfig, packageVersion, type Running, readToken } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 import { connectJobStore, connectRegistry, SealedStore } from "@ringlight/registry";
+import { traceCalls } from "@ringlight/rpc";
 import { parseAccessKey } from "@ringlight/s3/access-keys";
-import { createLogger, startTelemetry } from "@ringlight/telemetry";
-import { TraceStore } from "@ringlight/trace-store";
+import { createLogger, grpcTracer, MetricRegistry, processMetrics, startTelemetry } from "@ringlight/telemetry";
+import { jaegerSource, type TraceSource, TraceStore, tempoSource } from "@ringlight/trace-store";
 import next from "next";
 import { AuditLog } from "./audit-log.ts";
 import { requiresLogin } from "./caller.ts";
@@ -78,6 +79,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     keys,
     audit,
     store,
+    backend: backendOf(config),
     events,
     benchDir: config.benchDir ?? join(BENCH_DIR, "results/runs"),
     benchHarness: join(BENCH_DIR, "src/main.ts"),
@@ -116,6 +118,15 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       await Promise.all([pages.close(), keys?.close(), jobs.close(), registry.close(), store.close()]);
     },
   };
+}
+
+/** The backend of traces that the settings name. @throws RL_BAD_CONFIG without its URL */
+function backendOf({ traceSource, traceSourceUrl }: ConsoleConfig): TraceSource | undefined {
+  if (traceSource === "embedded") return undefined;
+  if (traceSourceUrl === undefined) {
+    throw new RinglightError("RL_BAD_CONFIG", `traceSource is ${traceSource}; name its URL by traceSourceUrl`);
+  }
+  return traceSource === "jaeger" ? jaegerSource(traceSourceUrl) : tempoSource(traceSourceUrl);
 }
 
 /** An access key as far as a log-in needs it. */
