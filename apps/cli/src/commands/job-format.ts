@@ -32,10 +32,12 @@ export function hasEnded({ state }: Job): boolean {
 
 /** "load /data/train" and so on. */
 function subject({ spec }: Job): string {
-  const { kind = "", paths = [], manifestPath = "", dryRun = false } = spec ?? {};
+  const { kind = "", paths = [], manifestPath = "", dryRun = false, target = "", columns = [] } = spec ?? {};
   const what =
     manifestPath !== "" ? `paths of ${manifestPath}` : paths.length === 0 ? "paths of a manifest" : paths.join(" ");
-  return `${kind}${dryRun ? " --dry-run" : ""} ${what}`;
+  const to = target === "" ? "" : ` to ${target}`;
+  const only = columns.length === 0 ? "" : ` (columns ${columns.join(", ")})`;
+  return `${kind}${dryRun ? " --dry-run" : ""} ${what}${to}${only}`;
 }
 
 const amount = (part: Amount | undefined) => `${count(part?.objects ?? 0, "object")}, ${formatBytes(part?.bytes ?? 0)}`;
@@ -85,6 +87,9 @@ export function jobText(job: Job): string {
     [word, amount(job.loaded)],
   ];
   if (kind === "load") lines.push(["cached before", amount(job.cached)]);
+  if ((kind === "copy" || kind === "move" || kind === "rebalance") && (job.cached?.objects ?? 0) > 0) {
+    lines.push(["was there before", amount(job.cached)]);
+  }
   if (kind === "free" && (job.cached?.objects ?? 0) > 0) {
     lines.push(["had nothing cached", count(job.cached?.objects ?? 0, "object")]);
   }
