@@ -79,7 +79,7 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
     cachedBytes: cached.bytes,
     accesses: objects.accesses
       .of(formatPath({ mount, key }))
-      .map(({ atMs, ...access }) => ({ ...access, atUnixMs: atMs })),
+      .map(({ atMs, ...access }) => ({ ...access, atUnixMs: Math.round(atMs) })),
     missReason: version === undefined || missing === undefined ? "" : pages.missReason(version, missing, movedHere),
     metadataAgeMs: known === undefined || !Number.isFinite(known.ageMs) ? -1 : Math.round(known.ageMs),
   };
@@ -94,7 +94,7 @@ export function findRead({ workerId, objects }: ExplainSources, id: string): Fin
   const found = objects.accesses.find(id);
   if (found === undefined) return { workerId, path: "", access: undefined };
   const { atMs, ...access } = found.access;
-  return { workerId, path: found.path, access: { ...access, atUnixMs: atMs } };
+  return { workerId, path: found.path, access: { ...access, atUnixMs: Math.round(atMs) } };
 }
 
 /** Which pages of the given versions are held here. Mounts that do not exist hold nothing. */

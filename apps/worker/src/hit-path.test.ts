@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { connect as connectClient } from "@ringlight/client";
 import { ensureNative } from "@ringlight/native";
 import { waitFor } from "@ringlight/testing";
 import { startTestCluster, type TestCluster } from "./test-cluster.ts";
@@ -271,6 +272,15 @@ for (const sendfile of ["auto", "off"]) {
     // A block is in the store some turns after its reader has it.
     await waitFor(again, { timeoutMs: 10_000 });
     assert.equal(gets(), before + places.length);
+    const client = await connectClient({ endpoints: [cluster.workers[0]?.record.addresses.grpc ?? ""] });
+    t.after(() => client.close());
+    const { owner } = await client.explain("/data/large");
+    assert.deepEqual(owner.cached, [{ first: 0, last: 0 }]);
+    assert.ok(
+      owner.cachedBytes >= MIB + places.length * 64 * 1024 && owner.cachedBytes < 3 * MIB,
+      `${owner.cachedBytes}`,
+    );
+    assert.equal(owner.accesses[0]?.outcome, "hit");
     // From one kind to the other in the middle of an answer, and on to what is not here.
     await read(places[0] ?? 0, 3 * MIB);
     await read(places[2] ?? 0, 4096);
