@@ -34,8 +34,10 @@ test.afterEach(() => {
   expect(complaints).toEqual([]);
 });
 
-async function axe(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+/** What axe finds on the page, or in a part of it: the frame around it is looked at once a page, below. */
+async function axe(page: Page, within?: string): Promise<void> {
+  const builder = new AxeBuilder({ page });
+  const { violations } = await (within === undefined ? builder : builder.include(within)).analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
     [],
   );
@@ -142,14 +144,14 @@ for (const read of READS) {
     const empty = page.getByTestId("empty-state").first();
     await expect(empty).toContainText(read.title);
     await expect(empty.getByRole("button", { name: /Copy command/ })).toBeVisible();
-    await axe(page);
+    await axe(page, "main");
     answer = fail;
     await page.goto(url() + read.page);
     const error = page.getByTestId("error-state").first();
     await expect(error).toContainText("RL_REGISTRY_UNAVAILABLE");
     await expect(error).toContainText("Start it.");
     await expect(error.getByRole("link", { name: /Trace 0af76519/ })).toHaveAttribute("href", /\/traces\/0af7/);
-    await axe(page);
+    await axe(page, "main");
     answer = (route) => route.fulfill({ json: read.empty });
     await error.getByRole("button", { name: "Retry" }).click();
     await expect(empty).toContainText(read.title);
@@ -224,7 +226,7 @@ test("a read is found by its path, drawn, walked by keyboard, saved, opened agai
   expect(page.url()).toBe(address);
   for (const view of ["Flame", "Statistics", "Compare", "Waterfall"]) {
     await page.getByRole("button", { name: view, exact: true }).click();
-    await axe(page);
+    await axe(page, "main");
   }
   const saved = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -295,9 +297,9 @@ test("a trace of 10,000 spans is searched and walked with few rows in the docume
   expect(await page.getByTestId("span-row").count()).toBeLessThan(100);
   await page.getByLabel("Filter spans").fill("status=error");
   await expect(page.getByTestId("matches")).toHaveText(/^11 of 10,000 match$/);
-  await page.getByLabel("Matches only").check();
+  await page.getByLabel("Matches only").click();
   await expect(tree).toHaveAttribute("data-rows", "11");
-  await page.getByLabel("Critical path only").check();
+  await page.getByLabel("Critical path only").click();
   await expect(tree).not.toHaveAttribute("data-rows", "11");
   const address = page.url();
   await page.reload();
@@ -377,8 +379,8 @@ test("the ring tries a change, and says what it would move and cost", async ({ p
   await expect(answer).toContainText("Cached bytes that move");
   await expect(page.getByTestId("ring-epoch")).toHaveText(/2[45](\.\d)? %/);
   await expect(page.getByTestId("ring-flow")).toHaveCount(3);
-  await axe(page);
-  await page.getByLabel("Remove worker-1").check();
+  await axe(page, "main");
+  await page.getByLabel("Remove worker-1").click();
   await expect(page).toHaveURL(/whatif=%2B1%2C-worker-1/);
   await expect(answer).toContainText("ringlight ring --add 1 --remove worker-1");
   await page.getByRole("button", { name: "As it is" }).click();
@@ -483,6 +485,10 @@ const PAGES = [
   "/workers/worker-1",
   "/mounts",
   "/browse/demo",
+  "/cache",
+  "/explain",
+  "/jobs",
+  "/runs",
   "/traces",
   "/logs?from=now-1h&to=now",
   "/events",

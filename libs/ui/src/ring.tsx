@@ -259,7 +259,7 @@ export function Ring({
               {...(walkable
                 ? { role: "button", tabIndex: 0, "aria-pressed": selected === id }
                 : { "aria-hidden": true })}
-              aria-label={`${id}: ${formatPercent(shares[index])} of the arcs, ${member?.state ?? "unknown"}`}
+              aria-label={`${member?.down ? `${order + 1} down` : order + 1}, ${id}: ${formatPercent(shares[index])} of the arcs, ${member?.state ?? "unknown"}`}
               className="rl-slice cursor-pointer"
               opacity={faded ? 0.28 : 1}
               onClick={(event) => {

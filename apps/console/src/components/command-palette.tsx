@@ -44,7 +44,11 @@ export function CommandPalette({ open, onClose, onMap }: { open: boolean; onClos
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
-    if (open && !element?.open) element?.showModal();
+    if (open && !element?.open) {
+      element?.showModal();
+      // The browser would give the focus to the frame around the input.
+      element?.querySelector("input")?.focus();
+    }
     if (!open && element?.open) element.close();
   }, [open]);
   return (

@@ -51,7 +51,6 @@ export function FlameView({ model, onSelect }: { model: TraceModel; onSelect: (s
                 <button
                   type="button"
                   title={words(frame)}
-                  aria-label={words(frame)}
                   className="absolute overflow-hidden rounded-[3px] border border-surface px-1.5 text-left text-xs leading-5 text-ellipsis whitespace-nowrap text-text hover:brightness-110 focus-visible:outline-offset-[-2px]"
                   style={{
                     left: `${from * 100}%`,

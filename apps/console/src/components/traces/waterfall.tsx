@@ -184,11 +184,7 @@ const Row = memo(function Row(props: RowProps) {
   const service = model.serviceOf(span);
   const colour = model.colours.get(service) ?? "var(--rl-tier-other)";
   const failed = span.status === "error";
-  const critical = sections !== undefined;
   const words = formatLatency(span.durationMs / 1000);
-  const label = `${span.name}, ${model.processOf(span)}, ${words}${failed ? ", failed" : ""}${
-    critical ? ", on the critical path" : ""
-  }`;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the tree takes the keys
     <div
@@ -198,7 +194,6 @@ const Row = memo(function Row(props: RowProps) {
       aria-level={node.depth + 1}
       aria-selected={selected}
       aria-expanded={foldable ? !folded : undefined}
-      aria-label={label}
       data-testid="span-row"
       data-span={span.spanId}
       className={`absolute inset-x-0 grid cursor-pointer grid-cols-[minmax(13rem,34%)_1fr] text-[13px] ${
@@ -232,6 +227,8 @@ const Row = memo(function Row(props: RowProps) {
         <span className={`truncate ${failed ? "text-bad" : dim ? "text-subtle" : ""}`}>{span.name}</span>
         <span className="min-w-0 flex-1 truncate text-xs text-subtle">{model.processOf(span)}</span>
         {folded ? <span className="rounded bg-raised px-1 text-[11px] text-muted">+{node.descendants}</span> : null}
+        {failed ? <span className="sr-only">failed</span> : null}
+        {sections ? <span className="sr-only">on the critical path</span> : null}
       </div>
       <div className="relative min-w-0 overflow-hidden">
         {right < 0 || left > 1 ? null : (
