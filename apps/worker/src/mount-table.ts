@@ -7,6 +7,7 @@ import {
   type Ufs,
   type UfsObservation,
 } from "@ringlight/core";
+import { currentSpan } from "@ringlight/telemetry";
 import { openUfs } from "@ringlight/ufs";
 
 /** A mount with the store behind it. */
@@ -90,6 +91,7 @@ export class MountTable {
     const opened = openUfs(record, {
       timeoutMs: this.#options.ufsTimeoutMs,
       observe: (observation) => this.#options.observe(name, observation),
+      ...(record.options["trace-context"] === "true" && { traceHeaders: () => currentSpan()?.headers() ?? {} }),
     }).then((ufs) => ({ record, ufs }));
     const entry: Entry = { record, fingerprint, opened };
     this.#entries.set(name, entry);

@@ -11,12 +11,13 @@ const WORD_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   eviction: ["default", "freeze"],
   verify: ["always", "sampled"],
   "write-cache": ["true", "false"],
+  "trace-context": ["true", "false"],
 };
 const URI = /^(s3:\/\/[^/]+(\/.*)?|file:\/\/\/.*)$/;
 
 /** What a mount's options are, for help texts. */
 export const MOUNT_OPTIONS_HELP =
-  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, access=signed|anonymous-read, eviction=default|freeze, verify=always|sampled, write-cache=true|false, checksum-trailers=true|false, read-only";
+  "endpoint=URL, region=NAME, addressing=path|virtual, credentials=env:PREFIX|profile:NAME|file:PATH|anonymous|default, freshness=ttl:60s|immutable|strict, replicas=N, access=signed|anonymous-read, eviction=default|freeze, verify=always|sampled, write-cache=true|false, checksum-trailers=true|false, trace-context=true|false, read-only";
 
 function bad(message: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", message);

@@ -6,6 +6,11 @@ export type UfsMount = Pick<MountRecord, "uri" | "options" | "credentials">;
 
 /** How the process that opens a UFS wants it. */
 export interface UfsOptions {
+  /**
+   * Headers that carry the trace of the work that is going on, asked for at each request; sent with GET, HEAD and listings of
+   * s3:// stores, outside of their signature.
+   */
+  readonly traceHeaders?: () => Readonly<Record<string, string>>;
   /** Told of every operation when it ends; must not throw. */
   readonly observe?: (observation: UfsObservation) => void;
   /** Bound of head, list and check, and of a read until its first byte, retries included. Default 30 s. */
@@ -35,7 +40,7 @@ export function limitsOf(options: UfsOptions): UfsLimits {
 }
 
 /** Options of mounts of every kind, which the workers read and the store does not. */
-const WORKERS_OPTIONS = ["eviction", "verify", "write-cache", MADE_BY_OPTION];
+const WORKERS_OPTIONS = ["eviction", "verify", "write-cache", "trace-context", MADE_BY_OPTION];
 
 /** Refuses option keys that a scheme does not know. @throws RL_BAD_REQUEST naming the known ones. */
 export function checkOptionKeys(

@@ -35,8 +35,16 @@ export class S3Http {
   readonly agent: HttpAgent | HttpsAgent;
   readonly #pool: Http1Pool;
   readonly #stallTimeoutMs: number;
+  readonly #traceHeaders: (() => Readonly<Record<string, string>>) | undefined;
 
-  constructor(location: S3Location, credentials: CredentialsSource, stallTimeoutMs: number, maxConnections: number) {
+  constructor(
+    location: S3Location,
+    credentials: CredentialsSource,
+    stallTimeoutMs: number,
+    maxConnections: number,
+    traceHeaders?: () => Readonly<Record<string, string>>,
+  ) {
+    this.#traceHeaders = traceHeaders;
     this.location = location;
     this.credentials = credentials;
     this.#stallTimeoutMs = stallTimeoutMs;
@@ -74,7 +82,9 @@ export class S3Http {
       credentials === undefined
         ? { host: url.host, ...headers }
         : signRequest({ method, url, headers }, { credentials, region: this.location.region });
-    const response = await this.#exchange(method, url.rawUrl, signed, operation, signal);
+    // Outside of the signature: whoever stands between may put his own place in the trace.
+    const sent = this.#traceHeaders === undefined ? signed : { ...signed, ...this.#traceHeaders() };
+    const response = await this.#exchange(method, url.rawUrl, sent, operation, signal);
     const { status } = response;
     if (status >= 200 && status < 300) return response;
     const { code, message } = method === "HEAD" ? NO_XML : parseErrorXml(await this.#errorText(response));

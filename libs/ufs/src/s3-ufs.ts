@@ -41,7 +41,7 @@ export async function openS3Ufs(mount: UfsMount, options: UfsOptions): Promise<U
   const limits = limitsOf(options);
   const { stallTimeoutMs, maxConnections } = limits;
   const credentials = resolveCredentials(mount.credentials, env);
-  const http = new S3Http(location, credentials, stallTimeoutMs, maxConnections);
+  const http = new S3Http(location, credentials, stallTimeoutMs, maxConnections, options.traceHeaders);
   const writes = new S3Writes(location, credentials, limits, options.observe);
   return new S3Ufs(location, http, writes, limits, options.observe);
 }
