@@ -94,7 +94,11 @@ export async function benchScheduler(options: SchedulerBenchOptions): Promise<Sc
       async () => (await Promise.all(ports.map(({ rest }) => ready(`http://127.0.0.1:${rest}/readyz`)))).every(Boolean),
       { timeoutMs: 180_000 },
     );
-    const client = await connect({ endpoints: ports.map(({ grpc }) => `127.0.0.1:${grpc}`), shortCircuit: false });
+    const client = await connect({
+      endpoints: ports.map(({ grpc }) => `127.0.0.1:${grpc}`),
+      deadlineMs: 30_000,
+      shortCircuit: false,
+    });
     origin.createBucket(BUCKET);
     const listed = options.listings.map((count) => {
       origin.synthesize(`${LISTED}-${count}`, { prefix: "", count, keysPerDirectory: 1_000 });
