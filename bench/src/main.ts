@@ -35,7 +35,7 @@ Workloads (bench workloads lists them):
               --metrics URL (of workers), --out DIR, --json, --price-gets USD, --price-gb USD
   prepare NAME --to URL    only makes the data
   workloads                the workloads, with their sources
-  replay FILE --target URL --speed 1|10|max    plays a trace or a capture back
+  replay FILE --target URL --speed 1|10|max    plays a trace or a capture back; --strip lake/ takes the mount off the keys
   import FILE [--format NAME | --map time=COL,key=COL,... [--separator , | ' ' | jsonl] [--header]]   says what is in a trace
   simulate FILE [--sizes A,B] [--policies A,B] [--page-size 1MiB]   miss ratios of the eviction policies by size
   suite peers              nginx's slice cache, Varnish and the plain store beside Ringlight (--only TEXT, --rounds N)

@@ -149,8 +149,9 @@ export function sideOf(text: string, values: RunValues, isStore: boolean): SideO
       const token = readFileSync(cluster.tokenFile, "utf8").trim();
       return { address: { label: given ?? "sdk", url: `ringlight://${endpoints}${own[2]}`, token }, metrics };
     }
-    const { keys } = JSON.parse(readFileSync(cluster.credentialsFile, "utf8")) as { keys: [TargetCredentials] };
-    const { accessKeyId, secretAccessKey } = keys[0];
+    const { accessKeyId, secretAccessKey } = JSON.parse(
+      readFileSync(cluster.credentialsFile, "utf8"),
+    ) as TargetCredentials;
     const address = {
       label: given ?? "s3",
       url: cluster.s3Endpoint + own[2],

@@ -21,6 +21,7 @@ const FORMAT_OPTIONS = {
   separator: { type: "string", default: "," },
   header: { type: "boolean", default: false },
   limit: { type: "string" },
+  strip: { type: "string" },
 } as const;
 
 interface FormatValues {
@@ -29,6 +30,7 @@ interface FormatValues {
   readonly separator: string;
   readonly header: boolean;
   readonly limit?: string | undefined;
+  readonly strip?: string | undefined;
 }
 
 function formatOf({ format, map, separator, header }: FormatValues): string | ColumnMapping {
@@ -41,7 +43,7 @@ function formatOf({ format, map, separator, header }: FormatValues): string | Co
 
 async function traceOf(file: string | undefined, values: FormatValues): Promise<Imported> {
   if (file === undefined) throw new RinglightError("RL_BAD_REQUEST", "which trace? Give its file");
-  return await importTrace(file, formatOf(values), wholeNumber("limit", values.limit));
+  return await importTrace(file, formatOf(values), wholeNumber("limit", values.limit), values.strip);
 }
 
 function about({ trace, format, skipped, damaged }: Imported): string {
@@ -94,6 +96,7 @@ export async function replayCommand(args: readonly string[]): Promise<void> {
     speed,
     users: wholeNumber("users", values.users) ?? 16,
     limit: wholeNumber("limit", values.limit),
+    strip: values.strip,
   };
   const common = commonOptions(values);
   const rounds = wholeNumber("rounds", values.rounds) ?? 1;

@@ -22,6 +22,8 @@ export interface TraceSpec {
   /** Users of a replay that is as fast as possible. */
   readonly users: number;
   readonly limit?: number | undefined;
+  /** Prefix that keys lose, such as "lake/" of a capture of the mount /lake. */
+  readonly strip?: string | undefined;
 }
 
 /** What a generator is to do. */
@@ -101,8 +103,8 @@ interface Work {
 
 async function workOf({ workload, index, count }: GeneratorSpec): Promise<Work> {
   if ("trace" in workload) {
-    const { file, format, limit, speed, users } = workload.trace;
-    const { trace } = await importTrace(file, format, limit);
+    const { file, format, limit, speed, users, strip } = workload.trace;
+    const { trace } = await importTrace(file, format, limit, strip);
     const plan = tracePlan(trace, { users, index, count });
     return { plan, lanes: plan.lanes.length, start: () => startLanes(plan.lanes), trace: { trace, speed } };
   }

@@ -120,6 +120,8 @@ describe("traces", () => {
         [20, "get", "demo/a", 10_000_000_000],
       ],
     );
+    const bare = await importTrace(fileOf(file), "auto", 2, "demo/");
+    assert.deepEqual(bare.trace.keys, ["a", "ü"]);
     assert.equal((await rowsOf(file.subarray(0, -3))).trace.rows, 2);
     const full = new CaptureEncoder(80, 0);
     assert.ok(full.add({ ...entry(0), path: "/p", client: "" }));

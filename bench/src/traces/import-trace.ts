@@ -111,13 +111,14 @@ function formatNames(): string[] {
   return [...Object.keys(FORMATS), "capture"];
 }
 
-/** Imports a file; `format` is a name, "auto", or a mapping. @throws RL_BAD_REQUEST for unknown formats, and where more rows than a few cannot be read */
+/** Imports a file; `format` is a name, "auto", or a mapping; keys lose the prefix `strip`. @throws RL_BAD_REQUEST for unknown formats, and where more rows than a few cannot be read */
 export async function importTrace(
   file: string,
   format: string | ColumnMapping = "auto",
   limit = Number.POSITIVE_INFINITY,
+  strip = "",
 ): Promise<Imported> {
-  if (format === "capture" || (format === "auto" && isCapture(startOf(file)))) return importCapture(file, limit);
+  if (format === "capture" || (format === "auto" && isCapture(startOf(file)))) return importCapture(file, limit, strip);
   const name = typeof format === "string" ? (format === "auto" ? await guess(file) : format) : "mapped";
   const mapping = typeof format === "string" ? FORMATS[name] : format;
   if (mapping === undefined) {
@@ -154,7 +155,7 @@ export async function importTrace(
     }
     if (row !== undefined) {
       firstMs ??= row.atMs;
-      trace.add({ ...row, atMs: Math.max(0, row.atMs - firstMs) });
+      trace.add({ ...row, key: stripped(row.key, strip), atMs: Math.max(0, row.atMs - firstMs) });
     }
     if (trace.rows >= limit) break;
   }
@@ -299,13 +300,18 @@ function startOf(file: string): Buffer {
   return start;
 }
 
-function importCapture(file: string, limit: number): Imported {
+/** A key without the prefix under which it was recorded, such as a mount's name. */
+function stripped(key: string, prefix: string): string {
+  return prefix !== "" && key.startsWith(prefix) ? key.slice(prefix.length) : key;
+}
+
+function importCapture(file: string, limit: number, strip: string): Imported {
   const trace = new Trace();
   let firstMs: number | undefined;
   for (const { path, outcome: _, atMs, ...entry } of readCapture(readFileSync(file))) {
     if (trace.rows >= limit) break;
     firstMs ??= atMs;
-    trace.add({ ...entry, key: path.replace(/^[/#]+/, ""), atMs: Math.max(0, atMs - firstMs) });
+    trace.add({ ...entry, key: stripped(path.replace(/^[/#]+/, ""), strip), atMs: Math.max(0, atMs - firstMs) });
   }
   return { trace, format: "capture", skipped: 0, damaged: [] };
 }
