@@ -30,7 +30,9 @@ export function useUrlSet(key: string): [ReadonlySet<string>, (name: string) => 
   const [value, set] = useUrlState(key, "");
   const names = new Set(value.split(",").filter(Boolean));
   const toggle = (name: string) => {
-    const next = new Set(names);
+    // As the address is now: another part of the page may have changed it since this one was drawn.
+    const now = new URL(window.location.href).searchParams.get(key) ?? "";
+    const next = new Set(now.split(",").filter(Boolean));
     if (!next.delete(name)) next.add(name);
     set([...next].sort().join(","));
   };
