@@ -123,8 +123,10 @@ for (const scheme of ["light", "dark"] as const) {
 }
 
 test("a load's bar moves with the spans of its tasks, and its actions do what they say", async ({ page }) => {
+  // Seventy megabytes at this bound take more than a minute: time to see it move, and to pause it.
+  test.setTimeout(240_000);
   await ringlight("free", "/demo/images");
-  const id = (await ringlight("load", "/demo/images", "--bandwidth", "2MiB/s", "--detach")).trim();
+  const id = (await ringlight("load", "/demo/images", "--bandwidth", "1MiB/s", "--detach")).trim();
   await page.goto(`${url()}/jobs/${id}`);
   const bar = page.getByTestId("job-bar");
   await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "running");
