@@ -1,6 +1,6 @@
 /** Metadata of an object out of a response's head. */
 import { type ObjectMeta, RinglightError } from "@ringlight/core";
-import { checksumsOf, clientHeaders } from "./s3-write-headers.ts";
+import { CHECKSUM_NOTE, checksumsOf, clientHeaders, notedChecksum } from "./s3-write-headers.ts";
 
 /**
  * An ETag in the one form that Ringlight keeps, compares and sends: strong and quoted. Stores differ between HEAD, GET and
@@ -13,6 +13,7 @@ export function etagOf(raw: string | undefined): string | undefined {
 }
 
 const USER = "x-amz-meta-";
+const NOTE = USER + CHECKSUM_NOTE;
 
 /**
  * Reads the metadata of an answer's head.
@@ -28,7 +29,7 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
     throw new RinglightError("RL_UFS_ERROR", `the store sent no Content-Length: ${what}`);
   const userMetadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(USER)) userMetadata[name.slice(USER.length)] = value;
+    if (name.startsWith(USER) && name !== NOTE) userMetadata[name.slice(USER.length)] = value;
   }
   const optional = {
     contentType: headers["content-type"],
@@ -54,7 +55,7 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
 function amzMeta(
   headers: Readonly<Record<string, string>>,
 ): Pick<ObjectMeta, "checksums" | "taggingCount" | "headers"> {
-  const kept = checksumsOf(headers);
+  const kept = checksumsOf(headers) ?? notedChecksum(headers[NOTE]);
   const tags = headers["x-amz-tagging-count"];
   return {
     ...(kept && { checksums: kept }),

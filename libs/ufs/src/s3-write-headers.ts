@@ -68,12 +68,32 @@ export function checksumHeader(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
 }
 
-/** Headers that say what the body must be, as far as it is known before the body. */
-export function bodyHeaders(body: UfsWriteBody): Record<string, string> {
+/**
+ * The user metadata in which an object's checksum is kept by stores that keep none themselves (radosgw 16): algorithm and
+ * value. It goes with the object through copies, and is not shown to clients.
+ */
+export const CHECKSUM_NOTE = "ringlight-checksum";
+
+/**
+ * Headers that say what the body must be, as far as it is known before the body.
+ * @param noted the checksum is kept as user metadata, too
+ */
+export function bodyHeaders(body: UfsWriteBody, noted = false): Record<string, string> {
   const headers: Record<string, string> = {};
   put(headers, "content-md5", body.contentMd5);
-  if (body.checksum !== undefined) put(headers, checksumHeader(body.checksum.algorithm), body.checksum.value());
+  const value = body.checksum?.value();
+  if (body.checksum !== undefined && value !== undefined) {
+    put(headers, checksumHeader(body.checksum.algorithm), value);
+    if (noted) put(headers, `x-amz-meta-${CHECKSUM_NOTE}`, `${body.checksum.algorithm} ${value}`);
+  }
   return headers;
+}
+
+/** The checksum that a store keeps as user metadata. */
+export function notedChecksum(note: string | undefined): ObjectChecksums | undefined {
+  const [name = "", value = ""] = note?.split(" ") ?? [];
+  const algorithm = ALGORITHMS.find((known) => known === name);
+  return algorithm === undefined || value === "" ? undefined : { type: "FULL_OBJECT", values: { [algorithm]: value } };
 }
 
 /** Checksums that an answer's head tells. */

@@ -46,6 +46,8 @@ export interface S3WriteRequest {
   readonly answerMs: number;
   /** May be sent again though an attempt may have taken effect unseen. */
   readonly repeatable: boolean;
+  /** The body's checksum is kept as user metadata, too, where it is known before the body. */
+  readonly notesChecksum?: boolean;
 }
 
 /** An answer, its body read. */
@@ -106,13 +108,13 @@ export class S3WriteHttp {
     }
     if (body.sizeBytes <= COLLECTED_BYTES) {
       const pieces = await collectBody(body, request.operation);
-      return this.#repeat(request, pieces, bodyHeaders(body), signal);
+      return this.#repeat(request, pieces, bodyHeaders(body, request.notesChecksum), signal);
     }
     const { checksum } = body;
     const trails = checksum !== undefined && checksum.value() === undefined && this.location.checksumTrailers;
     try {
       if (!trails) {
-        const headers = { ...bodyHeaders(body), "content-length": String(body.sizeBytes) };
+        const headers = { ...bodyHeaders(body, request.notesChecksum), "content-length": String(body.sizeBytes) };
         return await this.#attempt(request, heldBack(body, request.operation), UNSIGNED_PAYLOAD, headers, signal);
       }
       const encoding = request.headers?.["content-encoding"];

@@ -46,7 +46,7 @@ describe("writes to s3:// when the store is in trouble", () => {
     const options = { endpoint: origin.endpoint };
     ufs = await openUfs(
       { uri: "s3://bkt", options, credentials: { kind: "anonymous" } },
-      { stallTimeoutMs: 300, timeoutMs: 600 },
+      { stallTimeoutMs: 1_000, timeoutMs: 2_000 },
     );
     assert.ok(ufs.writes);
     writes = ufs.writes;

@@ -48,6 +48,8 @@ export class S3Writes extends S3Multipart implements UfsWrites {
   readonly #location: S3Location;
   readonly #http: S3WriteHttp;
   readonly #closing: AbortController;
+  /** The store was seen to keep checksums. */
+  #keepsChecksums = false;
 
   constructor(
     location: S3Location,
@@ -92,7 +94,11 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const { body, settings, conditions } = request;
     const headers = { ...settingsHeaders(settings), ...conditionHeaders(conditions) };
     const repeatable = !isConditional(conditions);
-    const answer = await this.run("put", "PUT", { method: "PUT", key, headers, body, repeatable }, options);
+    // A store that tells of the checksum keeps it.
+    const notesChecksum = body.checksum !== undefined && !this.#location.checksumTrailers && !this.#keepsChecksums;
+    const ask = { method: "PUT", key, headers, body, repeatable, notesChecksum } as const;
+    const answer = await this.run("put", "PUT", ask, options);
+    if (checksumsOf(answer.headers) !== undefined) this.#keepsChecksums = true;
     const etag = this.#etag(answer.headers.etag, "PUT");
     const value = body.checksum?.value();
     const kept =
