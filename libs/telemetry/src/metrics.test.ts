@@ -166,13 +166,27 @@ describe("processMetrics", () => {
     assert.ok(reading.eventLoopDelayP99Ms >= 50, `${reading.eventLoopDelayP99Ms} ms`);
     assert.ok(reading.cpuSeconds > before.cpuSeconds);
     assert.ok(reading.rssBytes > 1e6 && reading.heapUsedBytes > 1e6);
-    const names = parse(renderPrometheus(registry)).samples.map((sample) => sample.name);
-    assert.deepEqual(names, [
-      "process_cpu_time_seconds_total",
-      "process_memory_usage_bytes",
-      "v8js_memory_heap_used_bytes",
-      "nodejs_eventloop_delay_p99_seconds",
-    ]);
+    const names = () => new Set(parse(renderPrometheus(registry)).samples.map((sample) => sample.name));
+    const garbage: unknown[] = [];
+    while (!names().has("v8js_gc_duration_seconds_count") && performance.now() < endMs) {
+      garbage.push(Array.from({ length: 1e5 }, () => ({})));
+      if (garbage.length > 20) garbage.length = 0;
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(
+      [...names()],
+      [
+        "process_cpu_time_seconds_total",
+        "process_memory_usage_bytes",
+        "v8js_memory_heap_used_bytes",
+        "nodejs_eventloop_delay_p99_seconds",
+        "nodejs_eventloop_delay_max_seconds",
+        "nodejs_eventloop_utilization_ratio",
+        "v8js_gc_duration_seconds_bucket",
+        "v8js_gc_duration_seconds_sum",
+        "v8js_gc_duration_seconds_count",
+      ],
+    );
     metrics.close();
     metrics.close();
   });
