@@ -105,7 +105,7 @@ async function warm(t: TestContext, cluster: TestCluster, key: string): Promise<
       const { head } = await reader.ask(`/data/${key}`);
       return /Cache-Status: ringlight; hit/.test(head) && cluster.origin.count({ op: "GetObject" }) === before;
     },
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   );
 }
 
@@ -270,7 +270,7 @@ for (const sendfile of ["auto", "off"]) {
       return heads.every((head) => /Cache-Status: ringlight; hit/.test(head));
     };
     // A block is in the store some turns after its reader has it.
-    await waitFor(again, { timeoutMs: 10_000 });
+    await waitFor(again, { timeoutMs: 60_000 });
     assert.equal(gets(), before + places.length);
     const client = await connectClient({ endpoints: [cluster.workers[0]?.record.addresses.grpc ?? ""] });
     t.after(() => client.close());
@@ -286,7 +286,7 @@ for (const sendfile of ["auto", "off"]) {
     await read(places[2] ?? 0, 4096);
     await read(places[9] ?? 0, 12 * MIB + 77 - (places[9] ?? 0));
     await read(0, 12 * MIB + 77);
-    await waitFor(async () => /Cache-Status: ringlight; hit/.test(await read(0, 12 * MIB + 77)), { timeoutMs: 10_000 });
+    await waitFor(async () => /Cache-Status: ringlight; hit/.test(await read(0, 12 * MIB + 77)), { timeoutMs: 60_000 });
   });
 
   test(`sendfile=${sendfile}: pipelined, split and half-closed requests are answered in order, and other methods after them`, async (t) => {
@@ -340,7 +340,7 @@ for (const sendfile of ["auto", "off"]) {
         /request_duration_seconds_count\{[^}]*api="s3.GetObject",[^}]*status="aborted"[^}]*\} 8\b/.test(
           await metrics(),
         ),
-      { timeoutMs: 10_000, what: "the count of broken answers" },
+      { timeoutMs: 60_000, what: "the count of broken answers" },
     );
     const again = wire(t, cluster);
     const { body } = await again.ask("/data/large");
