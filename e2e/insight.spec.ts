@@ -46,6 +46,9 @@ async function readOver(key: string): Promise<string> {
   }
 }
 
+// axe looks at whole pages of charts: on a machine with other work that alone takes a minute.
+test.describe.configure({ timeout: 240_000 });
+
 let complaints: string[];
 
 test.beforeEach(({ page }) => {
@@ -124,7 +127,6 @@ for (const scheme of ["light", "dark"] as const) {
 
 test("a load's bar moves with the spans of its tasks, and its actions do what they say", async ({ page }) => {
   // Seventy megabytes at this bound take more than a minute: time to see it move, and to pause it.
-  test.setTimeout(240_000);
   await ringlight("free", "/demo/images");
   const id = (await ringlight("load", "/demo/images", "--bandwidth", "1MiB/s", "--detach")).trim();
   await page.goto(`${url()}/jobs/${id}`);
