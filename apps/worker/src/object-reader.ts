@@ -176,6 +176,7 @@ export class ObjectReader {
     key: string,
     sizeBytes: number,
     job: { readonly traceparent: string; readonly onFetched: (bytes: number) => void },
+    signal: AbortSignal,
   ): Promise<ObjectMeta> {
     const { mounts, pages } = this.#options;
     const open = await mounts.get(mount);
@@ -185,16 +186,27 @@ export class ObjectReader {
     const source = { mount, key, ufs, background: true, ...job };
     const versionOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
     let learned: Learned | undefined;
+    // Others may wait for the answer, so that it is not given up with the job; but pages that come after its end are let go of.
     const learn = async () => {
-      learned = await pages.learn(source, asked, versionOf, undefined);
-      return learned.meta;
+      const answer = await pages.learn(source, asked, versionOf, undefined);
+      if (signal.aborted) answer.release();
+      else learned = answer;
+      return answer.meta;
     };
-    const meta = await this.#head(open, key, learn);
-    if (learned !== undefined) {
-      await learned.run.whenDone();
-      learned.release();
+    const ended = Promise.withResolvers<never>();
+    ended.promise.catch(() => undefined);
+    const end = () => ended.reject(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      signal.throwIfAborted();
+      const meta = await Promise.race([this.#head(open, key, learn), ended.promise]);
+      const run = (learned as Learned | undefined)?.run;
+      if (run !== undefined) await Promise.race([run.whenDone(), ended.promise]);
+      return meta;
+    } finally {
+      signal.removeEventListener("abort", end);
+      (learned as Learned | undefined)?.release();
     }
-    return meta;
   }
 
   /** Pages of the object are here although this worker never learned its metadata: the next reader asks by a HEAD, not by a GET. */

@@ -136,7 +136,7 @@ async function learnWhole(
     signal.throwIfAborted();
     const giveBack = await reader.reserve(sizeBytes);
     try {
-      return await objects.learnWhole(mount, key, sizeBytes, { traceparent, onFetched: onRead });
+      return await objects.learnWhole(mount, key, sizeBytes, { traceparent, onFetched: onRead }, signal);
     } finally {
       giveBack();
     }
