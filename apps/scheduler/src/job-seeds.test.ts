@@ -143,7 +143,7 @@ async function heal(killed: string | undefined): Promise<void> {
     else await cluster.startScheduler(killed);
   }
   await waitFor(() => cluster.view.workers.size === WORKERS.length && cluster.view.leader !== undefined, {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: "a whole cluster",
   });
 }
