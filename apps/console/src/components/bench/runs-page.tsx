@@ -74,7 +74,7 @@ export function RunsPage() {
           </EmptyState>
         ) : (
           <DataTable
-            caption="Benchmark runs"
+            caption="Runs of the harness, newest first"
             rows={runs}
             rowKey={({ id }) => id}
             rowProps={({ id }) => ({ "data-run": id })}
