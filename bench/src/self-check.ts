@@ -74,22 +74,22 @@ export async function selfCheck(
     const base = await side("base", 0);
     const again = { address: { ...base.address, label: "again" } };
     let alarms = 0;
-    let meanMs = 0;
+    let medianMs = 0;
     for (let repetition = 1; repetition <= repetitions; repetition++) {
       const [a, b] = await run([base, again]);
       const { sentence } = compareRuns(a!, b!);
       if (!sentence.startsWith("No difference seen")) alarms++;
-      meanMs += (a!.summary.median?.meanMs ?? 0) / repetitions;
+      medianMs += (a!.summary.median?.p50Ms ?? 0) / repetitions;
       progress(`${repetition} of ${repetitions}: ${sentence}`);
     }
-    const slowUs = Math.max(1, meanMs * 1000 * SLOWER);
+    const slowUs = Math.max(1, medianMs * 1000 * SLOWER);
     const slowed = await side("slowed", slowUs);
     const [a, b] = await run([base, slowed]);
     const judged = gate(compareRuns(a!, b!), MAX_REGRESSION);
     const passed = alarms * 20 <= repetitions && judged.state === "failed";
     const text = [
       `same build: ${alarms} of ${repetitions} comparisons of ${rounds} rounds called it different`,
-      `slowed by ${slowUs.toFixed(1)} µs a request, ${SLOWER * 100} % of its mean: the gate ${judged.state} - ${judged.sentence}`,
+      `slowed by ${slowUs.toFixed(1)} µs a request, ${SLOWER * 100} % of its median: the gate ${judged.state} - ${judged.sentence}`,
       passed
         ? "the harness tells them apart"
         : "the harness does not tell them apart on this machine now; more rounds may",
