@@ -499,22 +499,23 @@ const PAGES = [
   "/keys",
 ];
 
+const DRAWN = "0af7651916cd43dd8448eb211c80319c";
+
 for (const scheme of ["light", "dark"] as const) {
-  test(`no page has anything for axe to find, ${scheme}`, async ({ browser }) => {
-    test.setTimeout(150_000);
-    const context = await browser.newContext({ colorScheme: scheme, reducedMotion: "reduce" });
-    const page = await context.newPage();
-    const id = "0af7651916cd43dd8448eb211c80319c";
-    await page.route(`**/api/traces/${id}*`, (route) => route.fulfill({ json: fakeTrace(id, 300) }));
-    for (const path of [...PAGES, `/traces/${id}?span=0000000000000001`, "/nowhere"]) {
-      await page.goto(url() + path);
-      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-      if (path !== "/nowhere") await expect(page.getByText("Connecting", { exact: true })).toBeHidden();
-      const name = path.replaceAll(/[^a-z0-9]+/gi, "-").replaceAll(/^-|-$/g, "") || "overview";
-      await page.screenshot({ path: join(shots, `page-${name}-${scheme}.png`), fullPage: true });
-      await axe(page);
+  test.describe(scheme, () => {
+    test.use({ colorScheme: scheme, contextOptions: { reducedMotion: "reduce" } });
+
+    for (const path of [...PAGES, `/traces/${DRAWN}?span=0000000000000001`, "/nowhere"]) {
+      test(`axe finds nothing on ${path}`, async ({ page }) => {
+        await page.route(`**/api/traces/${DRAWN}*`, (route) => route.fulfill({ json: fakeTrace(DRAWN, 300) }));
+        await page.goto(url() + path);
+        await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+        if (path !== "/nowhere") await expect(page.getByText("Connecting", { exact: true })).toBeHidden();
+        const name = path.replaceAll(/[^a-z0-9]+/gi, "-").replaceAll(/^-|-$/g, "") || "overview";
+        await page.screenshot({ path: join(shots, `page-${name}-${scheme}.png`), fullPage: true });
+        await axe(page);
+      });
     }
-    await context.close();
   });
 }
 
