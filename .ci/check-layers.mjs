@@ -23,7 +23,7 @@ const BROWSER = new Set(["core", "ring", "ui"]);
 
 /** Vendor packages and the workspaces that may import them; `tests` also allows every test. */
 const OWNERS = [
-  [/^@opentelemetry\/(?!api$)/, ["libs/telemetry"], { tests: false }],
+  [/^@opentelemetry\/(?!api$)/, ["libs/telemetry"], { tests: true }],
   [/^etcd3$/, ["libs/registry"], { tests: false }],
   [/^@aws-sdk\/(?!crc64-nvme$)/, ["libs/ufs"], { tests: true }],
   [/^@grpc\//, ["libs/rpc", "libs/registry", "libs/proto"], { tests: false }],

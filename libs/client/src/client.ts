@@ -15,6 +15,7 @@ import {
 } from "@ringlight/proto";
 import type { Ring } from "@ringlight/ring";
 import { type CallControl, callStream, callUnary } from "@ringlight/rpc";
+import { activeTraceparent } from "./active-trace.ts";
 import { type Contents, type MissRatioCurve, mergedContents, missRatioCurve } from "./cache-report.ts";
 import { anotherMay, type Candidate, ClusterState } from "./cluster-state.ts";
 import { Jobs } from "./jobs.ts";
@@ -46,6 +47,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Deadline of a call to one worker, milliseconds. */
   readonly deadlineMs?: number | undefined;
+  /** W3C trace context to continue; that of the active span of OpenTelemetry JS if left out. */
   readonly traceparent?: string | undefined;
 }
 
@@ -189,7 +191,8 @@ export class RinglightClient {
 
   /** Reads an object, or a range of it, from its owners. */
   read(path: string, options: ReadOptions = {}): ReadHandle {
-    return startRead(this.#state, this.#shortCircuit, path, options);
+    const traceparent = options.traceparent ?? activeTraceparent();
+    return startRead(this.#state, this.#shortCircuit, path, { ...options, traceparent });
   }
 
   /**
@@ -414,7 +417,7 @@ export class RinglightClient {
   }
 }
 
-function controlOf({ signal, deadlineMs, traceparent }: AskOptions): CallControl {
+function controlOf({ signal, deadlineMs, traceparent = activeTraceparent() }: AskOptions): CallControl {
   return { signal, deadlineMs, traceparent };
 }
 

@@ -17,7 +17,7 @@ export interface ReadOptions {
   /** Read this version, or fail with RL_VERSION_CHANGED. */
   readonly version?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** W3C trace context to continue. */
+  /** W3C trace context to continue; that of the span of OpenTelemetry JS that is active at the call if left out. */
   readonly traceparent?: string | undefined;
   /** Longest silence of a worker before the next one is asked, milliseconds; 15000 if left out. */
   readonly idleMs?: number | undefined;
