@@ -302,7 +302,8 @@ export class JobRun {
   #current(): JobRecord {
     const { clock, failures } = this.#options;
     const nowMs = clock.monotonicMs();
-    const spentMs = nowMs - this.#sinceMs;
+    // What comes after its end, such as writing it down, is not the job's time: who asks meanwhile and later gets one answer.
+    const spentMs = this.#record.state === "running" ? nowMs - this.#sinceMs : 0;
     const readBytes = this.#record.readBytes + this.#readBytes;
     this.#sinceMs = nowMs;
     this.#readBytes = 0;
