@@ -98,9 +98,18 @@ test("a Prometheus scrapes them, counts the misses and keeps the trace of one as
     what: "an exemplar",
   });
   for (const traceId of await exemplars()) assert.match(traceId, /^[0-9a-f]{32}$/);
-  const { activeTargets } = await query<{ activeTargets: { health: string; lastError: string }[] }>("targets", {});
+  // Prometheus spreads first scrapes over the interval, so one target may be known long before it is looked at.
+  const targetStates = async () => {
+    const { activeTargets } = await query<{ activeTargets: { health: string; lastError: string }[] }>("targets", {});
+    return activeTargets.map(({ health, lastError }) => [health, lastError]);
+  };
+  await waitFor(async () => (await targetStates()).every(([health]) => health !== "unknown"), {
+    timeoutMs: 30_000,
+    intervalMs: 250,
+    what: "all targets are scraped",
+  });
   assert.deepEqual(
-    activeTargets.map(({ health, lastError }) => [health, lastError]),
+    await targetStates(),
     SERVED.map(() => ["up", ""]),
   );
 });
