@@ -107,8 +107,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 /** Whether updates come. */
 export function useLive(): LiveState {
   const state = useContext(LiveContext);
+  const takenOver = useTakenOver();
   if (!state) throw new Error("useLive is used outside of LiveProvider");
-  return state;
+  // A part of the page that is taken over late may find a connection that was lost meanwhile.
+  return takenOver ? state : { ...state, link: "connecting", paused: false };
 }
 
 const subscribeToNothing = () => () => {};
