@@ -366,7 +366,7 @@ test("a chart is read, zoomed and turned into a table and a file by keyboard", a
   await page.goBack();
   await expect(page).not.toHaveURL(/from=/);
   await page.getByRole("button", { name: "Bytes served: show as table" }).click();
-  await expect(page.getByRole("table", { name: /Bytes served/ })).toBeVisible();
+  await expect(page.getByRole("table", { name: /^Bytes served, as a table/ })).toBeVisible();
   await expect(page).toHaveURL(/tables=bytes/);
   await page.getByRole("button", { name: "Bytes served: save" }).click();
   const saved = page.waitForEvent("download");
@@ -462,8 +462,11 @@ const ROUND_TRIPS: readonly (readonly [string, (page: Page) => Promise<void>])[]
   ],
   ["/ring?worker=worker-2&path=%2Fdemo%2Fa", (page) => expect(page.getByTestId("lookup-answer")).toContainText("Arc")],
   ["/workers/worker-1?from=now-1h&to=now", (page) => expect(page.getByTestId("time-range")).toHaveText("Last hour")],
-  ["/traces?outcome=miss&min=5ms&error=false", (page) => expect(page.getByLabel("At least")).toHaveValue("5ms")],
-  ["/logs?level=warn&text=lease", (page) => expect(page.getByLabel("Text")).toHaveValue("lease")],
+  [
+    "/traces?outcome=miss&min=5ms&error=false",
+    (page) => expect(page.getByRole("textbox", { name: "At least" })).toHaveValue("5ms"),
+  ],
+  ["/logs?level=warn&text=lease", (page) => expect(page.getByRole("textbox", { name: "Text" })).toHaveValue("lease")],
   [
     "/events?kind=epoch%2Cworker&text=worker-1",
     (page) => expect(page.getByRole("button", { name: "Epochs" })).toHaveAttribute("aria-pressed", "true"),
