@@ -99,7 +99,8 @@ export function LogList({ lines, onFilter }: { lines: readonly StoredLog[]; onFi
                     <Link
                       className="rl-link shrink-0 leading-[18px] text-muted"
                       href={`/traces/${line.traceId}${line.spanId ? `?span=${line.spanId}` : ""}`}
-                      aria-label={`Trace of this line, ${line.traceId}`}
+                      aria-label={`Trace ${line.traceId.slice(0, 8)} of this line`}
+                      title={line.traceId}
                     >
                       {line.traceId.slice(0, 8)}
                     </Link>
