@@ -231,8 +231,11 @@ test("loading, empty, partial, stale and error states say what they are", async 
     await expect(page.getByTestId("error-state").first()).toContainText("RL_NO_WORKERS");
     await inspect(page, `state-error${path.split("?")[0]?.replaceAll("/", "-")}`);
   }
-  await page.unrouteAll({ behavior: "ignoreErrors" });
+  // The button asks at once; the page also asks again by itself, so it recovers with or without another click.
+  const again = page.waitForRequest(/\/api\/explain/);
   await page.getByRole("button", { name: "Retry" }).first().click();
+  await again;
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await expect(page.getByTestId("explanation")).toBeVisible();
   // Stale: what was shown stays, with its age.
   await page.route("**/api/explain*", refusal("RL_NO_WORKERS"));
