@@ -14,6 +14,7 @@ import {
   checkPayloadHash,
   credentialsOf,
   DEFAULT_MAX_SKEW_MS,
+  hasWideCharacters,
   headerValue,
   type ReceivedRequest,
   type Verified,
@@ -76,7 +77,7 @@ export class HeaderProofs {
     }
     this.#expected.write(opening.pads.sign(stringToSign(amzDate, opening.scope, requestHash)), 0, "latin1");
     this.#given.write(header.slice(-SIGNATURE_CHARS), 0, "latin1");
-    if (!timingSafeEqual(this.#expected, this.#given)) return undefined;
+    if (!timingSafeEqual(this.#expected, this.#given) || hasWideCharacters(request)) return undefined;
     return { ok: true, accessKeyId: claim.accessKeyId, payloadHash, kind: "header" };
   }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { RefusalCode } from "./authorization.ts";
+import { HeaderProofs } from "./header-proofs.ts";
 import { presignUrl, signRequest } from "./sign.ts";
 import type { Credentials } from "./signing-key.ts";
 import { type ReceivedRequest, signatureKind, type VerifyOptions, verifyRequest } from "./verify.ts";
@@ -310,6 +311,24 @@ test("keys with every odd character verify through a real node:http server, in S
   assert.deepEqual(
     targets.filter((_, index) => !results[index]),
     [],
+  );
+});
+
+test("a character that ends in the byte of another does not pass for it", () => {
+  // U+8E41 ends in 0x41, "A".
+  const link = presigned("/bkt/key");
+  expectRefusal(
+    { ...link, rawUrl: link.rawUrl.replace("X-Amz-Date", "X-\u8e41mz-Date") },
+    "InvalidRequest",
+    /one byte/,
+  );
+  expectRefusal({ ...signed(), rawUrl: "/bkt/\u016bey" }, "InvalidRequest", /one byte/);
+  const request = signed({ headers: { range: "bytes=0-1" } });
+  const headers = { ...request.headers, range: "bytes=0-\u0131" };
+  expectRefusal({ ...request, headers }, "InvalidRequest", /one byte/);
+  assert.equal(
+    new HeaderProofs().prove({ ...request, headers }, request.headers.authorization ?? "", options),
+    undefined,
   );
 });
 

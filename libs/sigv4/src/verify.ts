@@ -301,11 +301,30 @@ function verifyPresigned(
   return proved ? { ok: true, accessKeyId: claim.accessKeyId, payloadHash, kind: "presigned" } : MISMATCH;
 }
 
+const BEYOND_A_BYTE = /[\u0100-\uffff]/;
+
+/**
+ * True when some character of the request is no byte. No request off the wire has one (node:http and the hit path read
+ * latin1); one that is made in the process must not pass for the bytes that its characters end in.
+ */
+export function hasWideCharacters(request: ReceivedRequest): boolean {
+  if (BEYOND_A_BYTE.test(request.rawUrl)) return true;
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (typeof value === "string" ? BEYOND_A_BYTE.test(value) : value?.some((one) => BEYOND_A_BYTE.test(one)))
+      return true;
+  }
+  return false;
+}
+
 /**
  * Verifies a request signed by header or by query. Answers with the key that signed it, or with S3's error code and words.
  * The body is not looked at: whoever reads it must compare it with `payloadHash`.
  */
 export function verifyRequest(request: ReceivedRequest, options: VerifyOptions): Verified | Refusal {
+  if (hasWideCharacters(request)) {
+    return refuse("InvalidRequest", "The request line or a header has a character that is not one byte; encode it.");
+  }
   const header = single(request, "authorization");
   const { path, query } = splitTarget(request.rawUrl);
   const pairs = parseQuery(query);
