@@ -87,6 +87,7 @@ export type ProblemKind =
   | "ring_behind"
   | "clock_skew"
   | "versions_differ"
+  | "config_differs"
   | "telemetry_refused"
   | "no_leader";
 

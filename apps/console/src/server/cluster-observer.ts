@@ -41,9 +41,10 @@ export interface ObserverOptions {
   readonly clock?: Clock;
   /** Where the metrics of the workers are recorded. */
   readonly metrics?: MetricSink | undefined;
-  /** Jobs, and how the store of telemetry fares, for the problems that they have. */
+  /** Jobs, how the store of telemetry fares, and in what settings processes differ, for the problems that these are. */
   readonly jobs?: (() => readonly JobSample[]) | undefined;
   readonly telemetry?: (() => LoadSample["telemetry"]) | undefined;
+  readonly differences?: (() => LoadSample["differences"]) | undefined;
 }
 
 interface Tracked {
@@ -69,6 +70,7 @@ export class ClusterObserver {
   readonly #load = new LoadProblems();
   readonly #jobs: () => readonly JobSample[];
   readonly #telemetry: () => LoadSample["telemetry"];
+  readonly #differences: () => LoadSample["differences"];
   #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
@@ -82,6 +84,7 @@ export class ClusterObserver {
     this.#sinceMs = this.#clock.now();
     this.#jobs = options.jobs ?? (() => []);
     this.#telemetry = options.telemetry ?? (() => ({ refused: 0, failure: undefined }));
+    this.#differences = options.differences ?? (() => []);
     this.#feed = options.metrics && new MetricFeed(options.metrics, this.#sinceMs);
     this.#pool = new ClientPool(WorkerServiceClient, { token: options.token });
     this.#mounts = new MountChecker({
@@ -316,7 +319,8 @@ export class ClusterObserver {
         ? [{ id, stats: history.last, atMs: history.lastMs, version: view.workers.get(id)?.version }]
         : [],
     );
-    this.#load.sample({ workers, epoch: view.epoch, jobs: this.#jobs(), telemetry: this.#telemetry() }, nowMs);
+    const [jobs, telemetry, differences] = [this.#jobs(), this.#telemetry(), this.#differences()];
+    this.#load.sample({ workers, epoch: view.epoch, jobs, telemetry, differences }, nowMs);
   }
 
   /** Sends a snapshot if anything but its time changed. */

@@ -11,14 +11,19 @@ const FINE = { refused: 0, failure: undefined };
 type Script = (second: number) => Parameters<typeof WorkerStats.create>[0];
 
 /** Plays a script for each worker, second by second, and gives the kinds that are found at the end. */
-function play(seconds: number, scripts: Readonly<Record<string, Script>>, more: Partial<LoadSample> = {}): string[] {
+function play(
+  seconds: number,
+  scripts: Readonly<Record<string, Script>>,
+  more: Partial<LoadSample> = {},
+  versions: Readonly<Record<string, string>> = {},
+): string[] {
   const detectors = new LoadProblems();
   for (let second = 0; second <= seconds; second++) {
     const atMs = START + second * 1000;
     const workers = Object.entries(scripts).map(([id, script]) => ({
       id,
       atMs,
-      version: "1",
+      version: versions[id] ?? "1",
       stats: WorkerStats.create({
         workerId: id,
         startedUnixMs: START - 1e6,
@@ -27,7 +32,7 @@ function play(seconds: number, scripts: Readonly<Record<string, Script>>, more: 
         ...script(second),
       }),
     }));
-    detectors.sample({ workers, epoch: 7, jobs: [], telemetry: FINE, ...more }, atMs);
+    detectors.sample({ workers, epoch: 7, jobs: [], telemetry: FINE, differences: [], ...more }, atMs);
   }
   return detectors.found.map(({ kind, subject }) => `${kind} ${subject}`);
 }
@@ -110,6 +115,43 @@ test("a saturated, a hot, a late and a mistimed worker", () => {
   assert.deepEqual(play(20, { w1: (s) => ({ timeUnixMs: START + s * 1000 + 60_000 }) }), ["clock_skew w1"]);
 });
 
+test("versions that differ are a roll-out for ten minutes, and a problem after that", () => {
+  const idle: Script = () => ({});
+  const versions = { w1: "1.4.0", w2: "1.5.0" };
+  assert.deepEqual(play(601, { w1: idle, w2: idle }, {}, versions), ["versions_differ workers"]);
+  assert.deepEqual(play(590, { w1: idle, w2: idle }, {}, versions), []);
+  assert.deepEqual(play(601, { w1: idle, w2: idle }, {}, { w1: "1.5.0", w2: "1.5.0" }), []);
+});
+
+test("settings that differ for ten minutes are named with who has which", () => {
+  const differences = [
+    {
+      process: "worker",
+      key: "ufsTimeout",
+      values: [
+        { value: "10s", ids: ["w1", "w2", "w3"] },
+        { value: "1s", ids: ["w4"] },
+      ],
+    },
+  ];
+  assert.deepEqual(play(590, {}, { differences }), []);
+  const detectors = new LoadProblems();
+  const input = { workers: [], epoch: 7, jobs: [], telemetry: FINE, differences };
+  detectors.sample(input, START);
+  const [found] = detectors.sample(input, START + 600_000);
+  assert.deepEqual(
+    [found?.kind, found?.subject, found?.cause, found?.href, found?.sinceMs],
+    [
+      "config_differs",
+      "workers",
+      "ufsTimeout is 10s on 3 of them, 1s on w4.",
+      "/config?only=differs&process=worker",
+      START,
+    ],
+  );
+  assert.deepEqual(detectors.sample({ ...input, differences: [] }, START + 601_000), []);
+});
+
 test("jobs that failed, are partial, or stand still", () => {
   const job = (state: string, endedMs = 0): JobSample => ({
     id: "j",
@@ -130,7 +172,13 @@ test("a store of telemetry that fails or refuses", () => {
     "telemetry_store_failing console",
   ]);
   const detectors = new LoadProblems();
-  const sample = (refused: number) => ({ workers: [], epoch: 0, jobs: [], telemetry: { refused, failure: undefined } });
+  const sample = (refused: number) => ({
+    workers: [],
+    epoch: 0,
+    jobs: [],
+    telemetry: { refused, failure: undefined },
+    differences: [],
+  });
   detectors.sample(sample(3), START);
   assert.deepEqual(detectors.found, []);
   detectors.sample(sample(4), START + 1000);

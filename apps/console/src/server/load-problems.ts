@@ -4,6 +4,7 @@
  */
 import { formatDuration, MISS_REASONS, type MissReason } from "@ringlight/core";
 import type { WorkerStats } from "@ringlight/proto";
+import type { ConfigDifference } from "../state/config-diff.ts";
 import type { Problem, ProblemKind } from "../wire.ts";
 import { problem } from "./problem-catalogue.ts";
 
@@ -34,6 +35,8 @@ export interface LoadSample {
   readonly epoch: number;
   readonly jobs: readonly JobSample[];
   readonly telemetry: { readonly refused: number; readonly failure: string | undefined };
+  /** Settings in which processes of one kind differ though they should not. */
+  readonly differences: readonly ConfigDifference[];
 }
 
 const WINDOW_MS = 60_000;
@@ -57,6 +60,7 @@ const HOLD_MS: Partial<Record<ProblemKind, number>> = {
   ring_behind: 15_000,
   clock_skew: 5_000,
   versions_differ: 600_000,
+  config_differs: 600_000,
 };
 
 const workerPage = (id: string) => `/workers/${encodeURIComponent(id)}`;
@@ -97,6 +101,7 @@ export class LoadProblems {
       ...this.#workerProblems(input, nowMs),
       ...this.#jobProblems(input.jobs, nowMs),
       ...this.#telemetryProblems(input, nowMs),
+      ...this.#configProblems(input.differences, nowMs),
     ];
     return this.#found;
   }
@@ -334,6 +339,21 @@ export class LoadProblems {
     return found;
   }
 
+  #configProblems(differences: readonly ConfigDifference[], nowMs: number): Problem[] {
+    const found: Problem[] = [];
+    for (const process of ["worker", "scheduler"]) {
+      const some = differences.filter((one) => one.process === process);
+      const sinceMs = this.#holds("config_differs", process, some.length > 0, nowMs);
+      if (sinceMs === undefined) continue;
+      const named = some.slice(0, 3).map(({ key, values }) => `${key} is ${values.map(havingText).join(", ")}`);
+      const cause = `${named.join("; ")}${some.length > 3 ? `; and ${some.length - 3} other settings` : ""}.`;
+      const title = `The ${process}s' settings differ`;
+      const href = `/config?only=differs${process === "worker" ? "&process=worker" : ""}`;
+      found.push(problem("config_differs", { subject: `${process}s`, title, cause, href, sinceMs }));
+    }
+    return found;
+  }
+
   /** Since when a state holds, once it has held long enough. */
   #holds(kind: ProblemKind, subject: string, holds: boolean, nowMs: number): number | undefined {
     const key = `${kind} ${subject}`;
@@ -345,6 +365,11 @@ export class LoadProblems {
     this.#since.set(key, since);
     return nowMs - since >= (HOLD_MS[kind] ?? 0) ? since : undefined;
   }
+}
+
+/** A value and who has it: the odd ones out by name. */
+function havingText({ value, ids }: ConfigDifference["values"][number]): string {
+  return `${value === "" ? "not set" : value} on ${ids.length > 2 ? `${ids.length} of them` : ids.join(" and ")}`;
 }
 
 function totalsOf(stats: WorkerStats): Totals {

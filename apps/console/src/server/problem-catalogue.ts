@@ -164,6 +164,15 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemInfo>> = {
     remedy: "Finish the roll-out, or roll it back.",
     command: "ringlight status",
   },
+  config_differs: {
+    severity: "warning",
+    name: "Processes of one kind have different settings",
+    detector:
+      "Live workers, or schedulers, have differed for ten minutes in a setting that is not theirs alone (ids, ports, directories, weights are); sizes of tiers are compared between workers of one weight.",
+    remedy:
+      "Give the odd ones out the settings of the others and start them again; the Config page shows where each value comes from.",
+    command: "ringlight config show",
+  },
   telemetry_refused: {
     severity: "warning",
     name: "The console refuses telemetry",

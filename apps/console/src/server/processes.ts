@@ -10,28 +10,29 @@ const DEADLINE_MS = 2_000;
 /** Processes that are asked at once; with hundreds of workers the rest wait their turn. */
 const AT_ONCE = 32;
 
-interface Address {
+/** Where a process answers. */
+export interface ProcessAddress {
   readonly process: "worker" | "scheduler";
   readonly id: string;
   readonly address: string;
 }
 
-function addresses({ observer }: RunningConsole): Address[] {
+function addresses({ observer }: RunningConsole): ProcessAddress[] {
   const { workers, schedulers } = observer.snapshot();
   return [
-    ...schedulers.map(({ id, address }): Address => ({ process: "scheduler", id, address })),
-    ...workers.flatMap(({ id, addresses: known }): Address[] =>
+    ...schedulers.map(({ id, address }): ProcessAddress => ({ process: "scheduler", id, address })),
+    ...workers.flatMap(({ id, addresses: known }): ProcessAddress[] =>
       known ? [{ process: "worker", id, address: known.grpc }] : [],
     ),
   ];
 }
 
 async function withClient<T>(
-  running: RunningConsole,
+  { token }: Pick<RunningConsole, "token">,
   address: string,
   work: (client: ProcessServiceClient) => Promise<T>,
 ): Promise<T> {
-  const client = connectGrpc(ProcessServiceClient, address, { token: running.token });
+  const client = connectGrpc(ProcessServiceClient, address, { token });
   try {
     return await work(client);
   } finally {
@@ -39,9 +40,9 @@ async function withClient<T>(
   }
 }
 
-async function ask(running: RunningConsole, { process, id, address }: Address): Promise<ProcessConfigView> {
+async function ask(token: string | undefined, { process, id, address }: ProcessAddress): Promise<ProcessConfigView> {
   try {
-    const told = await withClient(running, address, (client) =>
+    const told = await withClient({ token }, address, (client) =>
       callUnary(client, "getSettings", {}, { deadlineMs: DEADLINE_MS }),
     );
     return {
@@ -55,13 +56,22 @@ async function ask(running: RunningConsole, { process, id, address }: Address): 
   }
 }
 
+/** Settings of processes, in their order; one that does not answer says why. */
+export async function settingsOf(
+  token: string | undefined,
+  asked: readonly ProcessAddress[],
+): Promise<ProcessConfigView[]> {
+  const told: ProcessConfigView[] = [];
+  for (let first = 0; first < asked.length; first += AT_ONCE) {
+    told.push(...(await Promise.all(asked.slice(first, first + AT_ONCE).map((one) => ask(token, one)))));
+  }
+  return told;
+}
+
 /** Settings of every process that the registry names, and this console's own. Those that do not answer say why. */
 export async function allSettings(running: RunningConsole): Promise<ConfigAnswer> {
   const asked = addresses(running);
-  const processes: ProcessConfigView[] = [];
-  for (let first = 0; first < asked.length; first += AT_ONCE) {
-    processes.push(...(await Promise.all(asked.slice(first, first + AT_ONCE).map((one) => ask(running, one)))));
-  }
+  const processes = await settingsOf(running.token, asked);
   return {
     processes: [{ process: "console", id: "console", settings: running.settings() }, ...processes],
     asked: asked.length + 1,
@@ -70,7 +80,7 @@ export async function allSettings(running: RunningConsole): Promise<ConfigAnswer
   };
 }
 
-function find(running: RunningConsole, id: string): Address {
+function find(running: RunningConsole, id: string): ProcessAddress {
   const found = addresses(running).find((candidate) => candidate.id === id);
   if (!found) throw new RinglightError("RL_NOT_FOUND", `no live process is called ${id}`);
   return found;

@@ -15,6 +15,7 @@ import next from "next";
 import { AuditLog } from "./audit-log.ts";
 import { requiresLogin } from "./caller.ts";
 import { ClusterObserver } from "./cluster-observer.ts";
+import { ConfigWatch } from "./config-watch.ts";
 import { publishConsole } from "./console.ts";
 import { EventLog } from "./event-log.ts";
 import { recordEvents } from "./event-recorder.ts";
@@ -22,6 +23,7 @@ import { frontDoor } from "./front-door.ts";
 import { JobWatch } from "./job-watch.ts";
 import { Login, type LoginKey } from "./login.ts";
 import { FED_METRICS } from "./metric-feed.ts";
+import { settingsOf } from "./processes.ts";
 import { Sessions } from "./sessions.ts";
 
 const CONSOLE_DIR = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,6 +56,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
   const store = await openStore(config, (message) => log.warn(message));
   const registry = connectRegistry({ cluster: config.cluster, endpoints: config.registry });
   const jobs = new JobWatch(connectJobStore({ endpoints: config.registry, cluster: config.cluster }));
+  const settingsWatch = new ConfigWatch({ view: () => registry.view(), ask: (asked) => settingsOf(token, asked) });
   const observer = new ClusterObserver({
     registry,
     endpoints: config.registry,
@@ -61,6 +64,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
     metrics: store,
     jobs: () => jobs.jobs,
     telemetry: () => ({ refused: store.refused, failure: store.failure }),
+    differences: () => settingsWatch.found,
   });
   const keys =
     token === undefined
@@ -115,7 +119,14 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
       stopRecording();
       await observer.close();
       await closeServer(server);
-      await Promise.all([pages.close(), keys?.close(), jobs.close(), registry.close(), store.close()]);
+      await Promise.all([
+        pages.close(),
+        keys?.close(),
+        jobs.close(),
+        settingsWatch.close(),
+        registry.close(),
+        store.close(),
+      ]);
     },
   };
 }

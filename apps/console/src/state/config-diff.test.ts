@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { SettingView } from "../wire.ts";
-import { configRows } from "./config-diff.ts";
+import { configRows, unexpectedDifferences } from "./config-diff.ts";
 
 const setting = (key: string, value: string, origin = "default"): SettingView => ({
   key,
@@ -31,4 +31,37 @@ test("settings that workers have in common are one row; where they differ, the o
   assert.equal(rows.find((row) => row.key === "id")?.differs, false, "ids differ by their nature");
   assert.equal(rows.find((row) => row.process === "scheduler")?.differs, false);
   assert.equal(rows.find((row) => row.process === "scheduler")?.changed, false);
+});
+
+test("a difference is unexpected unless it lies in what each process has of its own, or in the size of hosts of other weights", () => {
+  const worker = (id: string, weight: string, mem: string, ufsTimeout: string) => ({
+    process: "worker",
+    id,
+    settings: [
+      setting("id", id, "flag"),
+      setting("weight", weight, "flag"),
+      setting("mem", mem, "flag"),
+      setting("ufsTimeout", ufsTimeout),
+    ],
+  });
+  const alike = [worker("w1", "1", "1GiB", "10s"), worker("w2", "1", "1GiB", "10s"), worker("w3", "4", "4GiB", "10s")];
+  assert.deepEqual(unexpectedDifferences(alike), []);
+  assert.deepEqual(unexpectedDifferences([...alike, worker("w4", "4", "2GiB", "1s")]), [
+    {
+      process: "worker",
+      key: "ufsTimeout",
+      values: [
+        { value: "10s", ids: ["w1", "w2", "w3"] },
+        { value: "1s", ids: ["w4"] },
+      ],
+    },
+    {
+      process: "worker",
+      key: "mem",
+      values: [
+        { value: "2GiB", ids: ["w4"] },
+        { value: "4GiB", ids: ["w3"] },
+      ],
+    },
+  ]);
 });

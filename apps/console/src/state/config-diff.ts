@@ -74,3 +74,33 @@ export function configRows(processes: readonly ProcessConfigView[]): ConfigRow[]
     };
   });
 }
+
+/** Settings that say how much a host has; workers of one weight are taken to have the same. */
+const SIZES = new Set(["mem", "ssd"]);
+
+/** A setting in which processes of one kind differ though nothing about them says that they should. */
+export interface ConfigDifference {
+  readonly process: string;
+  readonly key: string;
+  /** By the value that processes have, the most frequent first. */
+  readonly values: readonly { readonly value: string; readonly ids: readonly string[] }[];
+}
+
+/**
+ * What is probably a mistake: settings that differ between processes of one kind. Ids, ports and directories are not looked at,
+ * nor are weights, which say that hosts differ; sizes of tiers are compared between workers of one weight.
+ */
+export function unexpectedDifferences(processes: readonly ProcessConfigView[]): ConfigDifference[] {
+  const weightOf = ({ settings }: ProcessConfigView) => settings.find(({ key }) => key === "weight")?.value ?? "";
+  const differing = (some: readonly ProcessConfigView[], isAsked: (key: string) => boolean): ConfigDifference[] =>
+    configRows(some)
+      .filter((row) => row.differs && isAsked(row.key))
+      .map(({ process, key, values }) => ({ process, key, values: values.map(({ value, ids }) => ({ value, ids })) }));
+  const found = differing(processes, (key) => key !== "weight" && !SIZES.has(key));
+  for (const some of Map.groupBy(processes, (one) => `${one.process} ${weightOf(one)}`).values()) {
+    for (const one of differing(some, (key) => SIZES.has(key))) {
+      if (!found.some(({ process, key }) => process === one.process && key === one.key)) found.push(one);
+    }
+  }
+  return found;
+}
