@@ -64,6 +64,27 @@ test("objects of a sibling are relayed at first, and then served from its page f
   assert.ok(relayed() > 0);
 });
 
+test("a sibling's object is leased from the second time on that it is asked for", async () => {
+  const relayedBy = async (worker: number, key: string) => {
+    const before = relayed();
+    const { headers } = await get(worker, "data", key);
+    return { bytes: relayed() - before, hit: /; hit/.test(headers.get("cache-status") ?? "") };
+  };
+  const owned: string[] = [];
+  for (let index = 0; owned.length < 2; index++) {
+    const key = `once-${index}`;
+    cluster.origin.putObject("data", key, { sizeBytes: 5000, seed: index });
+    if ((await relayedBy(0, key)).bytes === 0) owned.push(key);
+  }
+  const [once = "", often = ""] = owned;
+  for (const key of owned) await waitFor(async () => (await relayedBy(0, key)).hit, { timeoutMs: 10_000 });
+  assert.equal((await relayedBy(1, once)).bytes, 5000);
+  // Leases are given meanwhile: another object of the same worker needs no relay any more.
+  await waitFor(async () => (await relayedBy(1, often)).bytes === 0, { timeoutMs: 10_000 });
+  assert.equal((await relayedBy(1, once)).bytes, 5000);
+  await waitFor(async () => (await relayedBy(1, once)).bytes === 0, { timeoutMs: 10_000 });
+});
+
 test("hits on a sibling's pages are counted once, by their owner", async () => {
   for (let index = 0; index < 4; index++) {
     cluster.origin.putObject("counted", `object-${index}`, { sizeBytes: 1000, seed: index });
