@@ -1,4 +1,4 @@
-// The Debian packages that the tests need: real etcd and Ceph servers, nginx, Chromium, and S3 clients that are not ours.
+// The Debian packages that the tests need: real etcd and Ceph servers, nginx, Varnish, Chromium, and S3 clients that are not ours.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -21,6 +21,7 @@ const PACKAGES = {
   radosgw: "radosgw",
   "ceph-common": "ceph",
   nginx: "nginx",
+  varnish: "varnishd",
   prometheus: "promtool",
 };
 

@@ -38,7 +38,8 @@ Workloads (bench workloads lists them):
   replay FILE --target URL --speed 1|10|max    plays a trace or a capture back; --strip lake/ takes the mount off the keys
   import FILE [--format NAME | --map time=COL,key=COL,... [--separator , | ' ' | jsonl] [--header]]   says what is in a trace
   simulate FILE [--sizes A,B] [--policies A,B] [--page-size 1MiB]   miss ratios of the eviction policies by size
-  suite peers              nginx's slice cache, Varnish and the plain store beside Ringlight (--only TEXT, --rounds N)
+  suite peers              nginx's slice cache, Varnish and the plain store beside Ringlight
+              --only TEXT, --rounds N (5), --seconds S of a round, --scale S (share of the files), --out DIR
   compare A B [--json | --markdown] [--html FILE]   two runs: ratios, intervals, a sentence
   gate A B --max-regression 5%   exit code 1 when B is worse than A by more, 3 when it cannot tell
   report RUN... --out FILE, runs    reports and lists runs

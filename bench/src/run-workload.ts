@@ -11,6 +11,7 @@ import { Generators } from "./load/generators.ts";
 import { TimeHistogram } from "./load/histogram.ts";
 import type { MergedRound } from "./load/merge-rounds.ts";
 import type { TargetAddress } from "./load/target.ts";
+import { cpuSecondsOf } from "./process-cpu.ts";
 import { LIST_PRICES, type StorePrices, storeCostUsd } from "./results/cost.ts";
 import { gitState, machine, versions } from "./results/environment.ts";
 import { medianRound, roundFigures } from "./results/figures.ts";
@@ -26,6 +27,8 @@ export interface SideOptions {
   readonly address: TargetAddress;
   /** /metrics of the workers behind it. */
   readonly metrics?: readonly string[] | undefined;
+  /** Processes of its servers on this machine, whose processor time is measured; that of /metrics when left out. */
+  readonly pids?: readonly number[] | undefined;
   /** True when its requests go to the store itself: they are what the store costs then. */
   readonly isStore?: boolean | undefined;
   /** Called before each round, such as to empty a cache. */
@@ -188,6 +191,7 @@ async function runRound(
   const startedMs = Date.now();
   directory.beginRound(round, startedMs);
   const before = await countersOf(side);
+  const cpuBefore = side.pids && cpuSecondsOf(side.pids);
   if (before !== undefined) directory.metrics(before);
   const scraping = setInterval(() => {
     void countersOf(side)
@@ -208,6 +212,7 @@ async function runRound(
   } finally {
     clearInterval(scraping);
   }
+  const cpuSeconds = cpuBefore !== undefined && side.pids ? cpuSecondsOf(side.pids) - cpuBefore : undefined;
   directory.endRound(merged);
   const after = await countersOf(side);
   const server = before !== undefined && after !== undefined ? serverFigures(before, after) : undefined;
@@ -221,6 +226,7 @@ async function runRound(
     training: plan?.training,
     rate,
     server,
+    serverCpuSeconds: cpuSeconds ?? server?.cpuSeconds,
     storeCostUsd: cost,
   });
   options.progress(`${side.address.label}, ${isWarmUp ? "warm-up" : `round ${round}`}: ${words(figures)}`);

@@ -38,11 +38,24 @@ async function suiteCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { only: { type: "string" }, rounds: { type: "string" }, out: { type: "string", default: RESULTS } },
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      scale: { type: "string" },
+      out: { type: "string", default: RESULTS },
+    },
   });
   if (positionals[0] !== "peers") throw new RinglightError("RL_BAD_REQUEST", "which suite? There is peers");
   const rounds = wholeNumber("rounds", values.rounds) ?? 5;
-  const { text, report } = await peers({ out: values.out, only: values.only, rounds, progress: say });
+  const { text, report } = await peers({
+    out: values.out,
+    only: values.only,
+    rounds,
+    seconds: number("seconds", values.seconds),
+    scale: number("scale", values.scale),
+    progress: say,
+  });
   process.stdout.write(`${text}\n${report}\n`);
 }
 

@@ -43,8 +43,11 @@ export function ratioInterval(
   const variance = options.paired
     ? spread(differences) / differences.length
     : spread(logsA) / logsA.length + spread(logsB) / logsB.length;
-  const student = units < 2 ? Number.POSITIVE_INFINITY : studentQuantile((1 + options.confidence) / 2, units - 1);
-  const half = student * Math.sqrt(variance);
+  // One round says nothing of how sure it is.
+  const half =
+    units < 2
+      ? Number.POSITIVE_INFINITY
+      : studentQuantile((1 + options.confidence) / 2, units - 1) * Math.sqrt(variance);
   return {
     estimate: Math.exp(estimate),
     low: Math.exp(Math.min(at(tail), estimate - half)),

@@ -14,12 +14,18 @@ const METRICS: readonly {
   { name: "p50 latency", higherIsBetter: false, of: (round) => round.p50Ms },
   { name: "p90 latency", higherIsBetter: false, of: (round) => round.p90Ms },
   { name: "p99 latency", higherIsBetter: false, of: (round) => round.p99Ms },
+  {
+    name: "server CPU a request",
+    higherIsBetter: false,
+    of: ({ serverCpuSeconds = 0, requests }) =>
+      serverCpuSeconds > 0 && requests > 0 ? (serverCpuSeconds * 1e6) / requests : undefined,
+  },
   { name: "accelerator utilisation", higherIsBetter: true, of: (round) => round.training?.utilization },
 ];
 
 /** Rounds below which nothing is said of a difference. */
 const LEAST_ROUNDS = 3;
-/** Each of five metrics may cry wolf: at 99.5 % all of them together do so in one comparison of forty, at most. */
+/** Each of six metrics may cry wolf: at 99.5 % all of them together do so in one comparison of thirty-three, at most. */
 const CONFIDENCE = 0.995;
 /** A smaller difference is not worth a sentence, however sure it is. */
 const SMALLEST_DIFFERENCE = 0.02;

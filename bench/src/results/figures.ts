@@ -22,6 +22,8 @@ export interface RoundContext {
   readonly training: Plan["training"];
   readonly rate?: number | undefined;
   readonly server?: ServerFigures | undefined;
+  /** Processor time of the servers. */
+  readonly serverCpuSeconds?: number | undefined;
   readonly storeCostUsd?: number | undefined;
 }
 
@@ -52,6 +54,7 @@ export function roundFigures(merged: MergedRound, context: RoundContext): RoundF
     ...(context.training && merged.epochs.length > 0 && { training: trainingFigures(merged.epochs, context.training) }),
     parts: Object.fromEntries([...merged.parts].map(([name, histogram]) => [name, partFigures(histogram)])),
     ...(context.server && { server: context.server }),
+    ...(context.serverCpuSeconds !== undefined && { serverCpuSeconds: context.serverCpuSeconds }),
     ...(context.storeCostUsd !== undefined && { storeCostUsd: context.storeCostUsd }),
     saturation: saturationOf(merged.generators, latency.quantileMs(0.5)),
   };
@@ -138,6 +141,9 @@ export function medianRound(rounds: readonly RoundFigures[]): RoundFigures | und
     meanMs: of((round) => round.meanMs),
     firstByteP50Ms: of((round) => round.firstByteP50Ms),
     firstByteP99Ms: of((round) => round.firstByteP99Ms),
+    ...(middle.serverCpuSeconds !== undefined && {
+      serverCpuSeconds: of((round) => round.serverCpuSeconds ?? Number.NaN),
+    }),
     ...(middle.training && {
       training: {
         ...middle.training,

@@ -3,13 +3,21 @@ import { formatBytes, formatDuration } from "@ringlight/core";
 import { compareRuns } from "./compare.ts";
 import { readHistograms, readSpans, readWindows, type StoredRun } from "./run-directory.ts";
 import { barChart, type ChartSeries, escapeHtml, htmlTable, lineChart } from "./svg-chart.ts";
-import { comparisonTable, partTable, remarks, runTable } from "./text-report.ts";
+import { comparisonTable, intervalText, partTable, remarks, runTable } from "./text-report.ts";
 
 /** Runs of one workload side by side. */
 export interface ReportSection {
   readonly runs: readonly StoredRun[];
   /** What the reader should know of the section. */
   readonly note?: string;
+  /** What each is judged against: the first of them, or each of the others for the last. */
+  readonly judged?: "against-first" | "last";
+}
+
+function pairsOf({ runs, judged = "against-first" }: ReportSection): (readonly [StoredRun, StoredRun])[] {
+  const last = runs.at(-1)!;
+  if (judged === "last") return runs.slice(0, -1).map((other) => [other, last] as const);
+  return runs.slice(1).map((other) => [runs[0]!, other] as const);
 }
 
 const STYLE = `
@@ -45,19 +53,22 @@ export function htmlReport(title: string, sections: readonly ReportSection[], ab
   );
 }
 
-/** For two sides a line a workload: who is faster, by how much. */
+/** A line for each two that are compared: who is faster, by how much. */
 function overview(sections: readonly ReportSection[]): string {
-  const rows = sections.flatMap(({ runs }) => {
-    const [a, b] = runs;
-    if (a?.summary.median === undefined || b?.summary.median === undefined) return [];
+  const pairs = sections.flatMap((section) =>
+    pairsOf(section).map((pair) => ({ pair, isOne: section.runs.length === 2 })),
+  );
+  const rows = pairs.flatMap(({ pair: [a, b], isOne }) => {
+    if (a.summary.median === undefined || b.summary.median === undefined) return [];
     const { comparisons } = compareRuns(a, b);
     const throughput = comparisons.find(({ metric }) => metric === "throughput");
     const server = b.summary.median.server ?? a.summary.median.server;
     const au = [a, b].map(({ summary }) => summary.median?.training?.utilization);
     return [
       [
-        a.summary.title.replace("Replay of a trace", "Trace"),
-        `${throughput?.ratio.estimate.toFixed(2)}x (${throughput?.ratio.low.toFixed(2)} to ${throughput?.ratio.high.toFixed(2)})`,
+        a.summary.title.replace("Replay of a trace", "Trace") +
+          (isOne ? "" : `: ${b.summary.target} / ${a.summary.target}`),
+        throughput ? intervalText(throughput.ratio, "x") : "",
         `${formatDuration(a.summary.median.p50Ms)} / ${formatDuration(b.summary.median.p50Ms)}`,
         `${formatDuration(a.summary.median.p99Ms)} / ${formatDuration(b.summary.median.p99Ms)}`,
         au[0] === undefined ? "" : au.map((value) => `${((value ?? 0) * 100).toFixed(1)} %`).join(" / "),
@@ -66,18 +77,19 @@ function overview(sections: readonly ReportSection[]): string {
     ];
   });
   if (rows.length < 2) return "";
-  const [a, b] = sections.find(({ runs }) => runs.length > 1)!.runs.map(({ summary }) => summary.target);
+  const [a, b] = pairs.every(({ isOne }) => isOne) ? pairs[0]!.pair.map(({ summary }) => summary.target) : ["A", "B"];
   const head = ["workload", `throughput ${b} / ${a}`, `p50 ${a} / ${b}`, `p99 ${a} / ${b}`, `AU ${a} / ${b}`, "hits"];
   return `<div class="scroll">${htmlTable(head, rows)}</div>`;
 }
 
-function sectionHtml({ runs, note }: ReportSection): string {
+function sectionHtml(section: ReportSection): string {
+  const { runs, note } = section;
   const [first] = runs;
   if (first === undefined) return "";
   const said = runs.flatMap((run) =>
     remarks(run).map((remark) => `<p class="warn">${escapeHtml(`${run.summary.target}: ${remark}`)}</p>`),
   );
-  const compared = runs.length > 1 ? runs.slice(1).map((other) => comparisonHtml(runs[0]!, other)) : [];
+  const compared = pairsOf(section).map(([a, b]) => comparisonHtml(a, b));
   const table = runTable(runs);
   const parts = partTable(runs);
   const description = first.manifest.workload as { readonly source?: string };

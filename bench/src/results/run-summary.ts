@@ -29,6 +29,8 @@ export interface RoundFigures {
   /** Medians of parts by name: queries, saves, loads. */
   readonly parts: Readonly<Record<string, PartFigures>>;
   readonly server?: ServerFigures;
+  /** Processor time of the servers, where it is known. */
+  readonly serverCpuSeconds?: number;
   /** Cost of requests at the store and of its bytes, US dollars; see docs/benchmarking.md for the prices. */
   readonly storeCostUsd?: number;
   readonly saturation: Saturation;

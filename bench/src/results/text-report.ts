@@ -1,5 +1,6 @@
 /** Runs and comparisons for a terminal and as Markdown. */
 import { formatBytes, formatDuration } from "@ringlight/core";
+import type { Interval } from "./bootstrap.ts";
 import type { RunComparison } from "./compare.ts";
 import type { StoredRun } from "./run-directory.ts";
 import type { RoundFigures } from "./run-summary.ts";
@@ -73,6 +74,12 @@ export function partTable(runs: readonly StoredRun[]): TextTable | undefined {
       }),
     ]),
   };
+}
+
+/** A ratio with its interval, which one round does not give. */
+export function intervalText({ estimate, low, high }: Interval, unit = ""): string {
+  const range = Number.isFinite(high) ? `${low.toFixed(2)} to ${high.toFixed(2)}` : "one round";
+  return `${estimate.toFixed(2)}${unit} (${range})`;
 }
 
 /** A comparison. */
