@@ -78,16 +78,16 @@ export async function peers({
     const varnish = await startVarnish(stage, store.port);
     const cluster = await Ringlight.start(stage);
     await cluster.mount({ endpoint: `http://127.0.0.1:${store.port}` });
-    const at = (label: string, port: number, pids: readonly number[]) => ({
+    const at = (label: string, port: number, pids: () => readonly number[]) => ({
       address: { label, url: `http://127.0.0.1:${port}/${BUCKET}/peers` },
       pids,
     });
     const sides: RunOptions["sides"] = [
-      at("nginx slice cache", slice.port, slice.pids),
-      at("Varnish", varnish.port, varnish.pids),
-      at("plain store", store.port, store.pids),
+      at("nginx slice cache", slice.port, () => slice.process.pids()),
+      at("Varnish", varnish.port, () => varnish.process.pids()),
+      at("plain store", store.port, () => store.process.pids()),
       {
-        ...at("Ringlight", cluster.worker.s3Port, cluster.pids()),
+        ...at("Ringlight", cluster.worker.s3Port, () => cluster.pids()),
         metrics: [`http://127.0.0.1:${cluster.worker.restPort}/metrics`],
       },
     ];

@@ -28,7 +28,7 @@ export interface SideOptions {
   /** /metrics of the workers behind it. */
   readonly metrics?: readonly string[] | undefined;
   /** Processes of its servers on this machine, whose processor time is measured; that of /metrics when left out. */
-  readonly pids?: readonly number[] | undefined;
+  readonly pids?: (() => readonly number[]) | undefined;
   /** True when its requests go to the store itself: they are what the store costs then. */
   readonly isStore?: boolean | undefined;
   /** Called before each round, such as to empty a cache. */
@@ -191,7 +191,7 @@ async function runRound(
   const startedMs = Date.now();
   directory.beginRound(round, startedMs);
   const before = await countersOf(side);
-  const cpuBefore = side.pids && cpuSecondsOf(side.pids);
+  const cpuBefore = side.pids && cpuByProcess(side.pids());
   if (before !== undefined) directory.metrics(before);
   const scraping = setInterval(() => {
     void countersOf(side)
@@ -212,7 +212,7 @@ async function runRound(
   } finally {
     clearInterval(scraping);
   }
-  const cpuSeconds = cpuBefore !== undefined && side.pids ? cpuSecondsOf(side.pids) - cpuBefore : undefined;
+  const cpuSeconds = cpuBefore && cpuSince(cpuBefore);
   directory.endRound(merged);
   const after = await countersOf(side);
   const server = before !== undefined && after !== undefined ? serverFigures(before, after) : undefined;
@@ -277,6 +277,25 @@ function finish(running: RunningSide): void {
 
 async function countersOf(side: SideOptions): Promise<ServerCounters | undefined> {
   return side.metrics === undefined || side.metrics.length === 0 ? undefined : await scrapeServers(side.metrics);
+}
+
+/** Processor time by process; one that has ended, as nginx's loader of its cache does, has none. */
+function cpuByProcess(pids: Iterable<number>): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const pid of pids) {
+    try {
+      found.set(pid, cpuSecondsOf([pid]));
+    } catch {
+      // It ended between the listing and now.
+    }
+  }
+  return found;
+}
+
+function cpuSince(before: ReadonlyMap<number, number>): number {
+  let seconds = 0;
+  for (const [pid, now] of cpuByProcess(before.keys())) seconds += now - (before.get(pid) ?? now);
+  return seconds;
 }
 
 function words(figures: RoundFigures): string {

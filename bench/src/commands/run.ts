@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { RinglightError } from "@ringlight/core";
 import { putObjects, withTables } from "../datasets.ts";
-import { findMax } from "../load/find-max.ts";
 import { compareRuns } from "../results/compare.ts";
 import { LIST_PRICES } from "../results/cost.ts";
 import { htmlReport } from "../results/html-report.ts";
-import { RunDirectory, readRun, type StoredRun } from "../results/run-directory.ts";
+import { readRun, type StoredRun } from "../results/run-directory.ts";
 import { comparisonTable, markdownReport, plainTable, remarks, runTable } from "../results/text-report.ts";
 import { type RunOptions, runWorkload } from "../run-workload.ts";
 import { loadDescription, workloadNames } from "../workloads/description.ts";
@@ -26,6 +25,7 @@ import {
   sidesOf,
   wholeNumber,
 } from "./arguments.ts";
+import { findMaxOf } from "./find-max.ts";
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -116,47 +116,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   const workload = { description, options };
   if (values["find-max"] !== undefined) {
     const goalP99Ms = number("find-max", values["find-max"]) ?? 0;
-    const seconds = common.seconds ?? 5;
-    for (const side of sides) {
-      let last: StoredRun | undefined;
-      const found = await findMax(
-        async (rate) => {
-          say(`${side.address.label}: trying ${rate.toFixed(0)} requests/s`);
-          const [directory = ""] = await runWorkload({
-            ...common,
-            workload,
-            sides: [side],
-            rates: [rate],
-            seconds,
-            warmSeconds: common.warmSeconds ?? 1,
-          });
-          last = readRun(directory);
-          const round = last.summary.rounds[0]!;
-          return {
-            rate,
-            achieved: round.requestsPerSecond,
-            p99Ms: round.p99Ms,
-            errors: round.errors,
-            saturated: round.saturation.saturated,
-          };
-        },
-        { goalP99Ms, startRate: common.rates?.[0] ?? 100 },
-      );
-      const limit = found.limitedByGenerator ? " (the generator, not the target, was the limit)" : "";
-      process.stdout.write(
-        `${side.address.label}: ${found.rate.toFixed(0)} requests/s is the highest rate with p99 below ${goalP99Ms} ms${limit}\n`,
-      );
-      for (const tried of found.tries) {
-        process.stdout.write(
-          `  ${tried.rate.toFixed(0)}/s offered, ${tried.achieved.toFixed(0)}/s answered, p99 ${tried.p99Ms.toFixed(2)} ms\n`,
-        );
-      }
-      if (last !== undefined) {
-        const { manifest, summary } = last;
-        const directory = new RunDirectory(common.out, { ...manifest, id: `${summary.id}-max` });
-        directory.summary({ ...summary, id: `${summary.id}-max`, highestRate: { rate: found.rate, goalP99Ms } });
-      }
-    }
+    for (const side of sides) await findMaxOf(side, goalP99Ms, { ...common, workload });
     return;
   }
   report(await runWorkload({ ...common, workload, sides }), values.json ?? false);

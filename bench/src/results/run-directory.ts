@@ -149,10 +149,19 @@ export class RunDirectory {
 
   /** Whole at once: somebody may be reading. */
   #write(name: string, content: object): void {
-    const file = join(this.path, name);
-    writeFileSync(`${file}.partial`, `${JSON.stringify(content, null, 2)}\n`);
-    renameSync(`${file}.partial`, file);
+    writeWhole(join(this.path, name), content);
   }
+}
+
+/** A reader finds the old file or the new one, never half of it. */
+function writeWhole(file: string, content: object): void {
+  writeFileSync(`${file}.partial`, `${JSON.stringify(content, null, 2)}\n`);
+  renameSync(`${file}.partial`, file);
+}
+
+/** Notes in a run's summary that its rate is the highest that met a goal. */
+export function noteHighestRate(directory: string, highestRate: NonNullable<RunSummary["highestRate"]>): void {
+  writeWhole(join(directory, "summary.json"), { ...readRun(directory).summary, highestRate });
 }
 
 /** A run as it lies on the disk. */

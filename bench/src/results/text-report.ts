@@ -101,6 +101,10 @@ export function comparisonTable({ comparisons }: RunComparison): TextTable {
 /** What must be said beside the figures of a run. */
 export function remarks({ summary, manifest }: StoredRun): string[] {
   const said: string[] = [];
+  if (summary.highestRate !== undefined) {
+    const { rate, goalP99Ms } = summary.highestRate;
+    said.push(`${rate.toFixed(0)} requests/s is the highest rate that was found with p99 below ${goalP99Ms} ms`);
+  }
   for (const { round, saturation, errors, firstError } of summary.rounds) {
     if (saturation.saturated)
       said.push(`round ${round}: the generator was the limit: ${saturation.reasons.join("; ")}`);
