@@ -82,3 +82,17 @@ test("more revocations than a session can queue become one of all its objects", 
   assert.equal(session.pending[0]?.path, "");
   assert.equal(session.revision, 1_500);
 });
+
+test("a second write of an object waits for the revocation that the first one began", async () => {
+  const sessions = new LeaseSessions(new FakeClock());
+  const session = sessions.open();
+  sessions.hold(session, "/m/k");
+  const first = sessions.revoke("m", "k");
+  const second = sessions.revoke("m", "k");
+  assert.equal(await isSettled(first), false);
+  assert.equal(await isSettled(second), false, "the holder may still serve what both writes replaced");
+  await sessions.revoke("m", "another");
+  await sessions.renew(session, 1, 0, never);
+  await Promise.all([first, second]);
+  await sessions.revoke("m", "k");
+});

@@ -64,6 +64,11 @@ export class LeaseSessions {
   readonly #clock: Clock;
   readonly #sessions = new Map<string, LeaseSession>();
   readonly #holders = new Map<string, Set<LeaseSession>>();
+  /**
+   * Revocations that are not acknowledged yet, by path ("" for all objects). Who is asked to give a lease back is no holder
+   * any more, but may go on serving from it: whoever writes the object meanwhile waits for these, too.
+   */
+  readonly #outstanding = new Map<string, Set<Promise<void>>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -138,9 +143,8 @@ export class LeaseSessions {
   /** Resolves when nobody serves the object from a lease that was given before the call. */
   async revoke(mount: string, key: string): Promise<void> {
     const path = formatPath({ mount, key });
-    const holders = this.#holders.get(path);
-    if (holders === undefined) return;
-    await Promise.all([...holders].map((session) => this.#revokeOf(session, path)));
+    for (const session of [...(this.#holders.get(path) ?? [])]) void this.#revokeOf(session, path);
+    await Promise.all([path, ""].flatMap((revoked) => [...(this.#outstanding.get(revoked) ?? [])]));
   }
 
   /** Takes all leases back: for a change of the ring, after which others may own the objects. */
@@ -170,9 +174,14 @@ export class LeaseSessions {
     const acknowledged = new Promise<void>((done) => {
       session.waiters.add({ revision, done });
     });
-    return Promise.race([acknowledged, this.#clock.sleep(leftMs, over.signal).catch(() => {})]).finally(() => {
+    const given = Promise.race([acknowledged, this.#clock.sleep(leftMs, over.signal).catch(() => {})]).finally(() => {
       over.abort();
+      outstanding.delete(given);
+      if (outstanding.size === 0 && this.#outstanding.get(path) === outstanding) this.#outstanding.delete(path);
     });
+    const outstanding = this.#outstanding.get(path) ?? new Set();
+    this.#outstanding.set(path, outstanding.add(given));
+    return given;
   }
 
   #drop(session: LeaseSession, path: string): void {
