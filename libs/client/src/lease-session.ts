@@ -78,12 +78,20 @@ export class LeaseSession {
     return this.#closing.signal.aborted;
   }
 
+  /**
+   * True when a revocation came since the answer was made. To be asked at the moment in which the answer is believed: answer
+   * and revocation may come in one read, and the revocation is then dealt with between two steps of whoever awaits the answer.
+   */
+  hasOvertaken(answer: Pick<LeasePagesResponse, "revision">): boolean {
+    return this.closed || answer.revision < this.#revision;
+  }
+
   /** Leases pages; undefined when the answer was overtaken by a revocation. @throws what the worker says */
   async lease(ask: Omit<LeasePagesRequest, "session">): Promise<LeasePagesResponse | undefined> {
     const { signal } = this.#closing;
     const request = { ...ask, session: this.#id };
     const answer = await callUnary(this.#client, "leasePages", request, { signal, deadlineMs: LEASE_DEADLINE_MS });
-    return this.closed || answer.revision < this.#revision ? undefined : answer;
+    return this.hasOvertaken(answer) ? undefined : answer;
   }
 
   /** Gives all leases back. Idempotent; never rejects. */

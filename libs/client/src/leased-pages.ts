@@ -263,7 +263,7 @@ export class LeasedPages implements LeaseHolder {
   }
 
   #adopt(path: string, session: LeaseSession, answer: LeasePagesResponse, sentMs: number): LeasedObject | undefined {
-    if (answer.freshMs <= 0 || answer.metaJson.length === 0) return undefined;
+    if (answer.freshMs <= 0 || answer.metaJson.length === 0 || session.hasOvertaken(answer)) return undefined;
     const meta = JSON.parse(answer.metaJson.toString("utf8")) as ObjectMeta;
     const freshUntilMs = sentMs + answer.freshMs;
     const known = this.#objects.get(path);
