@@ -103,3 +103,36 @@ test("an expired entry is asked for again whatever the freshness", async () => {
   await get({ kind: "immutable" });
   assert.equal(state.heads, 2);
 });
+
+test("nobody takes the answer to a question that was asked before a pause", async () => {
+  const clock = new FakeClock();
+  let resumedMs = Number.NEGATIVE_INFINITY;
+  const cache = new MetadataCache({
+    clock,
+    negativeTtlMs: 1000,
+    resumedMs: () => resumedMs,
+    onReplaced: () => undefined,
+  });
+  const asked: PromiseWithResolvers<ObjectMeta>[] = [];
+  const ufs = {
+    head: () => {
+      const question = Promise.withResolvers<ObjectMeta>();
+      asked.push(question);
+      return question.promise;
+    },
+  } as Partial<Ufs> as Ufs;
+  const before = cache.get("m", "k", TTL, ufs);
+  await clock.advance(3_000);
+  // The store had answered the first question before the object was overwritten, while this worker stood still.
+  resumedMs = clock.monotonicMs();
+  const after = cache.get("m", "k", TTL, ufs);
+  const joined = cache.get("m", "k", TTL, ufs);
+  assert.equal(asked.length, 2);
+  asked[0]?.resolve(meta('"old"'));
+  assert.equal((await before).version, '"old"');
+  asked[1]?.resolve(meta('"new"'));
+  assert.equal((await after).version, '"new"');
+  assert.equal((await joined).version, '"new"');
+  assert.equal((await cache.get("m", "k", TTL, ufs)).version, '"new"');
+  assert.equal(asked.length, 2);
+});

@@ -50,7 +50,7 @@ export interface MetadataCacheOptions {
 export class MetadataCache {
   readonly #options: MetadataCacheOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #pending = new Map<string, Promise<ObjectMeta>>();
+  readonly #pending = new Map<string, { readonly answer: Promise<ObjectMeta>; readonly askedAtMs: number }>();
   /** Questions on their way, by object: those asked before a write must not be remembered. */
   readonly #asked = new Map<string, Set<Question>>();
 
@@ -82,14 +82,23 @@ export class MetadataCache {
     }
     const pending = this.#pending.get(id);
     // A strict reader may not take the answer to a question that was asked before it came: the object may have changed since.
-    if (pending !== undefined && freshness.kind !== "strict") return pending;
+    // Nor may any reader take one to a question from before a pause, whose answer may have lain here while others wrote.
+    const { resumedMs } = this.#options;
+    if (
+      pending !== undefined &&
+      freshness.kind !== "strict" &&
+      (resumedMs === undefined || pending.askedAtMs >= resumedMs())
+    ) {
+      return pending.answer;
+    }
     // Strict readers that come together each ask for themselves; the bytes come with one of the answers only.
     const ask = pending === undefined && learn !== undefined ? learn : () => ufs.head(key);
-    const fetched = this.#fetch(mount, key, id, ask).finally(() => {
-      if (this.#pending.get(id) === fetched) this.#pending.delete(id);
+    const askedAtMs = this.#options.clock.monotonicMs();
+    const answer = this.#fetch(mount, key, id, ask).finally(() => {
+      if (this.#pending.get(id)?.answer === answer) this.#pending.delete(id);
     });
-    this.#pending.set(id, fetched);
-    return fetched;
+    this.#pending.set(id, { answer, askedAtMs });
+    return answer;
   }
 
   /** The object's metadata if the freshness rule lets it be used as it is. @param id mount identity and key, as "mount/key" */
