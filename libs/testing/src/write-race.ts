@@ -53,6 +53,8 @@ function describing(key: string, sequence: number, length: number): Buffer {
 interface Answer {
   readonly status: number;
   readonly body: Buffer;
+  /** How the worker says that it came by the answer. */
+  readonly how: string;
 }
 
 /** One worker's S3 door, spoken to without a client library. */
@@ -89,7 +91,11 @@ class Door {
         (response) => {
           const pieces: Buffer[] = [];
           response.on("data", (piece: Buffer) => pieces.push(piece));
-          response.once("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(pieces) }));
+          response.once("end", () => {
+            const { "cache-status": cache, "x-ringlight-served-by": by, "x-amz-id-2": worker } = response.headers;
+            const how = `${worker}: ${cache} ${by ?? ""}`;
+            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(pieces), how });
+          });
           response.once("error", reject);
         },
       );
@@ -168,7 +174,8 @@ export async function runWriteRace(options: WriteRaceOptions): Promise<WriteRace
     const history = histories.get(key) ?? new History();
     const { floor } = history;
     tick++;
-    const { status, body } = await door.send("GET", key);
+    const beganMs = performance.now();
+    const { status, body, how } = await door.send("GET", key);
     if (status === 404) {
       assert.ok(!history.isStale(undefined, floor), `${key} was not found after a write was acknowledged`);
       counts.absent++;
@@ -180,7 +187,10 @@ export async function runWriteRace(options: WriteRaceOptions): Promise<WriteRace
     const sequence = Number(match?.[2]);
     assert.equal(body.length, Number(match?.[3]), "the length is the version's");
     assert.ok(body.equals(describing(key, sequence, body.length)), `the bytes of ${key} are of one version`);
-    assert.ok(!history.isStale(sequence, floor), `${key}: version ${sequence} was read after it was overwritten`);
+    assert.ok(
+      !history.isStale(sequence, floor),
+      `${key}: version ${sequence} was read after it was overwritten, ${Math.round(performance.now() - beganMs)} ms after it was asked for (${how})`,
+    );
     counts.get++;
   };
   const client = async () => {
