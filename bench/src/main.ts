@@ -193,7 +193,7 @@ switch (name) {
   case "cpu": {
     const directory = values.out ?? fileURLToPath(new URL("../results/cpu", import.meta.url));
     const progress = (line: string) => process.stderr.write(`${line}\n`);
-    const text = await profileWorker({ seconds: seconds(values.seconds), directory, progress });
+    const text = await profileWorker({ seconds: seconds(values.seconds), directory, only: values.case, progress });
     process.stdout.write(`${text}\n\nflame graphs: ${directory}\n`);
     break;
   }

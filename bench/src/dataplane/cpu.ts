@@ -1,14 +1,14 @@
-/** `bench cpu`: flame graphs and the hottest functions of a worker that serves warm and cold reads. */
+/** `bench cpu`: flame graphs and the hottest functions of a worker that serves warm and cold reads, and writes. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CpuProfile, foldProfile, type HotFunction, hottest, hottestFiles } from "./cpu-profile.ts";
 import { flameGraph } from "./flame-graph.ts";
 import type { LoadOptions } from "./generator.ts";
 import { cpuMicros, requestRate } from "./measured.ts";
-import { getLine, getLines } from "./requests.ts";
+import { getLine, getLines, signedLine } from "./requests.ts";
 import { Ringlight } from "./ringlight.ts";
 import { OBJECTS, Stage } from "./stage.ts";
-import { plainStore } from "./stores.ts";
+import { plainStore, sinkStore } from "./stores.ts";
 
 const KIB = 1024;
 const SHOWN = 25;
@@ -20,18 +20,20 @@ export interface CpuOptions {
   readonly seconds: number;
   /** Where the files go; made if it is not there. */
   readonly directory: string;
+  /** Only subjects with this in their title. */
+  readonly only?: string | undefined;
   readonly progress: (line: string) => void;
 }
 
-/** A load that is profiled: warm ranges, warm objects, cold small objects, cold large ones. */
+type SignedDoor = Parameters<typeof signedLine>[0];
+
+/** A load that is profiled: warm ranges, warm objects, cold small objects, cold large ones; writes over a store that costs nothing. */
 interface Subject {
   readonly name: string;
   readonly title: string;
   readonly warm: { readonly prefix: string; readonly count: number } | undefined;
-  readonly load: (
-    door: Parameters<typeof getLine>[0],
-    stage: Stage,
-  ) => Omit<LoadOptions, "endpoints"> & { lines: string[] };
+  readonly writes?: true;
+  readonly load: (door: SignedDoor, stage: Stage) => Omit<LoadOptions, "endpoints"> & { lines: string[] };
 }
 
 const SUBJECTS: readonly Subject[] = [
@@ -80,7 +82,30 @@ const SUBJECTS: readonly Subject[] = [
       discard: true,
     }),
   },
+  writing("put-100k", "PUT of 100 KiB, 64 connections", 100 * KIB, 64),
+  writing("put-1m", "PUT of 1 MiB, 8 connections", 1024 * KIB, 8),
+  writing("put-64m", "PUT of 64 MiB, 1 connection", 64 * 1024 * KIB, 1),
 ];
+
+/** Objects that are written again and again. */
+const WRITTEN = 64;
+
+function writing(name: string, title: string, bodyBytes: number, connections: number): Subject {
+  return {
+    name,
+    title,
+    warm: undefined,
+    writes: true,
+    load: (door, stage) => ({
+      lines: Array.from({ length: WRITTEN }, (_, index) => signedLine(door, "PUT", `written/${index}`)),
+      connections,
+      seconds: stage.effort.seconds,
+      warmSeconds: 1,
+      order: "cycle",
+      bodyBytes,
+    }),
+  };
+}
 
 function coldLines(door: Parameters<typeof getLine>[0], stage: Stage, file: string, count: number): string[] {
   const first = stage.freshNumbers(count);
@@ -88,10 +113,10 @@ function coldLines(door: Parameters<typeof getLine>[0], stage: Stage, file: stri
 }
 
 /** Profiles each subject in a worker of its own. Returns the summary, and writes it with the graphs to the directory. */
-export async function profileWorker({ seconds, directory, progress }: CpuOptions): Promise<string> {
+export async function profileWorker({ seconds, directory, only = "", progress }: CpuOptions): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const parts: string[] = [];
-  for (const subject of SUBJECTS) {
+  for (const subject of SUBJECTS.filter(({ title }) => title.includes(only))) {
     progress(subject.title);
     const stage = new Stage({ rounds: 1, seconds, quick: false }, progress);
     try {
@@ -107,13 +132,15 @@ export async function profileWorker({ seconds, directory, progress }: CpuOptions
 
 async function profiled(stage: Stage, subject: Subject, directory: string): Promise<string> {
   const { generator } = stage;
-  const store = await plainStore(stage);
+  const store = subject.writes ? await sinkStore(stage) : await plainStore(stage);
   const profiles = stage.scratch("profiles");
   const ringlight = await Ringlight.start(stage, {
     nodeFlags: ["--cpu-prof", `--cpu-prof-dir=${profiles}`, `--cpu-prof-interval=${SAMPLE_MICROS}`],
+    env: store.env,
   });
   await ringlight.mount(store.mount);
-  const door = await ringlight.door("m1/0");
+  const { s3Port, credentials } = ringlight.worker;
+  const door = subject.writes ? { port: s3Port, credentials } : { ...(await ringlight.door("m1/0")), credentials };
   if (subject.warm !== undefined) {
     const targets = generator.targets(getLines(door, subject.warm));
     const fill = { connections: 1, seconds: 60, order: "once" as const, discard: true };

@@ -5,6 +5,7 @@ import { storeCases } from "../store-cases.ts";
 import { amplificationCases } from "./amplification-cases.ts";
 import { clusterCases } from "./cluster-cases.ts";
 import { coldCases } from "./cold-cases.ts";
+import { listingCases } from "./listing-cases.ts";
 import { memoryCases } from "./memory-cases.ts";
 import { missingPackages } from "./references.ts";
 import type { Row } from "./row.ts";
@@ -35,6 +36,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ["short-circuit", shortCircuitCases],
   ["gRPC", grpcReadCases],
   ["store", (stage, wanted) => storeCases({ ...stage.effort, wanted, progress: stage.progress })],
+  ["listings", listingCases],
   ["writes", writeCases],
 ];
 

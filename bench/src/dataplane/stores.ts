@@ -1,9 +1,10 @@
 /** Stores behind the cold cases: nginx as a plain HTTP store, Ceph's S3 gateway, and one that is 10 ms away. */
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Credentials, signRequest } from "@ringlight/sigv4";
 import { freePort, hasRadosgw, startRadosgw } from "@ringlight/testing";
-import { answers, startNginx } from "./references.ts";
+import { answers, program, startNginx } from "./references.ts";
 import { getLine, signedLine } from "./requests.ts";
 import type { BenchMount } from "./ringlight.ts";
 import { childrenOf } from "./server-process.ts";
@@ -51,6 +52,22 @@ export async function plainStore(
     line: (key) => getLine({ port }, key),
   };
   return { ...store, directory };
+}
+
+const SINK_SOURCE = fileURLToPath(new URL("../../native/sink.c", import.meta.url));
+
+/** A store that takes writes, keeps nothing and costs next to nothing; requests are signed, as for any other. */
+export async function sinkStore(stage: Stage): Promise<Pick<ColdStore, "port" | "mount" | "env">> {
+  const binary = join(stage.directory, "sink");
+  execFileSync(program("cc"), ["-O2", "-o", binary, SINK_SOURCE]);
+  const port = await freePort();
+  const sink = stage.start({ name: "sink", command: binary, args: [String(port)] });
+  await answers(port, sink);
+  return {
+    port,
+    mount: { endpoint: `http://127.0.0.1:${port}`, writable: true, credentials: "env:SINK" },
+    env: { SINK_ACCESS_KEY_ID: "sink", SINK_SECRET_ACCESS_KEY: "keeps nothing" },
+  };
 }
 
 /** How far the distant store is, milliseconds. */

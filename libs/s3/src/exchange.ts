@@ -20,6 +20,8 @@ export interface S3Request extends Readable {
   readonly rawHeaders: string[];
   /** True when the body, if there is one, has arrived. */
   readonly complete: boolean;
+  /** The body's pieces lie in memory that is used again. */
+  readonly pooled?: boolean;
   readonly socket: Socket;
 }
 

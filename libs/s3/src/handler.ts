@@ -7,7 +7,7 @@ import {
   RinglightError,
   systemClock,
 } from "@ringlight/core";
-import { type Credentials, signatureKind, verifyRequest } from "@ringlight/sigv4";
+import { type Credentials, RequestVerifier } from "@ringlight/sigv4";
 import { type ActiveSpan, startSpan, type TraceContext } from "@ringlight/telemetry";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
@@ -94,6 +94,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   const suffixes = hostSuffixes.map((suffix) => suffix.toLowerCase());
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
   const nowMs = () => clock.monotonicMs();
+  const verifier = new RequestVerifier();
 
   /** The proof of a key, or undefined for an anonymous request that is let in. @throws S3Error */
   function authenticate(req: S3Request, target: Target, access: Operation["access"]): Proof | undefined {
@@ -103,11 +104,11 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       headers: req.headers,
       rawHeaders: req.rawHeaders,
     };
-    if (signatureKind(received) === "none") {
+    if (verifier.isUnsigned(received)) {
       if (access === "read" && target.bucket !== "" && options.anonymous?.(target.bucket)) return undefined;
       throw new S3Error("AccessDenied", "Access Denied");
     }
-    const result = verifyRequest(received, {
+    const result = verifier.verify(received, {
       lookup: options.credentials,
       now: clock.now(),
       ...(options.maxSkewMs !== undefined && { maxSkewMs: options.maxSkewMs }),

@@ -101,9 +101,18 @@ export function padsOf(secret: string, scope: Scope): HmacPads {
   return pads;
 }
 
+/** The second that was formatted last, of the Unix epoch, and its text: requests are signed many a second. */
+let formattedSecond = Number.NaN;
+let formattedText = "";
+
 /** A time as 20130524T000000Z. */
 export function formatAmzDate(date: Date): string {
-  return date.toISOString().replace(/[:-]|\.\d{3}/g, "");
+  const second = Math.floor(date.getTime() / 1000);
+  if (second !== formattedSecond) {
+    formattedText = date.toISOString().replace(/[:-]|\.\d{3}/g, "");
+    formattedSecond = second;
+  }
+  return formattedText;
 }
 
 /** Milliseconds since the Unix epoch of a time as 20130524T000000Z; undefined for anything else, impossible dates included. */

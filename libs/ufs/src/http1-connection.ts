@@ -110,6 +110,8 @@ export class Http1Connection {
   #error: Error | undefined;
   #requests = 0;
   #answered = false;
+  /** More of the request's body is to come. */
+  #sending = false;
   keepAliveS: number | undefined;
 
   constructor(owner: ConnectionOwner, connect: (reads: SocketReads) => Socket) {
@@ -138,15 +140,45 @@ export class Http1Connection {
     this.#socket.unref();
   }
 
-  /** Sends a request without a body; resolves with the answer's head. */
-  send(head: string, toHead: boolean): Promise<Http1Response> {
+  /**
+   * Sends a request; resolves with the answer's head.
+   * @param pieces the body or its beginning; goes out together with the head
+   * @param more the rest of the body comes by write() and ends with finish()
+   */
+  send(head: string, toHead: boolean, pieces: readonly Uint8Array[] = [], more = false): Promise<Http1Response> {
     return new Promise((resolve, reject) => {
       this.#pending = { toHead, resolve, reject };
       this.#requests++;
       this.#answered = false;
       this.#provisional = 0;
-      this.#socket.write(head, "latin1");
+      this.#sending = more;
+      const socket = this.#socket;
+      if (pieces.length > 0) socket.cork();
+      socket.write(head, "latin1");
+      if (pieces.length === 0) return;
+      for (const piece of pieces) socket.write(piece);
+      socket.uncork();
     });
+  }
+
+  /** Sends more of the body; `taken` is called when the system has the bytes, and never when it does not get them. */
+  write(pieces: readonly Uint8Array[], taken: () => void): void {
+    const socket = this.#socket;
+    const last = pieces.length - 1;
+    if (last > 0) socket.cork();
+    for (let at = 0; at < last; at++) socket.write(pieces[at] ?? "");
+    socket.write(pieces[last] ?? "", (error) => error ?? taken());
+    if (last > 0) socket.uncork();
+  }
+
+  /** Bytes of the body that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** The whole body has been given to write(). */
+  finish(): void {
+    this.#sending = false;
   }
 
   /** Ends the connection; who waits for an answer is told the error. */
@@ -324,7 +356,8 @@ export class Http1Connection {
     this.#receiver = undefined;
     this.#chunks = undefined;
     this.#direct = undefined;
-    if (isWhole && this.#keepAlive && this.open) {
+    // An answer that came before the whole request was out leaves a connection that nobody can use.
+    if (isWhole && this.#keepAlive && this.open && !this.#sending && this.#socket.writableLength === 0) {
       if (this.#paused) {
         this.#paused = false;
         this.#socket.resume();

@@ -68,6 +68,15 @@ export class Http1Pool implements ConnectionOwner {
     }
   }
 
+  /**
+   * A connection for a request whose exchange the caller drives. It comes back to the pool by itself when the answer has
+   * been received, unless it is destroyed.
+   * @param fresh one that carried nothing yet: a kept one may be dead already
+   */
+  connection(fresh: boolean): Http1Connection {
+    return fresh ? this.#open() : this.#take();
+  }
+
   idle(connection: Http1Connection): void {
     if (this.#closed || this.#idle.length >= this.#target.maxIdle) {
       connection.destroy();
@@ -112,6 +121,10 @@ export class Http1Pool implements ConnectionOwner {
       }
       entry.connection.destroy();
     }
+    return this.#open();
+  }
+
+  #open(): Http1Connection {
     const connection = new Http1Connection(this, (reads) => this.#connect(reads));
     this.#all.add(connection);
     return connection;

@@ -2,25 +2,17 @@
  * The lean S3 client for GET and HEAD: signed requests on our own HTTP/1.1 connections. The AWS SDK, which costs about ten
  * times the CPU a request, does what is not hot (docs/adr/0004-s3-under-store-client.md, docs/adr/0010-cold-path.md).
  */
-import { lookup as dnsLookup } from "node:dns";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { LookupFunction } from "node:net";
 import { RinglightError } from "@ringlight/core";
 import { signRequest } from "@ringlight/sigv4";
 import type { CredentialsSource } from "./credentials.ts";
 import { HttpBody } from "./http-body.ts";
 import { type Http1Response, StaleConnection } from "./http1-connection.ts";
 import { Http1Pool, SilentStore } from "./http1-pool.ts";
+import { lookupLocal } from "./local-lookup.ts";
 import { failureError, networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
 import { type S3Location, targetOf } from "./s3-location.ts";
-
-/** Resolves names beneath "localhost" to this machine, as RFC 6761 has it and the C library often does not. */
-const lookupLocal: LookupFunction = (hostname, options, callback) => {
-  if (!hostname.endsWith(".localhost")) dnsLookup(hostname, options, callback);
-  else if (options.all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
-  else callback(null, "127.0.0.1", 4);
-};
 
 const MAX_ERROR_BYTES = 64 * 1024;
 const ERROR_BODY_MS = 2000;

@@ -99,8 +99,12 @@ function parseEndpoint(text: string): URL {
   return url;
 }
 
+/** Nothing of such a key is encoded. */
+const PLAIN_KEY = /^[A-Za-z0-9\-._~/]*$/;
+
 /** Percent-encodes a key as S3's signature wants it: slashes stay, dot segments stay. */
 function encodeKey(key: string): string {
+  if (PLAIN_KEY.test(key)) return key;
   return encodeURIComponent(key)
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%2F", "/");

@@ -1,16 +1,21 @@
 /**
- * The S3 client of writes: node:http with a signature. Small bodies are collected, so that they can be sent again when a
- * kept-alive connection turns out to be dead or the store asks for patience; larger ones stream through a connection of
- * their own, once, with no more than a few pieces in memory.
+ * The S3 client of writes: signed requests on our own HTTP/1.1 connections (docs/adr/0021-puts-at-the-door.md). Small bodies
+ * are collected, so that they can be sent again when a kept-alive connection turns out to be dead or the store asks for
+ * patience; larger ones stream through a new connection, once, with no more than a few pieces in memory.
  */
-import { lookup as dnsLookup } from "node:dns";
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { LookupFunction } from "node:net";
-import { RinglightError, type UfsCallOptions, type UfsObservation, type UfsWriteBody } from "@ringlight/core";
+import {
+  RinglightError,
+  releasePooled,
+  type UfsCallOptions,
+  type UfsObservation,
+  type UfsWriteBody,
+} from "@ringlight/core";
 import { EMPTY_PAYLOAD_HASH, signRequest, UNSIGNED_PAYLOAD } from "@ringlight/sigv4";
 import { abortError } from "./call.ts";
 import type { CredentialsSource } from "./credentials.ts";
+import { type BodyEnd, type BodyReceiver, type Http1Response, StaleConnection } from "./http1-connection.ts";
+import { Http1Pool } from "./http1-pool.ts";
+import { lookupLocal } from "./local-lookup.ts";
 import { TransientError, withRetries } from "./retry.ts";
 import { networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
 import { type S3Location, targetOf } from "./s3-location.ts";
@@ -21,15 +26,15 @@ import { collectBody, heldBack } from "./write-body.ts";
 /** Bodies up to this size are collected before they are sent, bytes. */
 const COLLECTED_BYTES = 1024 * 1024;
 /** Bytes of a streamed body that may wait for the store. */
-const MAX_UNSENT_BYTES = 256 * 1024;
+const MAX_UNSENT_BYTES = 1024 * 1024;
 /** Longest document that is read from a store. */
 const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
+/** Kept-alive connections. */
+const MAX_IDLE = 64;
 
-const lookupLocal: LookupFunction = (hostname, options, callback) => {
-  if (!hostname.endsWith(".localhost")) dnsLookup(hostname, options, callback);
-  else if (options.all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
-  else callback(null, "127.0.0.1", 4);
-};
+/** What a header's name and value may be made of. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** A write to send. */
 export interface S3WriteRequest {
@@ -68,8 +73,8 @@ export type RunWrite = (
   options: UfsCallOptions | undefined,
 ) => Promise<S3Answer>;
 
-/** A body as it is sent: pieces that are at hand, or a stream. */
-type SentBody = readonly Uint8Array[] | AsyncGenerator<Uint8Array>;
+/** A body as it is sent: pieces that are at hand, or a stream of pieces that belong together. */
+type SentBody = readonly Uint8Array[] | AsyncGenerator<readonly Uint8Array[]>;
 
 function isPieces(body: SentBody): body is readonly Uint8Array[] {
   return Array.isArray(body);
@@ -80,21 +85,18 @@ export class S3WriteHttp {
   readonly location: S3Location;
   readonly #credentials: CredentialsSource;
   readonly #stallTimeoutMs: number;
-  readonly #agent: HttpAgent | HttpsAgent;
-  readonly #single: HttpAgent | HttpsAgent;
+  readonly #pool: Http1Pool;
 
   constructor(location: S3Location, credentials: CredentialsSource, stallTimeoutMs: number) {
     this.location = location;
     this.#credentials = credentials;
     this.#stallTimeoutMs = stallTimeoutMs;
-    const Agent = location.secure ? HttpsAgent : HttpAgent;
-    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 64, lookup: lookupLocal });
-    this.#single = new Agent({ keepAlive: false, lookup: lookupLocal });
+    const { hostname, port, secure } = location;
+    this.#pool = new Http1Pool({ hostname, port, secure, lookup: lookupLocal, maxIdle: MAX_IDLE });
   }
 
   close(): void {
-    this.#agent.destroy();
-    this.#single.destroy();
+    this.#pool.close();
   }
 
   /**
@@ -108,14 +110,16 @@ export class S3WriteHttp {
     }
     if (body.sizeBytes <= COLLECTED_BYTES) {
       const pieces = await collectBody(body, request.operation);
-      return this.#repeat(request, pieces, bodyHeaders(body, request.notesChecksum), signal);
+      const answer = await this.#repeat(request, pieces, bodyHeaders(body, request.notesChecksum), signal);
+      for (const piece of pieces) releasePooled(piece);
+      return answer;
     }
     const { checksum } = body;
     const trails = checksum !== undefined && checksum.value() === undefined && this.location.checksumTrailers;
     try {
       if (!trails) {
         const headers = { ...bodyHeaders(body, request.notesChecksum), "content-length": String(body.sizeBytes) };
-        return await this.#attempt(request, heldBack(body, request.operation), UNSIGNED_PAYLOAD, headers, signal);
+        return await this.#attempt(request, plainBody(body, request.operation), UNSIGNED_PAYLOAD, headers, signal);
       }
       const encoding = request.headers?.["content-encoding"];
       const headers = {
@@ -192,67 +196,169 @@ export class S3WriteHttp {
     });
   }
 
-  #exchange(
+  async #exchange(
     { method, operation, answerMs, repeatable }: S3WriteRequest,
     path: string,
     headers: Record<string, string>,
     body: SentBody,
     signal: AbortSignal,
   ): Promise<S3Answer> {
-    const { hostname, port, secure } = this.location;
-    const send = secure ? httpsRequest : httpRequest;
+    const head = requestHead(method, path, headers, operation);
+    let first: readonly Uint8Array[] = [];
     const streams = !isPieces(body);
+    if (!streams) first = body;
+    else {
+      // The store is not troubled before there is something to send, and head and beginning leave together.
+      const { value, done } = await body.next();
+      if (done !== true) first = value;
+    }
+    if (signal.aborted) {
+      if (streams) await body.return(undefined);
+      throw abortError(signal, operation);
+    }
+    // What cannot be sent again does not go out on a connection that may be dead already.
+    const connection = this.#pool.connection(streams || !repeatable);
     return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(abortError(signal, operation));
-        return;
-      }
-      // What cannot be sent again does not go out on a connection that may be dead already.
-      const agent = streams || !repeatable ? this.#single : this.#agent;
-      const request = send({ agent, hostname, port, method, path, headers, setHost: false });
       const watch = new Watch((ms) => fail(silenceError(this.location, operation, ms)));
       let settled = false;
+      let pumping = streams;
+      const gate = new Gate();
       const settle = () => {
         settled = true;
         watch.stop();
         signal.removeEventListener("abort", abort);
+        gate.open();
       };
       const fail = (error: unknown) => {
         if (settled) return;
         settle();
         reject(error);
-        request.destroy();
+        connection.destroy(new Error("given up"));
       };
       const abort = () => fail(abortError(signal, operation));
+      const broken = (error: unknown) => {
+        if (error instanceof StaleConnection) this.#pool.dropIdle();
+        fail(networkError(this.location, operation, error));
+      };
       signal.addEventListener("abort", abort, { once: true });
-      request.once("response", (response) => {
-        watch.begin(answerMs);
-        readText(response, () => watch.begin(answerMs)).then(
-          (text) => {
-            if (settled) return;
-            settle();
-            resolve({ status: response.statusCode ?? 0, headers: flat(response), text });
-            // An answer that came before the whole body did: the rest is not sent.
-            if (!request.writableEnded) request.destroy();
-          },
-          (error: unknown) => fail(networkError(this.location, operation, error)),
-        );
-      });
-      request.on("error", (error) => fail(networkError(this.location, operation, error)));
-      const ended = () => watch.begin(answerMs);
-      if (streams) {
-        watch.begin(this.#stallTimeoutMs);
-        pump(request, body, watch, this.#stallTimeoutMs, () => settled).then(ended, fail);
-      } else {
-        // One system call for head and pieces.
-        request.cork();
-        for (const piece of body) request.write(piece);
-        request.end();
-        ended();
+      const heard = () => watch.begin(answerMs);
+      connection
+        .send(head, method === "HEAD", first, streams)
+        .then(async (response) => {
+          heard();
+          const text = await new AnswerText(response, heard).text;
+          if (settled) return;
+          settle();
+          resolve({ status: response.status, headers: response.headers, text });
+          // An answer that came before the whole body did: the rest is not sent.
+          if (pumping) connection.destroy();
+        })
+        .catch(broken);
+      if (!streams) {
+        heard();
+        return;
       }
+      const pump = async () => {
+        for await (const pieces of body) {
+          if (settled) return;
+          connection.write(pieces, () => {
+            for (const piece of pieces) releasePooled(piece);
+            gate.open();
+          });
+          // The store is watched only while it is waited for, not while the client is.
+          while (connection.unsentBytes >= MAX_UNSENT_BYTES) {
+            watch.begin(this.#stallTimeoutMs);
+            await gate.opened();
+            if (settled) return;
+          }
+          watch.stop();
+        }
+        pumping = false;
+        connection.finish();
+        if (!settled) heard();
+      };
+      pump().catch(fail);
     });
   }
 }
+
+/** The head of a request, one character a byte. @throws RL_BAD_REQUEST for what no header can hold */
+function requestHead(
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  operation: string,
+): string {
+  let head = `${method} ${path} HTTP/1.1\r\n`;
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value)) {
+      throw new RinglightError("RL_BAD_REQUEST", `${operation} would send a header that cannot be: ${name}`);
+    }
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+/** Lets one who waits go on. */
+class Gate {
+  #open: (() => void) | undefined;
+
+  open(): void {
+    this.#open?.();
+    this.#open = undefined;
+  }
+
+  opened(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+}
+
+/** The body of an answer as text. */
+class AnswerText implements BodyReceiver {
+  /** Rejects when the body is cut short, or too long to be kept. */
+  readonly text: Promise<string>;
+  readonly #heard: () => void;
+  readonly #pieces: Buffer[] = [];
+  #space = NO_BYTES;
+  #sizeBytes = 0;
+  #settle: (how: BodyEnd) => void = () => undefined;
+
+  constructor(response: Http1Response, heard: () => void) {
+    this.#heard = heard;
+    this.text = new Promise((resolve, reject) => {
+      this.#settle = (how) => {
+        if (how === "end") resolve(this.#sizeBytes === 0 ? "" : Buffer.concat(this.#pieces).toString("utf8"));
+        else reject(how === "closed" ? new Error("the connection ended within the answer") : how);
+      };
+    });
+    response.receive(this);
+  }
+
+  space(): Uint8Array {
+    if (this.#space.length === 0) this.#space = Buffer.allocUnsafe(ANSWER_BLOCK_BYTES);
+    return this.#space;
+  }
+
+  advance(length: number): void {
+    this.#heard();
+    this.#sizeBytes += length;
+    if (this.#sizeBytes > MAX_DOCUMENT_BYTES) {
+      throw new RinglightError("RL_UFS_ERROR", `the store's answer is over ${MAX_DOCUMENT_BYTES} bytes`);
+    }
+    this.#pieces.push(this.#space.subarray(0, length));
+    this.#space = this.#space.subarray(length);
+  }
+
+  ended(how: BodyEnd): void {
+    this.#settle(how);
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+const ANSWER_BLOCK_BYTES = 4096;
 
 /** One timer for the phases of an exchange in which the store is waited for. */
 class Watch {
@@ -280,50 +386,25 @@ class Watch {
   }
 }
 
-/** Sends the pieces with the store's back-pressure. The store is watched only while it is waited for, not while the client is. */
-async function pump(
-  request: ClientRequest,
-  body: AsyncGenerator<Uint8Array>,
-  watch: Watch,
-  stallTimeoutMs: number,
-  isSettled: () => boolean,
-): Promise<void> {
-  watch.stop();
-  for await (const piece of body) {
-    if (isSettled()) return;
-    if (request.write(piece) || request.writableLength < MAX_UNSENT_BYTES) continue;
-    watch.begin(stallTimeoutMs);
-    await drained(request);
-    if (isSettled()) return;
-    watch.stop();
-  }
-  request.end();
+/** The body as it is. */
+async function* plainBody(body: UfsWriteBody, what: string): AsyncGenerator<readonly Uint8Array[]> {
+  for await (const piece of heldBack(body, what)) yield [piece];
 }
 
-/** Resolves when the request takes more, or is over. */
-function drained(request: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      request.off("drain", done).off("close", done).off("error", done);
-      resolve();
-    };
-    request.once("drain", done).once("close", done).once("error", done);
-  });
-}
-
-/** The body in the framing of aws-chunked, with a checksum behind it. */
+/** The body in the framing of aws-chunked, with a checksum behind it, in chunks of HTTP. */
 async function* framedBody(
   body: UfsWriteBody,
   what: string,
   trailer: string,
   value: () => string,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<readonly Uint8Array[]> {
+  const latin1 = (text: string) => Buffer.from(text, "latin1");
   for await (const piece of heldBack(body, what)) {
-    yield Buffer.from(`${piece.length.toString(16)}\r\n`, "latin1");
-    yield piece;
-    yield Buffer.from("\r\n", "latin1");
+    const chunk = `${piece.length.toString(16)}\r\n`;
+    yield [latin1(`${(chunk.length + piece.length + 2).toString(16)}\r\n${chunk}`), piece, latin1("\r\n\r\n")];
   }
-  yield Buffer.from(`0\r\n${trailer}:${value()}\r\n\r\n`, "latin1");
+  const end = `0\r\n${trailer}:${value()}\r\n\r\n`;
+  yield [latin1(`${end.length.toString(16)}\r\n${end}\r\n0\r\n\r\n`)];
 }
 
 function queryText(query: readonly (readonly [string, string])[]): string {
@@ -331,29 +412,4 @@ function queryText(query: readonly (readonly [string, string])[]): string {
     encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const pairs = query.map(([name, value]) => (value === "" ? word(name) : `${word(name)}=${word(value)}`));
   return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
-}
-
-function flat(response: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(",");
-  }
-  return headers;
-}
-
-function readText(response: IncomingMessage, heard: () => void): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let sizeBytes = 0;
-    response.on("data", (piece: Buffer) => {
-      heard();
-      sizeBytes += piece.length;
-      if (sizeBytes <= MAX_DOCUMENT_BYTES) pieces.push(piece);
-      else
-        response.destroy(new RinglightError("RL_UFS_ERROR", `the store's answer is over ${MAX_DOCUMENT_BYTES} bytes`));
-    });
-    response.once("end", () => resolve(Buffer.concat(pieces).toString("utf8")));
-    response.once("error", reject);
-    response.once("close", () => reject(new Error("the connection ended within the answer")));
-  });
 }

@@ -1,12 +1,17 @@
 /**
- * One connection at the S3 door: reads heads, answers hits at once, hands other plain reads to the general handler, and the
- * whole connection to node:http as soon as it carries anything else. Requests are answered one after the other; while one
- * is, what the client pipelines is kept up to a bound, and then no longer read.
+ * One connection at the S3 door: reads heads, answers hits at once, hands other plain reads and writes to the general
+ * handler, and the whole connection to node:http as soon as it carries anything else. Requests are answered one after the
+ * other; while one is, what the client pipelines is kept up to a bound, and then no longer read.
+ *
+ * Bodies of a known length are read in pieces of memory of ours (own-reads.ts, body-buffers.ts): from the first one on, the
+ * connection reads heads into a scratch buffer that all share, and bodies straight into the piece that the handler gets.
  */
 import type { Socket } from "node:net";
+import { bodyBuffer, MAX_PIECE_BYTES } from "./body-buffers.ts";
 import { DoorRequest } from "./door-request.ts";
 import { DoorResponse } from "./door-response.ts";
 import type { HitAnswer } from "./hit.ts";
+import { readInto } from "./own-reads.ts";
 import type { PageSender } from "./page-sender.ts";
 import { parseHead, type RequestHead } from "./request-head.ts";
 import type { S3Door } from "./s3-door.ts";
@@ -17,6 +22,8 @@ const MAX_PENDING_BYTES = 64 * 1024;
 const REQUESTS_A_TURN = 16;
 
 const NO_BYTES = Buffer.alloc(0);
+/** Holds what a read brought until its callback returns. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 
@@ -27,7 +34,7 @@ export class DoorConnection {
   readonly #sender: PageSender;
   #bytes: Buffer = NO_BYTES;
   #at = 0;
-  #state: "idle" | "hit" | "rest" | "general" | "gone" = "idle";
+  #state: "idle" | "hit" | "rest" | "general" | "draining" | "gone" = "idle";
   #pumping = false;
   #paused = false;
   /** The client sends no more. */
@@ -36,6 +43,16 @@ export class DoorConnection {
   #answer: HitAnswer | undefined;
   #sentBytes = 0;
   #rest: AbortController | undefined;
+  /** The request whose body is on its way. */
+  #request: DoorRequest | undefined;
+  #bodyLeft = 0;
+  /** The piece of the body that is being filled, and how far it is. */
+  #piece: Buffer | undefined;
+  #filled = 0;
+  /** The rest of the piece, while the next read goes there. */
+  #direct: Uint8Array | undefined;
+  /** Reads go to memory of ours; no "data" event comes any more. */
+  #ownReads = false;
   /** When the connection fell idle, a head began, or an answer last went on; of the monotonic clock. */
   #sinceMs: number;
   /** Address of the client, once it was asked for: a system call each time otherwise. */
@@ -87,7 +104,7 @@ export class DoorConnection {
   checkTime(nowMs: number): void {
     const ageMs = nowMs - this.#sinceMs;
     const { headTimeoutMs, keepAliveTimeoutMs, stallTimeoutMs } = this.#door.options;
-    if (this.#state === "hit" || this.#state === "rest") {
+    if (this.#state === "hit" || this.#state === "rest" || this.#state === "draining") {
       if (ageMs > stallTimeoutMs) this.#socket.destroy();
     } else if (this.#state === "idle") {
       if (this.#requests > 0 && this.#at === this.#bytes.length) {
@@ -107,8 +124,14 @@ export class DoorConnection {
     this.#socket.end(answer);
   }
 
-  #received(chunk: Buffer): void {
+  #received(received: Buffer): void {
     if (this.#ended) return;
+    let chunk = received;
+    if (this.#bodyLeft > 0) {
+      const ofBody = this.#bodyCame(chunk);
+      if (ofBody === chunk.length) return;
+      chunk = chunk.subarray(ofBody);
+    }
     const left = this.#bytes.length - this.#at;
     if (left === 0) {
       this.#bytes = chunk;
@@ -122,6 +145,104 @@ export class DoorConnection {
     if (this.#state !== "idle" && this.#bytes.length - this.#at > MAX_PENDING_BYTES) this.#pause();
   }
 
+  /** A read into memory of ours. */
+  #read(length: number, buffer: Uint8Array): boolean {
+    if (buffer === this.#direct) {
+      this.#direct = undefined;
+      this.#filledBy(length);
+    } else {
+      this.#received(scratch.subarray(0, length));
+      // The scratch buffer is the next read's.
+      if (this.#at < this.#bytes.length) this.#bytes = Buffer.from(this.#bytes.subarray(this.#at));
+      else this.#bytes = NO_BYTES;
+      this.#at = 0;
+    }
+    return !this.#paused && !this.#socket.destroyed;
+  }
+
+  /** Where the next read goes. */
+  #nextBuffer(): Uint8Array {
+    this.#direct = undefined;
+    if (this.#bodyLeft > 0 && this.#state === "general") this.#direct = this.#pieceOf().subarray(this.#filled);
+    return this.#direct ?? scratch;
+  }
+
+  /** The piece of the body that is to be filled. */
+  #pieceOf(): Buffer {
+    if (this.#piece === undefined) {
+      this.#piece = bodyBuffer(Math.min(this.#bodyLeft, MAX_PIECE_BYTES));
+      this.#filled = 0;
+    }
+    return this.#piece;
+  }
+
+  #beginBody(request: DoorRequest, lengthBytes: number): void {
+    // Before the body is known of, so that the first read goes to scratch: what came with the head has its place first.
+    if (!this.#ownReads && this.#socket.readableLength === 0) {
+      this.#ownReads = readInto(
+        this.#socket,
+        () => this.#nextBuffer(),
+        (length, buffer) => this.#read(length, buffer),
+      );
+    }
+    request.pooled = this.#ownReads;
+    this.#request = request;
+    this.#bodyLeft = lengthBytes;
+    this.#at += this.#bodyCame(this.#bytes.subarray(this.#at));
+  }
+
+  /** Takes bytes that came elsewhere than in the body's piece. @returns how many of them were the body's */
+  #bodyCame(bytes: Buffer): number {
+    const own = Math.min(bytes.length, this.#bodyLeft);
+    if (this.#state !== "general" || !this.#ownReads) {
+      const request = this.#request;
+      this.#bodyLeft -= own;
+      if (own > 0) this.#bodyWent(request, bytes.subarray(0, own));
+      return own;
+    }
+    for (let at = 0; at < own; ) {
+      const taken = bytes.copy(this.#pieceOf(), this.#filled, at, own);
+      at += taken;
+      this.#filledBy(taken);
+    }
+    return own;
+  }
+
+  #filledBy(length: number): void {
+    this.#bodyLeft -= length;
+    this.#filled += length;
+    const piece = this.#piece;
+    // Without a piece the body is no longer wanted.
+    if (piece === undefined) this.#bodyWent(undefined, NO_BYTES);
+    else if (this.#filled === piece.length) {
+      this.#piece = undefined;
+      this.#bodyWent(this.#request, piece);
+    }
+  }
+
+  /** A piece of the body is there; of a body that nobody wants any more it is dropped. */
+  #bodyWent(request: DoorRequest | undefined, piece: Buffer): void {
+    if (this.#door.ticks !== this.#tick) this.#touch();
+    const isLast = this.#bodyLeft === 0;
+    if (isLast) this.#request = undefined;
+    if (this.#state === "general" && request !== undefined) {
+      const wantsMore = request.push(piece);
+      if (isLast) request.bodyEnded();
+      else if (!wantsMore) this.#pause();
+    } else if (isLast && this.#state === "draining") this.#finished();
+  }
+
+  #moreBody(): void {
+    if (this.#bodyLeft === 0 || this.#state === "gone") return;
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
   #pause(): void {
     if (this.#paused || this.#state === "gone") return;
     this.#paused = true;
@@ -131,7 +252,8 @@ export class DoorConnection {
   #halfClosed(): void {
     this.#ended = true;
     // As node:http has it, a client that ends its side while its answer is being made has left; a hit is as good as sent.
-    if (this.#state === "general" || this.#state === "rest") this.#socket.end();
+    this.#request?.destroy();
+    if (this.#state === "general" || this.#state === "rest" || this.#state === "draining") this.#socket.end();
     else if (this.#state === "idle" && !this.#pumping) this.#endIdle();
   }
 
@@ -168,10 +290,7 @@ export class DoorConnection {
     }
     if (this.#state !== "idle") return;
     if (this.#ended) this.#endIdle();
-    else if (this.#paused) {
-      this.#paused = false;
-      this.#socket.resume();
-    }
+    else this.#resume();
   }
 
   #begin(head: RequestHead): void {
@@ -179,7 +298,8 @@ export class DoorConnection {
     this.#keepAlive = head.keepAlive && !this.#door.closing;
     const { hits } = this.#door.options;
     // Bytes sent around the stream must not overtake what it still holds.
-    if (hits !== undefined && this.#keepAlive && this.#socket.writableLength === 0) {
+    const isRead = head.method === "GET" || head.method === "HEAD";
+    if (isRead && hits !== undefined && this.#keepAlive && this.#socket.writableLength === 0) {
       this.#client ??= this.#socket.remoteAddress ?? "";
       const answer = hits(head, this.#door.headBuffer, this.#client);
       if (answer !== undefined) {
@@ -196,12 +316,24 @@ export class DoorConnection {
       keepAlive: this.#keepAlive,
       keepAliveTimeoutMs: this.#door.options.keepAliveTimeoutMs,
     });
-    this.#door.options.handler(new DoorRequest(this.#socket, head), response);
+    const request = new DoorRequest(this.#socket, head, () => this.#moreBody());
+    if (head.bodyBytes > 0) this.#beginBody(request, head.bodyBytes);
+    this.#door.options.handler(request, response);
     response.once("close", () => {
       if (!response.writableFinished) this.#socket.destroy();
       if (!response.keepAlive) this.#keepAlive = false;
-      this.#finished();
+      if (this.#bodyLeft === 0 || !this.#keepAlive) this.#finished();
+      else this.#drain();
     });
+  }
+
+  /** The answer is out, and the rest of the body, which the handler did not want, is still to come. */
+  #drain(): void {
+    if (this.#state === "gone") return;
+    this.#state = "draining";
+    this.#piece = undefined;
+    this.#touch();
+    this.#resume();
   }
 
   #pagesSent(): void {
@@ -269,7 +401,8 @@ export class DoorConnection {
       socket.end();
       return;
     }
-    const rest = this.#bytes.subarray(this.#at);
+    const kept = this.#bytes.subarray(this.#at);
+    const rest = this.#ownReads ? Buffer.from(kept) : kept;
     this.#leave();
     socket.unshift(rest);
     this.#door.options.httpServer.emit("connection", socket);
@@ -277,6 +410,7 @@ export class DoorConnection {
   }
 
   #closed(): void {
+    this.#request?.destroy();
     this.#leave();
     this.#rest?.abort();
     this.#answerDone(true);
@@ -286,6 +420,8 @@ export class DoorConnection {
     this.#state = "gone";
     this.#bytes = NO_BYTES;
     this.#at = 0;
+    this.#request = undefined;
+    this.#piece = undefined;
     this.#sender.close();
     const socket = this.#socket;
     socket.off("data", this.#onData);

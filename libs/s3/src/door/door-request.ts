@@ -2,27 +2,44 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { S3Request } from "../exchange.ts";
+import { MAX_PIECE_BYTES } from "./body-buffers.ts";
 import type { RequestHead } from "./request-head.ts";
 
-/** A GET or HEAD; it has no body, so that reading it ends at once. */
+/**
+ * A request; the connection pushes the pieces of its body. One that ends early is destroyed without an error, for "close"
+ * tells it.
+ */
 export class DoorRequest extends Readable implements S3Request {
   readonly method: string;
   readonly url: string;
   readonly headers: S3Request["headers"];
   readonly rawHeaders: string[];
   readonly socket: Socket;
-  readonly complete = true;
+  complete: boolean;
+  /** Pieces lie in memory of body-buffers.ts. */
+  pooled = false;
+  readonly #more: () => void;
 
-  constructor(socket: Socket, head: RequestHead) {
-    super();
+  /** @param more asked when the body's next piece is wanted */
+  constructor(socket: Socket, head: RequestHead, more: () => void) {
+    super({ highWaterMark: MAX_PIECE_BYTES });
     this.socket = socket;
     this.method = head.method;
     this.url = head.url;
     this.headers = head.headers;
     this.rawHeaders = head.rawHeaders;
+    this.complete = head.bodyBytes === 0;
+    this.#more = more;
   }
 
   override _read(): void {
+    if (this.complete) this.push(null);
+    else this.#more();
+  }
+
+  /** The body's last byte was pushed. */
+  bodyEnded(): void {
+    this.complete = true;
     this.push(null);
   }
 }

@@ -61,6 +61,11 @@ export class DoorResponse extends Writable implements S3Response {
     return this;
   }
 
+  /** Tells a client that waits for it to send its body. */
+  writeContinue(): void {
+    if (!this.headersSent && !this.destroyed) this.socket.write("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
     if (!this.headersSent) this.writeHead(this.statusCode, {});
     if (!this.#hasBody || chunk.length === 0) {

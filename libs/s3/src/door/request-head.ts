@@ -1,15 +1,17 @@
 /**
  * A strict parser of HTTP/1.1 request heads, for the requests that are read a hundred thousand times a second: GET and HEAD
- * without a body, written the way every client writes them. It has no opinion on anything else: what it does not fully
- * understand is "foreign", and node:http, which then gets the untouched bytes, decides what it is.
+ * without a body, and PUT, POST and DELETE whose body, if there is one, has a Content-Length, written the way every client
+ * writes them. It has no opinion on anything else: what it does not fully understand is "foreign", and node:http, which then
+ * gets the untouched bytes, decides what it is.
  *
  * So the rule that keeps requests from being smuggled is one-sided: whatever is taken here, node:http takes too, with the
- * same method, target and headers, and sees the same end of the head (RFC 9112 §2.2, §5; proved by request-head.test.ts).
+ * same method, target and headers, and sees the same end of head and body (RFC 9112 §2.2, §5, §6; proved by
+ * request-head.test.ts).
  */
 
 /** A request that was understood. */
 export interface RequestHead {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Target as on the request line; begins with "/". */
   readonly url: string;
   /** Names in lower case; no name occurs twice. */
@@ -18,6 +20,8 @@ export interface RequestHead {
   readonly rawHeaders: string[];
   /** False when the client asked for the connection to be closed. */
   readonly keepAlive: boolean;
+  /** Bytes of the body that follows the head. */
+  readonly bodyBytes: number;
   /** Index of the first byte behind the head. */
   readonly end: number;
 }
@@ -45,10 +49,8 @@ for (const char of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 }
 for (const char of "._~!$&'()*+,;=:@/?%") CLASS[char.charCodeAt(0)]! |= TARGET;
 
-/** Names that make a request more than a plain read, or that say where its body ends. */
+/** Names that make a request more than a plain one, or that say in other ways where its body ends. */
 const FOREIGN_NAMES = new Set([
-  "content-length",
-  "expect",
   "http2-settings",
   "keep-alive",
   "proxy-connection",
@@ -72,20 +74,24 @@ function lower(name: string): string {
   return text;
 }
 
-const PREFIXES = ["GET /", "HEAD /"].map((text) => Buffer.from(text, "latin1"));
+const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"] as const;
+const PREFIXES = METHODS.map((method) => ({ method, bytes: Buffer.from(`${method} /`, "latin1") }));
 
-/** Whether the bytes can still become a request line that is understood here. */
-function mayBegin(bytes: Buffer, start: number, end: number): boolean {
-  return PREFIXES.some((prefix) => {
+/** The method of which the bytes are the request line, or may still become it. */
+function methodAt(bytes: Buffer, start: number, end: number): RequestHead["method"] | undefined {
+  return PREFIXES.find(({ bytes: prefix }) => {
     const length = Math.min(prefix.length, end - start);
     for (let at = 0; at < length; at++) if (bytes[start + at] !== prefix[at]) return false;
     return true;
-  });
+  })?.method;
 }
+
+/** A length as it is written once; others may be read in two ways. */
+const LENGTH = /^(?:0|[1-9]\d{0,14})$/;
 
 /** Takes apart the head that begins at `start`; bytes from `end` on are not looked at. */
 export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead {
-  if (end - start < 16) return mayBegin(bytes, start, end) ? "partial" : "foreign";
+  if (end - start < 18) return methodAt(bytes, start, end) === undefined ? "foreign" : "partial";
   let method: RequestHead["method"];
   let at = start;
   if (bytes[at] === 71) {
@@ -93,9 +99,10 @@ export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead
     method = "GET";
     at += 4;
   } else {
-    if (!mayBegin(bytes, start, end)) return "foreign";
-    method = "HEAD";
-    at += 5;
+    const other = methodAt(bytes, start, end);
+    if (other === undefined) return "foreign";
+    method = other;
+    at += other.length + 1;
   }
   if (bytes[at] !== 47) return "foreign";
   const last = Math.min(end, start + MAX_HEAD_BYTES);
@@ -179,6 +186,8 @@ function fieldsOf(
   const headers: Record<string, string> = {};
   const rawHeaders = new Array<string>(fields * 2);
   let keepAlive = true;
+  let bodyBytes = 0;
+  const mayHaveBody = method !== "GET" && method !== "HEAD";
   for (let field = 0; field < fields; field++) {
     const name = text.slice(BOUNDS[field * 4], BOUNDS[field * 4 + 1]);
     const value = text.slice(BOUNDS[field * 4 + 2], BOUNDS[field * 4 + 3]);
@@ -189,11 +198,14 @@ function fieldsOf(
       const option = value.toLowerCase();
       if (option === "close") keepAlive = false;
       else if (option !== "keep-alive") return "foreign";
-    }
+    } else if (low === "content-length") {
+      if (!mayHaveBody || !LENGTH.test(value)) return "foreign";
+      bodyBytes = Number(value);
+    } else if (low === "expect" && (!mayHaveBody || value.toLowerCase() !== "100-continue")) return "foreign";
     headers[low] = value;
     rawHeaders[field * 2] = name;
     rawHeaders[field * 2 + 1] = value;
   }
   if (headers.host === undefined) return "foreign";
-  return { method, url: text.slice(0, urlLength), headers, rawHeaders, keepAlive, end };
+  return { method, url: text.slice(0, urlLength), headers, rawHeaders, keepAlive, bodyBytes, end };
 }

@@ -31,7 +31,7 @@ export async function* bodyPieces(
     wake = undefined;
   };
   const onData = (piece: Buffer) => {
-    noteBodyPiece(piece.length);
+    if (req.pooled !== true) noteBodyPiece(piece.length);
     waiting.push(piece);
     if (waiting.length >= MAX_WAITING) req.pause();
     tell();
