@@ -2,9 +2,19 @@
  * The objects of a job, in a fixed order, from any place on: listings of paths and patterns page by page, or the lines of a
  * manifest. At most one page of a listing and a few dozen lines are in memory at once, however many objects there are.
  */
-import { formatPath, isRinglightError, parsePath, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  formatPath,
+  globMatcher,
+  globPrefix,
+  isGlob,
+  isRinglightError,
+  parsePath,
+  plain,
+  RinglightError,
+  toRinglightError,
+} from "@ringlight/core";
 import type { JobSpec } from "@ringlight/registry";
-import { globMatcher, globPrefix, isGlob, plain } from "./job-glob.ts";
+
 import type { Placement } from "./job-placement.ts";
 import type { Place } from "./job-window.ts";
 import type { WorkerCalls } from "./worker-calls.ts";

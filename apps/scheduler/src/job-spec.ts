@@ -1,10 +1,10 @@
 /** What may be asked of a job: the edge at which a request becomes a specification. */
 import { createHash } from "node:crypto";
-import { type ClusterView, parsePath, RinglightError } from "@ringlight/core";
+import { type ClusterView, globMatcher, globPrefix, isGlob, parsePath, RinglightError } from "@ringlight/core";
 import type { JobSpec as SpecMessage } from "@ringlight/proto";
 import { JOB_KINDS, type JobKind, type JobSpec } from "@ringlight/registry";
 import { nextTime } from "./cron.ts";
-import { globMatcher, globPrefix, isGlob } from "./job-glob.ts";
+
 import { checkTarget } from "./job-target.ts";
 
 const MAX_PATHS = 1_000;

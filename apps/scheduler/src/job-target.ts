@@ -3,9 +3,17 @@
  * goes to the target itself, or beneath it where that ends with a slash or is a mount. Of a pattern everything behind the last
  * slash before its first special character is kept, of the lines of a manifest the whole key.
  */
-import { type ClusterView, formatPath, parsePath, RinglightError } from "@ringlight/core";
+import {
+  type ClusterView,
+  formatPath,
+  globMatcher,
+  globPrefix,
+  isGlob,
+  parsePath,
+  plain,
+  RinglightError,
+} from "@ringlight/core";
 import type { JobSpec } from "@ringlight/registry";
-import { globMatcher, globPrefix, isGlob, plain } from "./job-glob.ts";
 
 const bad = (message: string) => new RinglightError("RL_BAD_REQUEST", message);
 

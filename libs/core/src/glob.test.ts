@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { globMatcher, globPrefix, isGlob, plain } from "./job-glob.ts";
+import { globMatcher, globPrefix, isGlob, plain } from "./glob.ts";
 
 const CASES: readonly [pattern: string, yes: readonly string[], no: readonly string[]][] = [
   ["a/*.txt", ["a/x.txt", "a/.txt"], ["a/b/x.txt", "a/xtxt", "b/x.txt"]],

@@ -1,5 +1,5 @@
 /** Patterns over keys: `*` and `?` within a path element, `**` across elements, `[a-z]`, `{a,b}`; a backslash takes a character as it is. */
-import { RinglightError } from "@ringlight/core";
+import { RinglightError } from "./errors.ts";
 
 const SPECIAL = /[*?[{]/;
 
