@@ -11,7 +11,7 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   stat: '{"path","sizeBytes","version","etag","modifiedMs","contentType","userMetadata":{},"cachedBytes","cachedShare","pageBytes","pages","answered","total"}',
   cp: '{"copied":[{"path","file","sizeBytes"}],"failed":[{"path","code","message"}],"bytes","durationMs"}',
   explain:
-    '{"path","mount","ufsUri","object":{"sizeBytes","version","etag","modifiedMs"}|null,"epoch","segments":[{"segment","arc","owners":[]}],"pageBytes","pageCount","cached":[{"first","last"}],"cachedBytes","nextRead":{"outcome":"hit"|"miss","reason","sentence","remedy"},"metadataAgeMs","accesses":[{"worker","atMs","offset","length","outcome","tier","missReason","durationMs","traceId"}],"read":an access, or null for a path,"epochs":[{"epoch","atMs","cause","owners":[]}],"answered","total"}',
+    '{"path","mount","ufsUri","object":{"sizeBytes","version","etag","modifiedMs"}|null,"epoch","segments":[{"segment","arc","owners":[]}],"pageBytes","pageCount","cached":[{"first","last"}],"cachedBytes","nextRead":{"outcome":"hit"|"miss","reason","sentence","remedy","evictedBy":"ttl"|"quota"|null},"policy":{"ttlMs","pin","priority","rules":[]}|null,"metadataAgeMs","accesses":[{"worker","atMs","offset","length","outcome","tier","missReason","durationMs","traceId"}],"read":an access, or null for a path,"epochs":[{"epoch","atMs","cause","owners":[]}],"answered","total"}',
   cache:
     '{"atMs","tiers":[{"name","pages","bytes","ages":[{"from","to","pages","bytes"}],"uses":[…]}],"paths":[{"path","bytes","pages","objects"}],"otherBytes","unnamedBytes","hot":[{"path","requests","bytes"}],"hotWindowMs","answered","total"}; with --mrc {"sinceMs","requests","hitRatio","advice"|null,"points":[{"scale","bytes","hitRatio"}],"changes":[{"tier","factor","bytes","hitRatio"}],"tiers":[{"name","limitBytes","usedBytes"}],"workingSets":[{"windowMs","bytes"}],"sampleRate","answered","total"}',
   ring: '{"epoch","arcs","replicas","members":[{"id","weight","arcs","share","fairShare","up"}]}; with a path also {"path","arc","owners":[]}',
@@ -24,5 +24,11 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   "job show":
     '{"id","kind","state","phase","pass","paths":[],"manifestPath","priority","submittedMs","startedMs"|null,"finishedMs"|null,"runningMs","reason":{"code","message"}|null,"listed":{"objects","bytes"},"listingEnded","loaded":{…},"cached":{…},"refused":{…},"failed":{…},"verifiedObjects","changedObjects","readBytes","objectsPerSecond","bytesPerSecond","remainingMs"|null,"takeovers","scheduler","traceId","retryOf"|null,"target"|null,"columns":[],"schedule"|null,"dueMs"|null,"dryRun","estimatedMs"|null,"cacheLimitBytes","cacheFreeBytes"}',
   "job ls": '{"jobs":[…]}, each as job show prints it',
+  "policy ls":
+    '{"rules":[{"name","path","ttl","pin","priority","quota","pages","bytes"}],"answered","total"}; of ttl, pin, priority and quota those that the rule has',
+  "policy diff":
+    '{"changes":[{"kind":"added"|"removed"|"changed"|"moved","before","after"}]}; a rule each, of moved the names in their order',
+  "policy apply": '{"applied":true|false,"changes":[…]}, as policy diff prints them; false with --dry-run',
+  "policy rm": '{"applied":true|false,"changes":[…]}, as policy diff prints them',
   "job failed": 'a line for each: {"path","code","message","worker","atMs"}',
 };

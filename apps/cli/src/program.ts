@@ -11,6 +11,7 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { addKeys } from "./key-commands.ts";
 import { addCapture } from "./program-capture.ts";
 import { addJobs } from "./program-jobs.ts";
+import { addPolicies } from "./program-policies.ts";
 import type { RawUpOptions } from "./up/options.ts";
 
 /** Takes the exit code of commands that have one of their own. */
@@ -228,6 +229,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
   addKeys(program);
   addConfig(program, talking);
   addJobs(program, talking, setExitCode);
+  addPolicies(program, talking);
   addProcesses(program, setExitCode);
   const completion = program
     .command("completion")

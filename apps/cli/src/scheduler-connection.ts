@@ -1,7 +1,7 @@
 /** Finds the schedulers of the cluster that a command is about, and asks one after the other until one answers. */
 import { connect } from "@ringlight/client";
 import { isRinglightError, RinglightError } from "@ringlight/core";
-import { JobServiceClient } from "@ringlight/proto";
+import { JobServiceClient, PolicyServiceClient } from "@ringlight/proto";
 import { ClientPool } from "@ringlight/rpc";
 import { traced } from "./command-telemetry.ts";
 import { type ConnectionOptions, findTarget, receiverOf } from "./connection.ts";
@@ -18,6 +18,7 @@ export class SchedulerConnection {
   readonly #options: ConnectionOptions;
   readonly #token: string | undefined;
   readonly #clients: ClientPool<JobServiceClient>;
+  readonly #policies: ClientPool<PolicyServiceClient>;
   #addresses: readonly string[] = [];
   #turn = 0;
 
@@ -25,17 +26,27 @@ export class SchedulerConnection {
     this.#options = options;
     this.#token = findTarget(options).token;
     this.#clients = new ClientPool(JobServiceClient, { token: this.#token });
+    this.#policies = new ClientPool(PolicyServiceClient, { token: this.#token });
   }
 
-  /** Asks a scheduler. @throws RL_NO_LEADER when none answers for half a minute, or what one says */
-  async ask<T>(call: (client: JobServiceClient) => Promise<T>): Promise<T> {
+  /** Asks a scheduler about jobs. @throws RL_NO_LEADER when none answers for half a minute, or what one says */
+  ask<T>(call: (client: JobServiceClient) => Promise<T>): Promise<T> {
+    return this.#ask((address) => call(this.#clients.get(address)));
+  }
+
+  /** Asks a scheduler about rules by path. @throws as ask() */
+  askPolicies<T>(call: (client: PolicyServiceClient) => Promise<T>): Promise<T> {
+    return this.#ask((address) => call(this.#policies.get(address)));
+  }
+
+  async #ask<T>(call: (address: string) => Promise<T>): Promise<T> {
     const untilMs = performance.now() + PATIENCE_MS;
     for (;;) {
       let failure: unknown;
       try {
         if (this.#addresses.length === 0) await this.#find();
         const address = this.#addresses[this.#turn % this.#addresses.length];
-        if (address !== undefined) return await call(this.#clients.get(address));
+        if (address !== undefined) return await call(address);
         failure = new RinglightError("RL_NO_LEADER", "the cluster has no scheduler; `ringlight scheduler` runs one");
       } catch (error) {
         if (!PASSING.some((code) => isRinglightError(error, code))) throw error;
@@ -52,6 +63,7 @@ export class SchedulerConnection {
 
   close(): void {
     this.#clients.close();
+    this.#policies.close();
   }
 
   /** Learns the schedulers from a worker, the one that leads first. */

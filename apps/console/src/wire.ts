@@ -1,5 +1,12 @@
 /** What the console's server tells its pages: the JSON of `/api/*` and of the event stream. */
-import type { EpochRecord, MemberRecord, MountRecord, SchedulerRecord, WorkerAddresses } from "@ringlight/core";
+import type {
+  EpochRecord,
+  MemberRecord,
+  MountRecord,
+  PolicyRule,
+  SchedulerRecord,
+  WorkerAddresses,
+} from "@ringlight/core";
 
 /** Counters or gauges by column name; `columns.ts` lists the names. */
 export type Columns = Readonly<Record<string, number>>;
@@ -81,6 +88,7 @@ export type ProblemKind =
   | "tier_too_small"
   | "tier_disk_error"
   | "pages_corrupt"
+  | "pins_exceed_share"
   | "event_loop_busy"
   | "worker_hot"
   | "reads_fall_back"
@@ -91,6 +99,12 @@ export type ProblemKind =
   | "telemetry_refused"
   | "no_leader";
 
+/** What a rule by path comes to on the workers that tell their counters. */
+export interface RuleUsage {
+  readonly pages: number;
+  readonly bytes: number;
+}
+
 /** The cluster as the console knows it at one moment. */
 export interface ClusterSnapshot {
   readonly cluster: string;
@@ -98,6 +112,8 @@ export interface ClusterSnapshot {
   readonly members: readonly MemberRecord[];
   readonly workers: readonly WorkerView[];
   readonly mounts: readonly MountView[];
+  /** Rules by path, in the order in which they are asked. */
+  readonly policies: readonly PolicyRule[];
   readonly schedulers: readonly SchedulerRecord[];
   readonly leader?: string;
   readonly registry: {
@@ -140,6 +156,8 @@ export interface Tick {
   readonly atMs: number;
   /** Sum over the workers of their counters since the start of each one's process. */
   readonly totals: Columns;
+  /** By the names of the rules. */
+  readonly rules: Readonly<Record<string, RuleUsage>>;
   readonly workers: Readonly<Record<string, WorkerTick>>;
 }
 

@@ -10,6 +10,7 @@ function view(members: string[], alive: string[], connected = true): ClusterView
     members: members.map((id) => ({ id, weight: 1, joinedMs: 0 })),
     workers: new Map(alive.map((id) => [id, { id } as WorkerRecord])),
     mounts: new Map(),
+    policies: [],
     schedulers: new Map(),
     leader: undefined,
     connected,

@@ -77,6 +77,7 @@ const view: ClusterView = {
   members: [],
   workers: new Map(),
   mounts: new Map(),
+  policies: [],
   schedulers: new Map(),
   leader: undefined,
   connected: true,

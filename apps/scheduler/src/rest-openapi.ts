@@ -18,6 +18,15 @@ const query = (name: string, description: string, schema: object = { type: "stri
   schema,
 });
 
+const RULE = {
+  name: text("Unique; up to 64 letters, digits, blanks and ._-"),
+  path: text("/mount, /mount/dir/, /mount/name, or a pattern"),
+  ttl: text("Pages leave so long after they came: 30m, 12h, 7d"),
+  pin: flag("Pages stay while pins have room"),
+  priority: { type: "string", enum: ["low", "normal", "high"], description: "Lower ones leave first" },
+  quota: text("Bytes that the path may have in the cache of the whole cluster: 20GiB"),
+};
+
 const JOB = {
   id: text("Id"),
   kind: text("load, free, copy, move, sync, scrub or rebalance"),
@@ -85,6 +94,8 @@ const SUBMISSION = {
   schedule: text("Five fields of cron, UTC: run again and again"),
 };
 
+const dryRun = query("dryRun", "true: only say what would change", { type: "boolean" });
+
 /** The document. */
 export function openApi(version: string): object {
   const action = (name: string, summary: string) => ({
@@ -141,6 +152,24 @@ export function openApi(version: string): object {
       "/v1/jobs/{id}/pause": action("pause", "Pauses a job"),
       "/v1/jobs/{id}/resume": action("resume", "Lets a paused job go on"),
       "/v1/jobs/{id}/stop": action("stop", "Ends a job"),
+      "/v1/policies": {
+        get: { operationId: "listPolicies", summary: "Rules by path", responses: found("The rules", ref("Policies")) },
+        put: {
+          operationId: "applyPolicies",
+          summary: "Replaces all rules by path",
+          parameters: [dryRun],
+          requestBody: { required: true, ...json(ref("Policies")) },
+          responses: found("The rules now, and what changed", ref("ChangedPolicies")),
+        },
+      },
+      "/v1/policies/{name}": {
+        delete: {
+          operationId: "removePolicy",
+          summary: "Takes a rule out",
+          parameters: [{ ...id, name: "name", description: "Name of the rule" }, dryRun],
+          responses: found("The rules now, and what changed", ref("ChangedPolicies")),
+        },
+      },
       "/v1/load": {
         post: {
           operationId: "alluxioLoad",
@@ -164,6 +193,37 @@ export function openApi(version: string): object {
         token: { type: "http", scheme: "bearer", description: "The cluster token, where there is one" },
       },
       schemas: {
+        PolicyRule: {
+          type: "object",
+          description:
+            "Of ttl, pin and priority each, the first rule whose path matches and that says something of it decides; every quota counts",
+          required: ["name", "path"],
+          additionalProperties: false,
+          properties: RULE,
+        },
+        Policies: {
+          type: "object",
+          required: ["rules"],
+          properties: { rules: { type: "array", items: ref("PolicyRule") } },
+        },
+        ChangedPolicies: {
+          type: "object",
+          properties: {
+            rules: { type: "array", items: ref("PolicyRule") },
+            changes: {
+              type: "array",
+              items: {
+                type: "object",
+                description: "A rule before and after; of moved, the names in their order",
+                properties: {
+                  kind: { type: "string", enum: ["added", "removed", "changed", "moved"] },
+                  before: {},
+                  after: {},
+                },
+              },
+            },
+          },
+        },
         Amount: { type: "object", properties: { objects: number("Objects"), bytes: number("Bytes") } },
         Job: { type: "object", properties: JOB },
         Submission: { type: "object", additionalProperties: false, properties: SUBMISSION },

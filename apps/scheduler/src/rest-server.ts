@@ -8,10 +8,21 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { isRinglightError, type MountRecord, parseBytes, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  diffPolicies,
+  isRinglightError,
+  type MountRecord,
+  type PolicyChange,
+  parseBytes,
+  parsePolicyRules,
+  RinglightError,
+  toRinglightError,
+  writtenRule,
+} from "@ringlight/core";
 import { type Job, JobSpec, type ListFailedResponse } from "@ringlight/proto";
 import { jobJson } from "@ringlight/rpc";
 import type { JobCaller, JobCalls } from "./job-service.ts";
+import type { ChangedPolicies, PolicyCalls } from "./policy-service.ts";
 import { alluxioLoad } from "./rest-alluxio.ts";
 import { openApi } from "./rest-openapi.ts";
 
@@ -22,6 +33,7 @@ const MAX_BODY_BYTES = 24 * 1024 * 1024;
 export interface RestServerOptions {
   readonly token: string | undefined;
   readonly calls: JobCalls;
+  readonly policies: PolicyCalls;
   readonly mounts: () => ReadonlyMap<string, MountRecord>;
   /** The metrics as Prometheus text. */
   readonly prometheus: (accept: string) => { readonly contentType: string; readonly body: string };
@@ -99,6 +111,8 @@ async function answer(
     const submitted = await calls.submitJob({ spec, manifest: Buffer.from(manifest), retryOf: "" }, caller);
     return created(submitted);
   }
+  if (path === "/v1/policies" || path.startsWith("/v1/policies/"))
+    return policies(options.policies, method, path, url, request);
   const [, id = "", action = ""] = /^\/v1\/jobs\/([^/]+)(?:\/([a-z]+))?$/.exec(path) ?? [];
   if (id !== "" && action === "" && method === "GET") return { body: jobJson(await calls.getJob({ id }, caller)) };
   if (id !== "" && action === "failed" && method === "GET") {
@@ -114,6 +128,37 @@ async function answer(
       return { body: jobJson(await calls.controlJob({ id, action }, caller)) };
   }
   throw new RinglightError("RL_NOT_FOUND", `no such call: ${method} ${path}; see /openapi.json`);
+}
+
+/** Rules by path: GET lists them, PUT replaces all, DELETE of one takes it out. */
+async function policies(
+  calls: PolicyCalls,
+  method: string,
+  path: string,
+  url: URL,
+  request: IncomingMessage,
+): Promise<RestAnswer> {
+  const dryRun = url.searchParams.get("dryRun") === "true";
+  const name = decodeURIComponent(path.slice("/v1/policies/".length));
+  if (name === "" && method === "GET") return { body: { rules: calls.list().map(writtenRule) } };
+  if (name === "" && method === "PUT") {
+    return { body: changedJson(await calls.apply(parsePolicyRules(await jsonBody(request)), dryRun)) };
+  }
+  if (name !== "" && method === "DELETE") return { body: changedJson(await calls.remove([name], dryRun)) };
+  throw new RinglightError("RL_NOT_FOUND", `no such call: ${method} ${path}; see /openapi.json`);
+}
+
+function changedJson({ before, after }: ChangedPolicies) {
+  return { rules: after.map(writtenRule), changes: diffPolicies(before, after).map(changeJson) };
+}
+
+function changeJson(change: PolicyChange) {
+  if (change.kind === "moved") return change;
+  return {
+    kind: change.kind,
+    ...("before" in change && { before: writtenRule(change.before) }),
+    ...("after" in change && { after: writtenRule(change.after) }),
+  };
 }
 
 function created({ job, created: isNew }: { readonly job: Job | undefined; readonly created: boolean }): RestAnswer {

@@ -14,6 +14,7 @@ import { JobMetrics } from "./job-metrics.ts";
 import { Placement } from "./job-placement.ts";
 import { jobService, jobServiceDefinition } from "./job-service.ts";
 import { Leadership } from "./leadership.ts";
+import { policyCalls, policyService, policyServiceDefinition } from "./policy-service.ts";
 import { createRestServer, listen } from "./rest-server.ts";
 import { WorkerCalls } from "./worker-calls.ts";
 
@@ -104,9 +105,11 @@ export async function startScheduler(
   const metrics = new JobMetrics(engine);
   telemetry.register(metrics.registry);
   measured.register(metrics.registry);
+  const policies = policyCalls(registry);
   const rest = createRestServer({
     token,
     calls: jobs.calls,
+    policies,
     mounts: () => registry.view().mounts,
     prometheus: (accept) => metrics.prometheus(accept),
     version,
@@ -130,6 +133,7 @@ export async function startScheduler(
         }),
       ],
       [jobServiceDefinition, jobs.implementation],
+      [policyServiceDefinition, policyService(policies)],
       processService({ process: "scheduler", id, settings: () => loaded?.settings() ?? [], log }),
     ],
     log,

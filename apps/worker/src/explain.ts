@@ -3,7 +3,6 @@ import {
   formatPath,
   isRinglightError,
   type ObjectMeta,
-  type PageStore,
   pageCount,
   pageLength,
   parsePath,
@@ -20,10 +19,12 @@ import type {
   SegmentPlacement,
 } from "@ringlight/proto";
 import { mountToProto, objectToProto } from "@ringlight/rpc";
+import type { LocalPageStore } from "@ringlight/store";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { PageReader } from "./page-reader.ts";
 import { BLOCK_BYTES, blockOf } from "./part-reader.ts";
+import type { Policies } from "./policies.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 
 /** Segments that are listed; a larger object's further segments are placed the same way. */
@@ -37,7 +38,8 @@ export interface ExplainSources {
   readonly mounts: MountTable;
   readonly objects: ObjectReader;
   readonly pages: PageReader;
-  readonly store: PageStore;
+  readonly store: LocalPageStore;
+  readonly policies: Policies;
   readonly pageBytes: number;
   readonly segmentBytes: number;
 }
@@ -64,6 +66,8 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
   const cached = cachedOf(store, version, size, pageBytes);
   const count = pageCount(size, pageBytes);
   const missing = firstGap(cached.runs, count);
+  const why = version === undefined || missing === undefined ? undefined : store.whyGone(version, missing);
+  const policy = sources.policies.policyOf(mount, key);
   const movedHere = ring.movedTo(workerId, segmentKey(mount, key, 0)) ? ("rebalanced" as const) : undefined;
   return {
     workerId,
@@ -81,6 +85,13 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
       .of(formatPath({ mount, key }))
       .map(({ atMs, ...access }) => ({ ...access, atUnixMs: Math.round(atMs) })),
     missReason: version === undefined || missing === undefined ? "" : pages.missReason(version, missing, movedHere),
+    policy: policy && {
+      ttlMs: policy.ttlMs ?? 0,
+      pin: policy.pin ?? false,
+      priority: policy.priority ?? "",
+      rules: [...policy.rules],
+    },
+    evictedBy: why === "ttl" || why === "quota" ? why : "",
     metadataAgeMs: known === undefined || !Number.isFinite(known.ageMs) ? -1 : Math.round(known.ageMs),
   };
 }
@@ -116,7 +127,7 @@ export function coverage(sources: ExplainSources, request: CoverageRequest): Cov
 
 /** The pages of a version that are here, and the bytes of them and of blocks of other pages. */
 function cachedOf(
-  store: PageStore,
+  store: Pick<LocalPageStore, "cachedRuns">,
   version: VersionId | undefined,
   sizeBytes: number,
   pageBytes: number,

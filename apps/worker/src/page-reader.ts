@@ -54,8 +54,8 @@ export interface PageReaderOptions {
   readonly onPageRequest?: (version: VersionId, index: number, lengthBytes: number) => void;
   /** Told of every page that the store took. */
   readonly onStored?: (version: VersionId, mount: string, key: string) => void;
-  /** How the pages of a mount are offered to the store. */
-  readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
+  /** How the pages of an object are offered to the store. */
+  readonly putOptionsOf?: (mount: string, key: string) => PutOptions | undefined;
   /** False: nothing is read ahead between reads. */
   readonly readsAhead?: boolean;
 }

@@ -73,8 +73,8 @@ export interface PageRunsOptions {
   readonly clock: Clock;
   /** Told of every page that the store took. */
   readonly onStored?: (version: VersionId, mount: string, key: string) => void;
-  /** How the pages of a mount are offered to the store. */
-  readonly putOptionsOf?: (mount: string) => PutOptions | undefined;
+  /** How the pages of an object are offered to the store. */
+  readonly putOptionsOf?: (mount: string, key: string) => PutOptions | undefined;
 }
 
 /** Owns every fetch in flight. */
@@ -339,7 +339,8 @@ export class PageRuns {
     const { index, run } = page;
     let stored = false;
     try {
-      ({ stored } = await this.#options.store.put(version, index, buffer.bytes, this.#options.putOptionsOf?.(mount)));
+      const how = this.#options.putOptionsOf?.(mount, place.key);
+      ({ stored } = await this.#options.store.put(version, index, buffer.bytes, how));
     } catch {
       // A store that fails has not taken the page; it says why in its own state.
     }

@@ -1,6 +1,6 @@
 /** The worker's counters: one set of numbers, read by the stats stream, by /metrics and by tests alike. */
 import type { TierStats, UfsObservation } from "@ringlight/core";
-import type { WorkerStats } from "@ringlight/proto";
+import type { RuleStats, WorkerStats } from "@ringlight/proto";
 import {
   acceptsOpenMetrics,
   type CounterSeries,
@@ -34,6 +34,8 @@ export interface Gauges {
   readonly openConnections: () => number;
   readonly fetchesInFlight: () => number;
   readonly relaysInFlight: () => number;
+  /** What each rule by path comes to. */
+  readonly rules: () => RuleStats[];
   /** How page bytes leave, for people. */
   readonly dataPath: string;
 }
@@ -92,6 +94,8 @@ export class WorkerStatistics {
     this.registry.gauge(METRICS.cacheEvictions, () =>
       gauges.tiers().flatMap((tier) => [
         { labels: { tier: tier.name, reason: "space" }, value: tier.evictedPages },
+        { labels: { tier: tier.name, reason: "ttl" }, value: tier.ttlPages },
+        { labels: { tier: tier.name, reason: "quota" }, value: tier.quotaPages },
         { labels: { tier: tier.name, reason: "corrupt" }, value: tier.corruptPages },
       ]),
     );
@@ -217,6 +221,10 @@ export class WorkerStatistics {
         demotedPages: tier.demotedPages,
         refusedDemotions: tier.refusedDemotions,
         promotedPages: tier.promotedPages,
+        ttlPages: tier.ttlPages,
+        quotaPages: tier.quotaPages,
+        pinnedBytes: tier.pinnedBytes,
+        unpinnedBytes: tier.unpinnedBytes,
         error: tier.error ?? "",
       })),
       process: {
@@ -230,6 +238,7 @@ export class WorkerStatistics {
       fallbacks: this.#fallbacks.value,
       fetchesInFlight: gauges.fetchesInFlight(),
       dataPath: gauges.dataPath,
+      rules: gauges.rules(),
     };
   }
 }

@@ -146,5 +146,8 @@ export async function* runTask(
 
 /** Pages that left the tiers altogether: evicted, and not moved to a slower tier. */
 function lostPages(tiers: readonly (TierStats & { readonly demotedPages?: number })[]): number {
-  return tiers.reduce((sum, tier) => sum + tier.evictedPages - (tier.demotedPages ?? 0), 0);
+  return tiers.reduce(
+    (sum, tier) => sum + tier.evictedPages + tier.ttlPages + tier.quotaPages - (tier.demotedPages ?? 0),
+    0,
+  );
 }

@@ -34,6 +34,7 @@ import { BLOCK_BYTES, blocksIn, hasBlocks } from "./part-reader.ts";
 import { PauseWatch } from "./pause-watch.ts";
 import { PeerClient } from "./peer-client.ts";
 import { cachedSource } from "./peer-fill.ts";
+import { Policies } from "./policies.ts";
 import { createRestServer } from "./rest-server.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { Router } from "./router.ts";
@@ -149,6 +150,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     const statistics: WorkerStatistics = new WorkerStatistics(id, startedMs, {
       epoch: () => ring.ring.epoch,
       tiers: () => store.stats(),
+      rules: () => policies.stats(),
       process: measured,
       openConnections: () => connections.open,
       fetchesInFlight: () => pages.runsInFlight + (blocks?.runsInFlight ?? 0),
@@ -174,6 +176,15 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       isHere: (version) => store.holds(version),
     });
     opened.push(() => names.close());
+    const policies = new Policies({
+      workerId: id,
+      registry,
+      store,
+      names,
+      clock,
+      warn: (message, fields) => log.warn(message, fields),
+    });
+    opened.push(() => policies.close());
     const hot = new HotObjects(clock);
     const fetching: Omit<PageReaderOptions, "store" | "pageBytes" | "budgetBytes"> = {
       segmentBytes: config.segmentBytes,
@@ -181,8 +192,10 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       count: (mount, outcome, tier, reason, bytes) => statistics.page(mount, outcome, tier, reason, bytes),
       onPageRequest: (version, index, bytes) => reuse.request(pageHash(versionWord(version), index), bytes),
       onStored: (version, mount, key) => names.note(version, formatPath({ mount, key })),
-      putOptionsOf: (mount) =>
-        mounts.peek(mount)?.options.eviction === "freeze" ? { admission: "freeze" } : undefined,
+      putOptionsOf: (mount, key) => ({
+        ...(mounts.peek(mount)?.options.eviction === "freeze" && { admission: "freeze" }),
+        ruleClass: () => policies.classOf(mount, key),
+      }),
     };
     const { pageBytes } = config;
     const pages = new PageReader({ ...fetching, store, pageBytes, budgetBytes: FETCH_BUDGET_BYTES });
@@ -442,6 +455,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       objects,
       pages,
       store,
+      policies,
       router,
       capture,
       bulk: direct,

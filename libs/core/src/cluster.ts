@@ -1,5 +1,7 @@
 /** Records of the registry, and the view of the cluster that they make. */
 
+import type { PolicyRule } from "./policy.ts";
+
 /** How fresh a mount's metadata must be. */
 export type Freshness =
   | { readonly kind: "immutable" }
@@ -88,6 +90,8 @@ export interface ClusterView {
   /** Live workers by id. */
   readonly workers: ReadonlyMap<string, WorkerRecord>;
   readonly mounts: ReadonlyMap<string, MountRecord>;
+  /** Rules by path, in the order in which they are asked. */
+  readonly policies: readonly PolicyRule[];
   readonly schedulers: ReadonlyMap<string, SchedulerRecord>;
   /** Id of the leading scheduler, if one leads. */
   readonly leader: string | undefined;
@@ -133,6 +137,13 @@ export interface Registry {
   addMount(mount: MountRecord): Promise<void>;
   /** @throws RL_NO_SUCH_MOUNT */
   removeMount(name: string): Promise<void>;
+  /**
+   * Replaces the rules by path by what `change` makes of them, all at once; nothing is written where that is the same. Returns
+   * those before and after.
+   */
+  changePolicies(
+    change: (rules: readonly PolicyRule[]) => readonly PolicyRule[],
+  ): Promise<{ readonly before: readonly PolicyRule[]; readonly after: readonly PolicyRule[] }>;
   putEpoch(record: EpochRecord): Promise<void>;
   /** Newest first. */
   listEpochs(limit: number): Promise<EpochRecord[]>;

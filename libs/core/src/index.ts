@@ -10,6 +10,7 @@ export * from "./mount-spec.ts";
 export * from "./outcome.ts";
 export * from "./page-store.ts";
 export * from "./path.ts";
+export * from "./policy.ts";
 export * from "./pooled-bytes.ts";
 export * from "./segment.ts";
 export * from "./ufs.ts";

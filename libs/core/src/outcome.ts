@@ -31,7 +31,7 @@ export const MISS_REASONS: Readonly<Record<MissReason, MissReasonInfo>> = {
   },
   evicted: {
     sentence: "The page was cached, and was evicted to make room for others.",
-    remedy: "Give the tiers more bytes, or pin what must stay.",
+    remedy: "Give the tiers more bytes, or pin what must stay (ringlight policy).",
   },
   expired: {
     sentence: "The object changed in the store, which was noticed when the mount's freshness ran out.",

@@ -44,6 +44,8 @@ export interface OpenOptions {
 export interface PutOptions {
   /** `freeze`: the page is admitted only where there is room, nothing is evicted for it. Where it is left out, the tier's policy decides. */
   readonly admission?: "freeze";
+  /** Number of what the rules by path say of the page at this moment, asked when it comes in; 0, or left out, where none speaks of it. */
+  readonly ruleClass?: () => number;
 }
 
 /** What became of a page that was offered. */
@@ -62,6 +64,12 @@ export interface TierStats {
   readonly pages: number;
   readonly evictedPages: number;
   readonly evictedBytes: number;
+  /** Pages that left because a rule by path says so: their time was over, or they were beyond a quota. Not among evictedPages. */
+  readonly ttlPages: number;
+  readonly quotaPages: number;
+  /** Bytes that a pin keeps here, and bytes of pages with a pin that is not kept: pins may take a share of a tier only. */
+  readonly pinnedBytes: number;
+  readonly unpinnedBytes: number;
   /** Pages dropped for a bad checksum. */
   readonly corruptPages: number;
   /** Pages written since the start, new ones and copies from other tiers, and their bytes as accounted. */

@@ -12,10 +12,12 @@ import {
   type CandidateRecord,
   type IdentityRecord,
   MalformedRecord,
+  type PoliciesRecord,
   parseCandidate,
   parseIdentity,
   parseMember,
   parseMount,
+  parsePolicies,
   parseRecord,
   parseRingCurrent,
   parseScheduler,
@@ -75,6 +77,7 @@ class Section<T> {
 export class ClusterMirror {
   readonly members = new Section<MemberRecord>(parseMember);
   readonly mounts = new Section<MountRecord>(parseMount);
+  readonly policies = new Section<PoliciesRecord>(parsePolicies);
   readonly workers = new Section<WorkerRecord>(parseWorker);
   readonly schedulers = new Section<SchedulerRecord>(parseScheduler);
   /** By their keys. */
@@ -178,6 +181,7 @@ export class ClusterMirror {
   /** The first view has no entries behind it: all of it is replaced, and what it knew is kept like what an outage swallowed. */
   #leaveFirstView(found: ReadonlySet<string>): void {
     this.members.changed = this.workers.changed = this.mounts.changed = this.schedulers.changed = true;
+    this.policies.changed = true;
     if (!this.#keeping) return;
     for (const [id, record] of this.#view.workers) {
       if (!found.has(this.#keys.worker(id))) this.#keptWorkers.set(id, record);
@@ -226,6 +230,7 @@ export class ClusterMirror {
     const keys = this.#keys;
     if (key === keys.ringCurrent) return [this.#current, "current"];
     if (key === keys.identity) return [this.#identity, "cluster"];
+    if (key === keys.policies) return [this.policies, "rules"];
     if (key.startsWith(keys.workers)) return [this.workers, key.slice(keys.workers.length)];
     if (key.startsWith(keys.members)) return [this.members, key.slice(keys.members.length)];
     if (key.startsWith(keys.mounts)) return [this.mounts, key.slice(keys.mounts.length)];
@@ -238,6 +243,7 @@ export class ClusterMirror {
     const keys = this.#keys;
     if (this.#current.entries.size > 0) yield keys.ringCurrent;
     if (this.#identity.entries.size > 0) yield keys.identity;
+    if (this.policies.entries.size > 0) yield keys.policies;
     for (const id of [...this.workers.entries.keys()]) yield keys.worker(id);
     for (const id of [...this.members.entries.keys()]) yield keys.member(id);
     for (const id of [...this.mounts.entries.keys()]) yield keys.mount(id);
@@ -254,6 +260,7 @@ export class ClusterMirror {
       members: this.members.changed ? [...this.members.records().values()] : before.members,
       workers: this.workers.changed ? withKept(this.workers.records(), this.#keptWorkers) : before.workers,
       mounts: this.mounts.changed ? this.mounts.records() : before.mounts,
+      policies: this.policies.changed ? (this.policies.entries.get("rules")?.record.rules ?? []) : before.policies,
       schedulers: this.schedulers.changed
         ? withKept(this.schedulers.records(), this.#keptSchedulers)
         : before.schedulers,
@@ -262,12 +269,14 @@ export class ClusterMirror {
       asOfMs: state.asOfMs ?? before.asOfMs,
     };
     this.members.changed = this.workers.changed = this.mounts.changed = this.schedulers.changed = false;
+    this.policies.changed = false;
     this.#view = next;
     return (
       next.epoch !== before.epoch ||
       next.members !== before.members ||
       next.workers !== before.workers ||
       next.mounts !== before.mounts ||
+      next.policies !== before.policies ||
       next.schedulers !== before.schedulers ||
       next.leader !== before.leader ||
       next.connected !== before.connected

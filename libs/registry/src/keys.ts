@@ -26,6 +26,8 @@ export interface RegistryKeys {
   readonly members: string;
   readonly schedulers: string;
   readonly mounts: string;
+  /** The one record of all rules by path. */
+  readonly policies: string;
   readonly epochs: string;
   readonly leader: string;
   worker(id: string): string;
@@ -36,7 +38,7 @@ export interface RegistryKeys {
   /** A candidate's key: etcd's own election recipe, so that `etcdctl elect --listen <prefix>leader` reads it. */
   candidate(leaseId: string): string;
   /**
-   * The ranges, [start, end), that make the view: identity; leader, members, mounts and ring/current; schedulers and
+   * The ranges, [start, end), that make the view: identity; leader, members, mounts, policies and ring/current; schedulers and
    * workers. Jobs and the ring's history lie between them and are left out: they are many and change often.
    */
   readonly viewRanges: readonly { readonly start: string; readonly end: string }[];
@@ -53,6 +55,7 @@ export function registryKeys(cluster: string): RegistryKeys {
     members: `${prefix}members/`,
     schedulers: `${prefix}schedulers/`,
     mounts: `${prefix}mounts/`,
+    policies: `${prefix}policies/rules`,
     epochs: `${prefix}ring/epochs/`,
     leader: `${prefix}leader/`,
     worker: (id) => `${prefix}workers/${id}`,

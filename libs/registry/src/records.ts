@@ -8,9 +8,11 @@ import type {
   Freshness,
   MemberRecord,
   MountRecord,
+  PolicyRule,
   SchedulerRecord,
   WorkerRecord,
 } from "@ringlight/core";
+import { formatField, readPolicyRules, writtenRule } from "@ringlight/core";
 
 /** Identity of a cluster's data. */
 export interface IdentityRecord {
@@ -40,6 +42,16 @@ export interface RingCurrent {
 export interface CandidateRecord {
   readonly id: string;
   readonly ttlMs: number;
+}
+
+/** All rules by path; in the registry as people write them. */
+export interface PoliciesRecord {
+  readonly rules: readonly PolicyRule[];
+}
+
+/** The record's JSON. */
+export function writtenPolicies(rules: readonly PolicyRule[]): { readonly rules: readonly object[] } {
+  return { rules: rules.map(writtenRule) };
 }
 
 /** Thrown for JSON that is not the record it should be; the message says why. */
@@ -113,6 +125,14 @@ export function parseMount(fields: Fields): MountRecord {
     options,
     createdMs: number(fields, "createdMs"),
   };
+}
+
+/** The rules by path; one that a later release wrote and this one does not know makes them all malformed, so that none is half kept. */
+export function parsePolicies(fields: Fields): PoliciesRecord {
+  const { rules, problems } = readPolicyRules({ rules: fields.rules });
+  const [first] = problems;
+  if (first !== undefined) throw new MalformedRecord(`${formatField(first.at)}${first.message}`);
+  return { rules };
 }
 
 export function parseEpoch(fields: Fields): EpochRecord {

@@ -1,11 +1,19 @@
-/** Mounts, and the ring's kept history: the records that are written on request. */
-import { type EpochRecord, type MountRecord, RinglightError } from "@ringlight/core";
+/** Mounts, rules by path, and the ring's kept history: the records that are written on request. */
+import { diffPolicies, type EpochRecord, type MountRecord, type PolicyRule, RinglightError } from "@ringlight/core";
 import type { EtcdClient } from "./etcd-client.ts";
 import type { RegistryKeys } from "./keys.ts";
-import { MalformedRecord, parseEpoch, parseRecord } from "./records.ts";
+import { MalformedRecord, parseEpoch, parsePolicies, parseRecord, writtenPolicies } from "./records.ts";
 import type { RegistryLog } from "./registry-log.ts";
 import { deleteOp, getOp, isAbsent, isPresent, isUnchanged, keysRead, prefixEnd, putOp } from "./transaction-parts.ts";
 
+/** The rules by path before a change and after it. */
+interface PolicyRules {
+  readonly before: readonly PolicyRule[];
+  readonly after: readonly PolicyRule[];
+}
+
+/** Times that a change is tried. */
+const CHANGE_ATTEMPTS = 4;
 /** Epochs that are kept in history. */
 const KEPT_EPOCHS = 1_000;
 
@@ -62,6 +70,39 @@ export class RegistryRecords {
     // Gone by now is as good: by an attempt of ours whose answer was lost, or by somebody else's removal.
     if (answer.succeeded || keysRead(answer.responses[0]).length === 0) return;
     throw new RinglightError("RL_CONFLICT", `the mount "${name}" was changed at the same moment; try again`);
+  }
+
+  /** Replaces the rules by path, once more if somebody else did at the same moment. @throws RL_CONFLICT, RL_INTERNAL */
+  async changePolicies(change: (rules: readonly PolicyRule[]) => readonly PolicyRule[]): Promise<PolicyRules> {
+    const key = this.#keys.policies;
+    for (let attempt = 0; attempt < CHANGE_ATTEMPTS; attempt++) {
+      const read = await this.#client.txn({ compare: [isPresent(this.#keys.identity)], success: [getOp(key)] });
+      if (!read.succeeded) throw this.#beingRestored();
+      const [existing] = keysRead(read.responses[0]);
+      const before = existing === undefined ? [] : this.#knownPolicies(existing.value);
+      const after = change(before);
+      if (diffPolicies(before, after).length === 0) return { before, after: before };
+      const answer = await this.#client.txn({
+        compare: [isUnchanged(key, existing?.modRevision ?? 0)],
+        success: [putOp(key, writtenPolicies(after))],
+      });
+      if (answer.succeeded) return { before, after };
+    }
+    throw new RinglightError("RL_CONFLICT", "the rules were changed at the same moment again and again; try again");
+  }
+
+  /** What cannot be read counts as no rules: workers keep none of it either. */
+  #knownPolicies(text: string): readonly PolicyRule[] {
+    try {
+      return parseRecord(text, parsePolicies).rules;
+    } catch (error) {
+      if (!(error instanceof MalformedRecord)) throw error;
+      this.#log("warn", "ignored a malformed record of the registry", {
+        key: this.#keys.policies,
+        reason: error.message,
+      });
+      return [];
+    }
   }
 
   /** Writes an epoch into the history, and drops what is older than the last thousand. */

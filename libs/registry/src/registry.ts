@@ -4,8 +4,10 @@ import {
   type Clock,
   type ClusterView,
   checkMountName,
+  diffPolicies,
   type EpochRecord,
   type MountRecord,
+  type PolicyRule,
   type Registration,
   type Registry,
   RinglightError,
@@ -235,6 +237,14 @@ class EtcdRegistry implements Registry {
     });
   }
 
+  async changePolicies(change: (rules: readonly PolicyRule[]) => readonly PolicyRule[]) {
+    return this.#guarded(async () => {
+      const changed = await this.#records.changePolicies(change);
+      await this.#mirrorShows(() => diffPolicies(this.#mirror.view.policies, changed.after).length === 0);
+      return changed;
+    });
+  }
+
   async putEpoch(record: EpochRecord): Promise<void> {
     await this.#guarded(() => this.#records.putEpoch(record));
   }
@@ -387,6 +397,7 @@ function emptyView(cluster: string): ClusterView {
     members: [],
     workers: new Map(),
     mounts: new Map(),
+    policies: [],
     schedulers: new Map(),
     leader: undefined,
     connected: false,

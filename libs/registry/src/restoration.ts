@@ -9,11 +9,18 @@
  * winner lacked and takes away what the winner brought back although it had been removed.
  */
 import { randomUUID } from "node:crypto";
-import type { Clock, ClusterView, MemberRecord, MountRecord } from "@ringlight/core";
+import type { Clock, ClusterView } from "@ringlight/core";
 import type { ICompare, IRequestOp } from "etcd3";
 import type { EtcdClient } from "./etcd-client.ts";
 import type { RegistryKeys } from "./keys.ts";
-import { type IdentityRecord, parseIdentity, parseRingCurrent, type RingCurrent, tryParseRecord } from "./records.ts";
+import {
+  type IdentityRecord,
+  parseIdentity,
+  parseRingCurrent,
+  type RingCurrent,
+  tryParseRecord,
+  writtenPolicies,
+} from "./records.ts";
 import type { RegistryLog } from "./registry-log.ts";
 import { deleteOp, ifOp, isAbsent, isUnchanged, putOp, type ReadKey } from "./transaction-parts.ts";
 
@@ -92,9 +99,10 @@ export class Restoration {
       epoch: view.epoch,
     });
     const present = new Set(found.snapshot.keys.map((key) => key.key));
-    const wanted = new Map<string, MountRecord | MemberRecord>();
+    const wanted = new Map<string, object>();
     for (const mount of view.mounts.values()) wanted.set(keys.mount(mount.name), mount);
     for (const member of view.members) wanted.set(keys.member(member.id), member);
+    if (view.policies.length > 0) wanted.set(keys.policies, writtenPolicies(view.policies));
     const operations: IRequestOp[] = [];
     let membersChange = found.identity === undefined;
     for (const [key, record] of wanted) {

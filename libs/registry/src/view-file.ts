@@ -13,9 +13,11 @@ import {
   parseIdentity,
   parseMember,
   parseMount,
+  parsePolicies,
   parseRecord,
   parseScheduler,
   parseWorker,
+  writtenPolicies,
 } from "./records.ts";
 import type { RegistryLog } from "./registry-log.ts";
 import type { Knowledge } from "./restoration.ts";
@@ -79,6 +81,7 @@ export class ViewFile {
       asOfMs: view.asOfMs,
       members: view.members,
       mounts: [...view.mounts.values()],
+      policies: writtenPolicies(view.policies),
       workers: [...view.workers.values()],
       schedulers: [...view.schedulers.values()],
     };
@@ -115,6 +118,8 @@ function parseSaved(fields: Readonly<Record<string, unknown>>, cluster: string):
       members: each("members", parseMember),
       workers: new Map(each("workers", parseWorker).map((worker) => [worker.id, worker])),
       mounts: new Map(each("mounts", parseMount).map((mount) => [mount.name, mount])),
+      // A file of an earlier release has none.
+      policies: fields.policies === undefined ? [] : parsePolicies(fieldsOf(fields.policies, "policies")).rules,
       schedulers: new Map(each("schedulers", parseScheduler).map((scheduler) => [scheduler.id, scheduler])),
       leader: undefined,
       connected: false,

@@ -15,6 +15,7 @@ export { addressOf, type ClientConstructor, type ConnectOptions, connectGrpc } f
 export { ClientPool } from "./client-pool.ts";
 export { type CallContext, EncodedMessage, serverStream, unary } from "./handlers.ts";
 export { jobJson } from "./job-json.ts";
+export { rulesFromProto, ruleToProto } from "./policy-records.ts";
 export { type ProcessServiceOptions, processService } from "./process-service.ts";
 export { clusterToProto, mountFromProto, mountToProto, objectToProto } from "./records.ts";
 export { type GrpcServer, type GrpcServerOptions, type RpcLog, type ServedCall, startGrpcServer } from "./server.ts";

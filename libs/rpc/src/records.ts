@@ -11,6 +11,8 @@ import {
 } from "@ringlight/core";
 import { type Cluster, Freshness_Kind, type Mount, type ObjectInfo } from "@ringlight/proto";
 
+import { ruleToProto } from "./policy-records.ts";
+
 /** An object as a message. */
 export function objectToProto(path: string, meta: ObjectMeta): ObjectInfo {
   return {
@@ -91,6 +93,7 @@ export function clusterToProto(view: ClusterView, pageBytes: number, segmentByte
     asOfUnixMs: view.asOfMs,
     pageBytes,
     segmentBytes,
+    policies: view.policies.map(ruleToProto),
   };
 }
 

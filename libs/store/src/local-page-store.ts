@@ -24,13 +24,15 @@ import {
   type VersionId,
 } from "@ringlight/core";
 import { StoreInventory } from "./inventory.ts";
-import { MissMemory } from "./miss-memory.ts";
+import { MissMemory, type RememberedReason } from "./miss-memory.ts";
 import type { OpenFile } from "./open-files.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_INDEX, makeTrailer } from "./page-file.ts";
 import { FilePageRef } from "./page-ref.ts";
+import type { PageRules } from "./page-rules.ts";
 import { HIT_ONCE, LEAVING, PROMOTING, VERIFIED } from "./page-table.ts";
+import { RuleKeeper } from "./rule-keeper.ts";
 import { mix32, type VersionTable } from "./version-table.ts";
-import type { PageWrite, Volume } from "./volume.ts";
+import type { DropReason, PageWrite, Volume } from "./volume.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 /** What this store says of a tier beyond the interface. */
@@ -67,6 +69,9 @@ export class LocalPageStore implements PageStore {
   readonly #tierOf = new Map<Volume, number>();
   readonly #versions: VersionTable;
   readonly #memory = new MissMemory();
+  /** What rules by path say of pages, and who sees to it. */
+  readonly rules: PageRules;
+  readonly #keeper: RuleKeeper;
   /** A hit is checked when a 32-bit random number is below this. */
   readonly #sampleBelow: number;
   #random = 0x9e3779b9;
@@ -78,14 +83,16 @@ export class LocalPageStore implements PageStore {
   readonly #promotions = new WorkQueue(PROMOTION_CONCURRENCY, PROMOTION_QUEUE);
   #closing: Promise<void> | undefined;
 
-  constructor(tiers: readonly Tier[], versions: VersionTable, verifySampleRate: number) {
+  constructor(tiers: readonly Tier[], versions: VersionTable, rules: PageRules, verifySampleRate: number) {
     this.#tiers = tiers;
+    this.rules = rules;
     this.#volumes = tiers.flatMap((tier) => tier.volumes);
     tiers.forEach((tier, at) => {
       for (const volume of tier.volumes) this.#tierOf.set(volume, at);
     });
     this.#versions = versions;
     this.#sampleBelow = Math.round(verifySampleRate * 2 ** 32);
+    this.#keeper = new RuleKeeper(rules, this.#volumes);
   }
 
   open(version: VersionId, index: number, options?: OpenOptions): PageRef | undefined | Promise<PageRef | undefined> {
@@ -144,15 +151,40 @@ export class LocalPageStore implements PageStore {
     return this.#memory.reasonOf(version, index);
   }
 
+  /** What the store remembers of a page that it does not hold: with `ttl` and `quota` the rule's kind, where missReason() says `evicted`. */
+  whyGone(version: VersionId, index: number): RememberedReason | undefined {
+    return this.#memory.recall(version, index);
+  }
+
+  /** Says what the rules say of the pages of a version that are here. */
+  setRuleClass(version: VersionId, ruleClass: number): void {
+    for (const volume of this.#volumes) {
+      for (const slot of volume.table.slotsOf(version)) volume.reclassify(slot, ruleClass);
+    }
+    if (this.rules.isBeyondQuota(ruleClass)) this.#keeper.keepQuotas();
+  }
+
+  /** Frees pages of classes that stand for nothing any more; in portions, between which reads go on. */
+  dropRuleClasses(isStale: (ruleClass: number) => boolean): Promise<void> {
+    return this.#keeper.dropClasses(isStale);
+  }
+
+  /** Drops pages whose time is over, and what is beyond a quota; in portions, between which reads go on. */
+  keepRules(nowMs: number): Promise<void> {
+    return this.#keeper.keep(nowMs);
+  }
+
   put(version: VersionId, index: number, data: Uint8Array, options?: PutOptions): Promise<PutResult> {
     if (this.#closing) return Promise.resolve({ stored: false, reason: "the store is closed" });
     const name = `${version}-${index}`;
     const other = this.#puts.get(name);
     if (other && !other.page.cancelled) return other.result;
-    const page: PageWrite = { version, index, lengthBytes: data.length, cancelled: false };
+    const ruleClass = options?.ruleClass ?? ruleless;
+    const page: PageWrite = { version, index, lengthBytes: data.length, ruleClass, cancelled: false };
     const result = this.#put(page, data, options?.admission === "freeze").finally(() => {
       this.#writes.delete(page);
       if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
+      if (this.rules.isBeyondQuota(ruleClass())) this.#keeper.keepQuotas();
     });
     this.#puts.set(name, { page, result });
     return result;
@@ -195,6 +227,10 @@ export class LocalPageStore implements PageStore {
         pages: sum((volume) => volume.table.size),
         evictedPages: sum((volume) => volume.evictedPages),
         evictedBytes: sum((volume) => volume.evictedBytes),
+        ttlPages: sum((volume) => volume.ttlPages),
+        quotaPages: sum((volume) => volume.quotaPages),
+        pinnedBytes: sum((volume) => volume.pins.heldBytes),
+        unpinnedBytes: sum((volume) => volume.pins.unheldBytes),
         corruptPages: sum((volume) => volume.corruptPages),
         storedPages: sum((volume) => volume.storedPages),
         storedBytes: sum((volume) => volume.storedBytes),
@@ -219,6 +255,7 @@ export class LocalPageStore implements PageStore {
   }
 
   close(): Promise<void> {
+    this.#keeper.close();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -235,7 +272,7 @@ export class LocalPageStore implements PageStore {
     }
     const page = this.#copyOf(volume, slot);
     const target = this.#homeOf(this.#tiers[at + 1]!, page);
-    if (target && !target.admits(page.lengthBytes, volume.table.hashOf(slot), volume.frequencyOf(slot))) {
+    if (target && !target.admits(page, volume.table.hashOf(slot), volume.frequencyOf(slot))) {
       tier.refusedDemotions++;
       return false;
     }
@@ -247,7 +284,7 @@ export class LocalPageStore implements PageStore {
   }
 
   /** For the volumes: remembers why a page is not here, unless another tier still has it. */
-  noteGone(version: VersionId, index: number, reason: "evicted" | "invalidated" | "corrupt"): void {
+  noteGone(version: VersionId, index: number, reason: DropReason): void {
     if (this.peek(version, index) === undefined) this.#memory.remember(version, index, reason);
   }
 
@@ -338,7 +375,7 @@ export class LocalPageStore implements PageStore {
   /** Tells the tiers that did not get a new page that it was asked for: they judge by it when it is offered to them. */
   #noteMiss(page: PageWrite, homes: readonly Volume[], taken: Volume): void {
     const hash = this.#versions.hashOfPage(page.version, page.index);
-    for (const home of homes) if (home !== taken) home.noteMiss(hash);
+    for (const home of homes) if (home !== taken) home.noteMiss(hash, page.ruleClass());
   }
 
   #refuse(page: PageWrite, reason: string): PutResult {
@@ -356,7 +393,15 @@ export class LocalPageStore implements PageStore {
   #copyOf(volume: Volume, slot: number): PageWrite {
     const { table } = volume;
     const version = table.versionOf(slot);
-    return { version, index: table.indexOf(slot), lengthBytes: table.lengthOf(slot), cancelled: false };
+    const index = table.indexOf(slot);
+    return {
+      version,
+      index,
+      lengthBytes: table.lengthOf(slot),
+      ruleClass: () => table.ruleClassOf(table.find(version, index)),
+      cameMs: table.cameMs(slot),
+      cancelled: false,
+    };
   }
 
   async #demote(tier: Tier, at: number, volume: Volume, page: PageWrite): Promise<void> {
@@ -409,7 +454,13 @@ export class LocalPageStore implements PageStore {
     const slot = this.#slotOf(from, page);
     const source = slot >= 0 ? from.pathOf(slot) : "";
     if (slot < 0) page.cancelled = true;
-    const copy = (temporary: string) => fs.promises.copyFile(source, temporary, fs.constants.COPYFILE_EXCL);
+    const copy = async (temporary: string) => {
+      await fs.promises.copyFile(source, temporary, fs.constants.COPYFILE_EXCL);
+      // For the next process: the file's time is all that it will know of the page's age.
+      if (page.cameMs !== undefined && this.rules.ttlMsOf(page.ruleClass()) !== undefined) {
+        await fs.promises.utimes(temporary, page.cameMs / 1000, page.cameMs / 1000);
+      }
+    };
     return (await to.write(page, false, copy)) === "stored";
   }
 
@@ -423,6 +474,8 @@ export class LocalPageStore implements PageStore {
     await Promise.all(this.#volumes.map((volume) => volume.close()));
   }
 }
+
+const ruleless = () => 0;
 
 function locationOf(ref: PageRef | undefined): PageLocation | undefined {
   if (!(ref instanceof FilePageRef)) return undefined;

@@ -2,8 +2,8 @@
 import type { MissReason, VersionId } from "@ringlight/core";
 import { mix32, pageHash, parseVersionId } from "./version-table.ts";
 
-/** Reasons that the store itself can know; their positions are what is stored. */
-const REASONS = ["evicted", "invalidated", "corrupt", "admission_refused"] as const satisfies readonly MissReason[];
+/** Reasons that the store itself can know; their positions, from 1 to 7, are what is stored. Two say which kind of rule evicted the page. */
+const REASONS = ["evicted", "invalidated", "corrupt", "admission_refused", "ttl", "quota"] as const;
 
 /** A reason that the memory can hold. */
 export type RememberedReason = (typeof REASONS)[number];
@@ -40,12 +40,18 @@ export class MissMemory {
 
   /** Why a page is not here; cold if nothing is remembered of it. */
   reasonOf(version: VersionId, index: number): MissReason {
+    const reason = this.recall(version, index);
+    return reason === "ttl" || reason === "quota" ? "evicted" : (reason ?? "cold");
+  }
+
+  /** What is remembered of a page. */
+  recall(version: VersionId, index: number): RememberedReason | undefined {
     const fingerprint = this.#locate(version, index);
     for (let way = 0; way < WAYS; way++) {
       const entry = this.#entries[this.#base + way]!;
-      if (entry !== 0 && (entry & FINGERPRINT_MASK) >>> 0 === fingerprint) return REASONS[(entry & 7) - 1] ?? "cold";
+      if (entry !== 0 && (entry & FINGERPRINT_MASK) >>> 0 === fingerprint) return REASONS[(entry & 7) - 1];
     }
-    return "cold";
+    return undefined;
   }
 
   /** First entry of the set that was located last. */

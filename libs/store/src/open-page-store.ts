@@ -2,6 +2,7 @@
 import { type Clock, RinglightError, systemClock } from "@ringlight/core";
 import { DEFAULT_EVICTION_POLICY, type EvictionPolicyName } from "./eviction-policy.ts";
 import { LocalPageStore, type Tier } from "./local-page-store.ts";
+import { PageRules } from "./page-rules.ts";
 import { VersionTable } from "./version-table.ts";
 import { type StoreLog, Volume, type VolumeEvents } from "./volume.ts";
 
@@ -39,6 +40,7 @@ const DEFAULT_OPEN_FILE_LIMIT = 512;
 export async function openPageStore(options: PageStoreOptions): Promise<LocalPageStore> {
   checkTiers(options.tiers);
   const versions = new VersionTable();
+  const rules = new PageRules();
   const tiers: Tier[] = [];
   let store: LocalPageStore | undefined;
   const events: VolumeEvents = {
@@ -57,6 +59,7 @@ export async function openPageStore(options: PageStoreOptions): Promise<LocalPag
           policy: evictionPolicy ?? options.evictionPolicy ?? DEFAULT_EVICTION_POLICY,
           openFileLimit: options.openFileLimit ?? DEFAULT_OPEN_FILE_LIMIT,
           versions,
+          rules,
           clock: options.clock ?? systemClock,
           log: options.log ?? (() => undefined),
           events,
@@ -78,7 +81,7 @@ export async function openPageStore(options: PageStoreOptions): Promise<LocalPag
     await Promise.all(opened.map((volume) => volume.close()));
     throw error;
   }
-  store = new LocalPageStore(tiers, versions, options.verifySampleRate ?? DEFAULT_VERIFY_SAMPLE_RATE);
+  store = new LocalPageStore(tiers, versions, rules, options.verifySampleRate ?? DEFAULT_VERIFY_SAMPLE_RATE);
   return store;
 }
 

@@ -16,6 +16,9 @@ export const HIT_ONCE = 4;
 /** A copy of the page to a faster tier is under way. */
 export const PROMOTING = 8;
 
+/** The page is kept by a pin, and known to no eviction policy. */
+export const HELD = 32;
+
 /** The page is the only one of its version here, and its first: its row holds the version itself. Of the table alone. */
 const SOLE = 16;
 
@@ -53,6 +56,9 @@ export class PageTable implements EvictablePages {
   #born = new Uint16Array(64);
   /** Uses of each page since it came, 255 at the most. */
   #uses = new Uint8Array(64);
+  /** What rules say of each page, and when it came, in seconds since 2020 and 0 where that is not known; made when the first rule speaks of a page. */
+  #ruleClasses: Uint8Array<ArrayBuffer> | undefined;
+  #came: Uint32Array<ArrayBuffer> | undefined;
   /** First slot of each version's list, slot + 1. */
   #heads = new Int32Array(64);
   #free = 0;
@@ -114,6 +120,7 @@ export class PageTable implements EvictablePages {
     }
     this.#born[slot] = bornMs === 0 ? 0 : bornUnit(bornMs);
     this.#uses[slot] = 0;
+    if (this.#ruleClasses !== undefined) this.#noteArrival(slot, 0, bornMs);
     const isSole = !hasList && index === 0;
     this.#rows[slot * ROW + LENGTH] = lengthBytes + (isSole ? flags | SOLE : flags) * 2 ** LENGTH_BITS;
     if (isSole) this.#rows.set(this.#versions.wordsOf(id), slot * ROW);
@@ -211,6 +218,27 @@ export class PageTable implements EvictablePages {
     return born === 0 ? undefined : ((bornUnit(nowMs) - born) & 0xffff) * BORN_UNIT_MS;
   }
 
+  /** Number of what rules say of the page; 0 where none speaks of it. */
+  ruleClassOf(slot: number): number {
+    return this.#ruleClasses?.[slot] ?? 0;
+  }
+
+  /** Sets it. `cameMs` is when the page came, where that is known better than here. */
+  setRuleClass(slot: number, ruleClass: number, nowMs: number, cameMs?: number): void {
+    if (this.#ruleClasses === undefined) {
+      if (ruleClass === 0) return;
+      this.#ruleClasses = new Uint8Array(this.#born.length);
+      this.#came = this.#cameByBirth(nowMs);
+    }
+    this.#noteArrival(slot, ruleClass, cameMs);
+  }
+
+  /** When the page came, milliseconds since the Unix epoch, to a second; undefined where that is not known, or no rule speaks of any page. */
+  cameMs(slot: number): number | undefined {
+    const came = this.#came?.[slot] ?? 0;
+    return came === 0 ? undefined : BORN_SINCE_MS + came * 1000;
+  }
+
   /** Slots are below this; a slot below it may be free, and then has the length 0. */
   get top(): number {
     return this.#top;
@@ -226,6 +254,25 @@ export class PageTable implements EvictablePages {
 
   clear(slot: number, flag: number): void {
     this.#rows[slot * ROW + LENGTH]! &= ~(flag << LENGTH_BITS);
+  }
+
+  #noteArrival(slot: number, ruleClass: number, cameMs: number | undefined): void {
+    if (slot >= this.#ruleClasses!.length) {
+      this.#ruleClasses = grown(this.#ruleClasses!, slot + 1);
+      this.#came = grown(this.#came!, slot + 1);
+    }
+    this.#ruleClasses![slot] = ruleClass;
+    if (cameMs !== undefined) this.#came![slot] = Math.max(0, Math.floor((cameMs - BORN_SINCE_MS) / 1000));
+  }
+
+  /** The end of the ten minutes in which each page came, so that none is thought older than it is. */
+  #cameByBirth(nowMs: number): Uint32Array<ArrayBuffer> {
+    const came = new Uint32Array(this.#born.length);
+    for (let slot = 0; slot < this.#top; slot++) {
+      const ageMs = this.ageOf(slot, nowMs);
+      if (ageMs !== undefined) came[slot] = (nowMs - Math.max(0, ageMs - BORN_UNIT_MS) - BORN_SINCE_MS) / 1000;
+    }
+    return came;
   }
 
   /** Makes the sole page of a version the first of its list; its hash stays the same. */

@@ -11,14 +11,16 @@ import { type Clock, formatBytes, type VersionId } from "@ringlight/core";
 import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./directory.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
-import { createEvictionPolicy, type EvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
+import { createEvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
 import { createFile, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { type OpenFile, OpenFiles } from "./open-files.ts";
 import { PageCheck } from "./page-check.ts";
 import { accountedBytes, formatPageName, TEMPORARY_PREFIX } from "./page-file.ts";
+import type { PageRules } from "./page-rules.ts";
 import { LEAVING, PageTable, VERIFIED } from "./page-table.ts";
 import { recoverPages, subdirectories } from "./recovery.ts";
+import { PIN_SHARE, RuledPolicy } from "./ruled-policy.ts";
 import { SpaceBudget } from "./space-budget.ts";
 import type { VersionTable } from "./version-table.ts";
 
@@ -34,6 +36,7 @@ export interface VolumeOptions {
   /** Descriptors kept open while nobody reads. */
   readonly openFileLimit: number;
   readonly versions: VersionTable;
+  readonly rules: PageRules;
   readonly clock: Clock;
   readonly log: StoreLog;
   readonly events: VolumeEvents;
@@ -48,13 +51,17 @@ export interface VolumeEvents {
 }
 
 /** Why a page leaves. */
-export type DropReason = "evicted" | "invalidated" | "corrupt";
+export type DropReason = "evicted" | "invalidated" | "corrupt" | "ttl" | "quota";
 
 /** A page to write. Whoever sets `cancelled` sees to it that the page does not become visible. */
 export interface PageWrite {
   readonly version: VersionId;
   readonly index: number;
   readonly lengthBytes: number;
+  /** What rules say of it at this moment. */
+  readonly ruleClass: () => number;
+  /** When it came, for a copy of a page that is here already. */
+  readonly cameMs?: number | undefined;
   cancelled: boolean;
 }
 
@@ -88,17 +95,20 @@ export class Volume {
   readonly table: PageTable;
   evictedPages = 0;
   evictedBytes = 0;
+  ttlPages = 0;
+  quotaPages = 0;
   corruptPages = 0;
   /** Pages that were written since the start, new ones and copies from other tiers. */
   storedPages = 0;
   storedBytes = 0;
 
   readonly #versions: VersionTable;
+  readonly #rules: PageRules;
   readonly #clock: Clock;
   readonly #events: VolumeEvents;
   readonly #log: StoreLog;
   readonly #lock: DirectoryLock;
-  readonly #policy: EvictionPolicy;
+  readonly #policy: RuledPolicy;
   readonly #files: OpenFiles;
   readonly #remover = new FileRemover();
   readonly #subdirectories: readonly string[];
@@ -113,7 +123,7 @@ export class Volume {
     options: VolumeOptions,
     lock: DirectoryLock,
     table: PageTable,
-    policy: EvictionPolicy,
+    policy: RuledPolicy,
     limitBytes: number,
   ) {
     this.tier = options.tier;
@@ -122,11 +132,13 @@ export class Volume {
     this.health = new DiskHealth(options.clock);
     this.table = table;
     this.#versions = options.versions;
+    this.#rules = options.rules;
     this.#clock = options.clock;
     this.#events = options.events;
     this.#log = options.log;
     this.#lock = lock;
     this.#policy = policy;
+    policy.pinLimitBytes = limitBytes * PIN_SHARE;
     this.#files = new OpenFiles(options.openFileLimit);
     this.#subdirectories = subdirectories(options.directory);
     this.#isInMemory = isInMemory(options.directory);
@@ -141,11 +153,9 @@ export class Volume {
     const lock = takeDirectory(directory);
     try {
       const table = new PageTable(versions);
-      const policy = createEvictionPolicy(
-        options.policy,
-        table,
-        Math.min(MOST_RECENT_BYTES, options.limitBytes * 0.375),
-      );
+      const recentBytes = Math.min(MOST_RECENT_BYTES, options.limitBytes * 0.375);
+      const make = () => createEvictionPolicy(options.policy, table, recentBytes);
+      const policy = new RuledPolicy(table, options.rules, make);
       let ownBytes = 0;
       const expect = (pages: number): void => table.reserve(pages);
       const counts = await recoverPages(subdirectories(directory), expect, (page, subdirectory) => {
@@ -154,7 +164,7 @@ export class Volume {
           return false;
         const bytes = accountedBytes(page.lengthBytes);
         const slot = table.insert(version, index, page.lengthBytes, 0);
-        policy.onRecover(slot);
+        policy.enter(slot, true);
         ownBytes += bytes;
         return true;
       });
@@ -183,7 +193,7 @@ export class Volume {
 
   /** Reserves the bytes of a page if they are free, and evicts ahead of the next one. Whoever gets them calls write(). */
   tryReserve(lengthBytes: number): boolean {
-    if (this.#policy.name === "freeze") return this.tryReserveFree(lengthBytes);
+    if (this.#policy.isFrozen) return this.tryReserveFree(lengthBytes);
     if (this.#closed) return false;
     const granted = this.budget.tryReserve(accountedBytes(lengthBytes));
     this.#evict();
@@ -197,25 +207,40 @@ export class Volume {
 
   /** Reserves the bytes of a page as soon as eviction has freed them; false if it cannot. */
   reserve(lengthBytes: number): Promise<boolean> {
-    if (this.#closed || this.#policy.name === "freeze") return Promise.resolve(false);
+    if (this.#closed || this.#policy.isFrozen) return Promise.resolve(false);
     const granted = this.budget.reserve(accountedBytes(lengthBytes));
     this.#evict();
     return granted;
   }
 
   /** Whether a page asked for so often is worth a write here: always while there is room, and else if the policy says so. */
-  admits(lengthBytes: number, hash: number, frequency: number): boolean {
-    return this.#hasFree(lengthBytes) || this.#policy.admits(Math.max(frequency, this.#policy.frequencyOf(hash)));
+  admits({ lengthBytes, ruleClass }: PageWrite, hash: number, frequency: number): boolean {
+    return this.#hasFree(lengthBytes) || this.#policy.admits(hash, frequency, ruleClass());
   }
 
   /** Tells the policy that a page was asked for which this volume does not get now. */
-  noteMiss(hash: number): void {
-    this.#policy.onMiss(hash);
+  noteMiss(hash: number, ruleClass: number): void {
+    this.#policy.onMiss(hash, ruleClass);
   }
 
   /** How often a page was asked for of late, as far as this volume counts. */
   frequencyOf(slot: number): number {
-    return this.#policy.frequencyOf(this.table.hashOf(slot));
+    return this.#policy.frequencyOf(this.table.hashOf(slot), this.table.ruleClassOf(slot));
+  }
+
+  /** Bytes that pins keep here, and bytes of pages whose pin is not kept, for pins have their share already. */
+  get pins(): { readonly heldBytes: number; readonly unheldBytes: number } {
+    return this.#policy;
+  }
+
+  /** Gives a page another class. */
+  reclassify(slot: number, ruleClass: number): void {
+    const before = this.table.ruleClassOf(slot);
+    if (before === ruleClass) return;
+    const bytes = this.table.bytesOf(slot);
+    this.#policy.reclassify(slot, ruleClass, this.#clock.now());
+    this.#rules.account(before, -1, -bytes);
+    this.#rules.account(ruleClass, 1, bytes);
   }
 
   /**
@@ -263,7 +288,7 @@ export class Volume {
   /** Counts a use of a page. */
   hit(slot: number): void {
     this.table.noteUse(slot);
-    if (!this.table.has(slot, LEAVING)) this.#policy.onHit(slot);
+    this.#policy.onHit(slot);
   }
 
   /** True if the bytes of a held page that will be read were checked since the start. */
@@ -296,14 +321,17 @@ export class Volume {
     if (table.has(slot, LEAVING)) {
       this.#moving--;
     } else {
-      this.#policy.onRemove(slot);
+      this.#policy.leave(slot);
       this.budget.leavingBytes += bytes;
     }
     const version = table.versionOf(slot);
     const index = table.indexOf(slot);
     const path = this.pathOf(slot);
+    this.#rules.account(table.ruleClassOf(slot), -1, -bytes);
     table.remove(slot);
-    if (reason === "evicted") {
+    if (reason === "ttl") this.ttlPages++;
+    else if (reason === "quota") this.quotaPages++;
+    else if (reason === "evicted") {
       this.evictedPages++;
       this.evictedBytes += bytes;
     } else if (reason === "corrupt") {
@@ -349,10 +377,17 @@ export class Volume {
   }
 
   #insert(page: PageWrite, flags: number): void {
-    const slot = this.table.insert(page.version, page.index, page.lengthBytes, flags, this.#clock.now());
-    this.#policy.onInsert(slot);
+    const { version, index, lengthBytes } = page;
+    const ruleClass = page.ruleClass();
+    const nowMs = this.#clock.now();
+    const cameMs = page.cameMs ?? nowMs;
+    const slot = this.table.insert(version, index, lengthBytes, flags, cameMs);
+    const bytes = this.table.bytesOf(slot);
+    if (ruleClass !== 0) this.table.setRuleClass(slot, ruleClass, nowMs, cameMs);
+    this.#rules.account(ruleClass, 1, bytes);
+    this.#policy.enter(slot, false);
     this.storedPages++;
-    this.storedBytes += this.table.bytesOf(slot);
+    this.storedBytes += bytes;
   }
 
   async #write(page: PageWrite, path: string, hash: number, verified: boolean, fill: FillFile): Promise<WriteOutcome> {

@@ -33,7 +33,7 @@ export const METRICS = {
     "ringlight.cache.evictions",
     "{page}",
     ["tier", "reason"],
-    "Pages that left a tier, by reason.",
+    "Pages that left a tier, by reason: space, ttl, quota or corrupt.",
   ),
   ufsRequestDuration: define(
     "histogram",

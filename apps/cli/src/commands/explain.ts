@@ -35,7 +35,15 @@ function nextRead({ owner, cachedBytes }: Explanation, live: ReadonlySet<string>
   // Another worker answered in the owner's place, and knows only why it would miss itself.
   const reason: MissReason =
     first !== undefined && !live.has(first) ? "owner_down" : (reasonOf(owner.missReason) ?? "cold");
-  return { outcome: "miss", reason, ...MISS_REASONS[reason] };
+  const { evictedBy } = owner;
+  const known = { outcome: "miss", reason, ...MISS_REASONS[reason], evictedBy: evictedBy || null };
+  if (reason !== "evicted" || evictedBy === "") return known;
+  const why = evictedBy === "ttl" ? "its time was over" : "its path was beyond its quota";
+  return {
+    ...known,
+    sentence: `The page was cached, and left by a rule: ${why}.`,
+    remedy: "Change the rule: ringlight policy ls",
+  };
 }
 
 function accessShape(worker: string, access: AccessRecord) {
@@ -67,6 +75,7 @@ function shape(explanation: Explanation, live: ReadonlySet<string>) {
     cached,
     cachedBytes,
     nextRead: nextRead(explanation, live),
+    policy: owner.policy ?? null,
     metadataAgeMs: owner.metadataAgeMs,
     accesses,
     answered,
@@ -111,6 +120,15 @@ function renderAccesses(accesses: Shape["accesses"], nowMs: number): string {
   return `Last accesses:\n${table(columns, rows)}`;
 }
 
+function renderPolicy({ rules, ttlMs, pin, priority }: NonNullable<Shape["policy"]>): string {
+  const says = [
+    ...(ttlMs > 0 ? [`ttl ${formatDuration(ttlMs)}`] : []),
+    ...(pin ? ["pinned"] : []),
+    ...(priority === "" ? [] : [`priority ${priority}`]),
+  ];
+  return `${rules.join(", ")}${says.length === 0 ? "" : `: ${says.join(", ")}`}`;
+}
+
 function render(explained: Shape, nowMs: number): string {
   const { object, segments, cached, cachedBytes, nextRead: next } = explained;
   const lines = [
@@ -147,6 +165,7 @@ function render(explained: Shape, nowMs: number): string {
       ...(next.remedy ? [`Remedy    ${next.remedy}`] : []),
     );
   }
+  if (explained.policy !== null) lines.push(`Rules     ${renderPolicy(explained.policy)}`);
   return [...lines, "", renderAccesses(explained.accesses, nowMs)].join("\n");
 }
 

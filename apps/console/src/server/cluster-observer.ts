@@ -9,6 +9,7 @@ import { seriesStepS } from "../series-step.ts";
 import type {
   ClusterSnapshot,
   Columns,
+  RuleUsage,
   SeriesView,
   Tick,
   WorkerDetail,
@@ -109,13 +110,18 @@ export class ClusterObserver {
   tick(): Tick {
     const totals: Record<string, number> = {};
     const workers: Record<string, WorkerTick> = {};
+    const rules = new Map<string, RuleUsage>();
     for (const [id, tracked] of this.#tracked) {
       const tick = this.#workerTick(tracked);
       if (!tick) continue;
       workers[id] = tick;
+      for (const { name, pages, bytes } of tracked.history.last?.rules ?? []) {
+        const sum = rules.get(name) ?? { pages: 0, bytes: 0 };
+        rules.set(name, { pages: sum.pages + pages, bytes: sum.bytes + bytes });
+      }
       for (const name in tick.totals) totals[name] = (totals[name] ?? 0) + tick.totals[name]!;
     }
-    return { atMs: this.#clock.now(), totals, workers };
+    return { atMs: this.#clock.now(), totals, rules: Object.fromEntries(rules), workers };
   }
 
   /** Calls the listener on every event until the returned function is called. */
@@ -375,6 +381,7 @@ export class ClusterObserver {
       members: view.members,
       workers,
       mounts,
+      policies: view.policies,
       schedulers: [...view.schedulers.values()],
       ...(view.leader === undefined ? {} : { leader: view.leader }),
       registry,

@@ -19,6 +19,7 @@ const SNAPSHOT: ClusterSnapshot = {
     { id: "b", state: "live", sinceMs: 0, weight: 1, joinedMs: 2 },
   ],
   mounts: [],
+  policies: [],
   schedulers: [],
   leader: "s1",
   registry: { connected: true, endpoints: ["r:1"], asOfMs: 1 },

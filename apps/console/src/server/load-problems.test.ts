@@ -99,6 +99,12 @@ test("a tier that evicts what is asked for again is too small", () => {
   assert.deepEqual(play(70, { w1: (s) => ({ tiers: tier(0, 100, s > 10 ? 3 : 0) }) }), ["pages_corrupt ssd"]);
 });
 
+test("pins that exceed their share of the last tier", () => {
+  const pinned = (unpinnedBytes: number) => tier(0).map((last) => ({ ...last, pinnedBytes: 750, unpinnedBytes }));
+  assert.deepEqual(play(20, { w1: () => ({ tiers: pinned(100) }) }), ["pins_exceed_share w1"]);
+  assert.deepEqual(play(20, { w1: () => ({ tiers: pinned(0) }) }), []);
+});
+
 test("a saturated, a hot, a late and a mistimed worker", () => {
   const process = (eventLoopDelayP99Ms: number) => ({
     cpuSeconds: 0,

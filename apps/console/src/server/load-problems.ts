@@ -2,7 +2,7 @@
  * Detectors that look at numbers over time: rates of the last minute against those before, and states that must last a while
  * before they are called a problem. One for the console; `sample` is told of every tick.
  */
-import { formatDuration, MISS_REASONS, type MissReason } from "@ringlight/core";
+import { formatBytes, formatDuration, MISS_REASONS, type MissReason } from "@ringlight/core";
 import type { WorkerStats } from "@ringlight/proto";
 import type { ConfigDifference } from "../state/config-diff.ts";
 import type { Problem, ProblemKind } from "../wire.ts";
@@ -235,6 +235,14 @@ export class LoadProblems {
         delayMs > 250,
         `Worker ${id} is saturated`,
         `Its event loop is late by ${formatDuration(delayMs)} (99th percentile): its one core has no time left.`,
+      );
+      const last = stats.tiers.at(-1);
+      const unpinnedBytes = last?.unpinnedBytes ?? 0;
+      say(
+        "pins_exceed_share",
+        unpinnedBytes > 0,
+        `Pins exceed their share on worker ${id}`,
+        `Its tier ${last?.name} keeps ${formatBytes(last?.pinnedBytes ?? 0)} for pins, and holds ${formatBytes(unpinnedBytes)} more that rules pin: those are evicted like pages of a high priority.`,
       );
       const rate = rates[place]!;
       const hot = fresh.length >= 3 && rate > mean * 2 && rate >= 50;

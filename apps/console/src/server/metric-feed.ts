@@ -245,11 +245,13 @@ function* rowsOf(stats: WorkerStats): Generator<Row> {
     yield row(METRICS.ufsRequestDuration, { mount, op, status }, ...histogram(latencyCounts, latencySumS));
     yield row(METRICS.ufsIo, { mount, op, status }, bytes);
   }
-  for (const { name: tier, usedBytes, limitBytes, pages, evictedPages } of stats.tiers) {
+  for (const { name: tier, usedBytes, limitBytes, pages, evictedPages, ttlPages, quotaPages } of stats.tiers) {
     yield row(METRICS.cacheUsage, { tier }, usedBytes);
     yield row(METRICS.cacheLimit, { tier }, limitBytes);
     yield row(METRICS.cachePages, { tier }, pages);
-    yield row(METRICS.cacheEvictions, { tier, reason: "" }, evictedPages);
+    yield row(METRICS.cacheEvictions, { tier, reason: "space" }, evictedPages);
+    yield row(METRICS.cacheEvictions, { tier, reason: "ttl" }, ttlPages);
+    yield row(METRICS.cacheEvictions, { tier, reason: "quota" }, quotaPages);
   }
   yield row(METRICS.relayIo, {}, stats.relayedBytes);
   yield row(METRICS.fallbacks, {}, stats.fallbacks);

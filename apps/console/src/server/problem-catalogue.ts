@@ -117,6 +117,14 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemInfo>> = {
     detector: "A worker reports an error of one of its tiers' directories.",
     remedy: "Check the disk and its free bytes; until then the worker serves from its other tiers and the store.",
   },
+  pins_exceed_share: {
+    severity: "warning",
+    name: "Pins exceed their share of a tier",
+    detector:
+      "A worker's last tier holds pages with a pin that is not kept, for pins take three quarters of the tier already.",
+    remedy: "Pin less, or give the tier more bytes. What does not fit is treated as priority: high.",
+    command: "ringlight policy ls",
+  },
   pages_corrupt: {
     severity: "warning",
     name: "Cached pages were corrupt",

@@ -20,6 +20,7 @@ import type { ErrorBody, MountView } from "../../wire.ts";
 import { PageHeader } from "../page-header.tsx";
 import { MountForm } from "./mount-form.tsx";
 import { MountStateBadge } from "./mount-state.tsx";
+import { PoliciesPanel } from "./policies-panel.tsx";
 import { RemoveMount } from "./remove-mount.tsx";
 
 /** The mounts: what is bound where, and whether the workers reach it. */
@@ -80,6 +81,7 @@ export function MountsPage() {
             ) : null}
           </Panel>
         ) : null}
+        {snapshot ? <PoliciesPanel policies={snapshot.policies} /> : null}
       </div>
       {target ? <RemoveMount mount={target.record} onClose={() => setRemoving("")} /> : null}
     </>

@@ -107,6 +107,23 @@ export interface Cluster {
   asOfUnixMs: number;
   pageBytes: number;
   segmentBytes: number;
+  /** Rules by path, in the order in which they are asked. */
+  policies: PolicyRule[];
+}
+
+/** A rule by path. It says at least one of ttl, pin, priority and quota. */
+export interface PolicyRule {
+  name: string;
+  path: string;
+  /** Pages leave so long after they came; 0 where the rule says nothing of it. */
+  ttlMs: number;
+  pin?:
+    | boolean
+    | undefined;
+  /** low, normal or high; empty where the rule says nothing of it. */
+  priority: string;
+  /** Bytes that the path may have in the cache of the cluster; 0 where the rule says nothing of it. */
+  quotaBytes: number;
 }
 
 export interface Epoch {
@@ -973,6 +990,7 @@ function createBaseCluster(): Cluster {
     asOfUnixMs: 0,
     pageBytes: 0,
     segmentBytes: 0,
+    policies: [],
   };
 }
 
@@ -1010,6 +1028,9 @@ export const Cluster: MessageFns<Cluster> = {
     }
     if (message.segmentBytes !== 0) {
       writer.uint32(88).int64(message.segmentBytes);
+    }
+    for (const v of message.policies) {
+      PolicyRule.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1115,6 +1136,14 @@ export const Cluster: MessageFns<Cluster> = {
             message.segmentBytes = longToNumber(reader.int64());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.policies.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1143,6 +1172,122 @@ export const Cluster: MessageFns<Cluster> = {
     message.asOfUnixMs = object.asOfUnixMs ?? 0;
     message.pageBytes = object.pageBytes ?? 0;
     message.segmentBytes = object.segmentBytes ?? 0;
+    message.policies = object.policies?.map((e) => PolicyRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePolicyRule(): PolicyRule {
+  return { name: "", path: "", ttlMs: 0, pin: undefined, priority: "", quotaBytes: 0 };
+}
+
+export const PolicyRule: MessageFns<PolicyRule> = {
+  encode(message: PolicyRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.ttlMs !== 0) {
+      writer.uint32(24).int64(message.ttlMs);
+    }
+    if (message.pin !== undefined) {
+      writer.uint32(32).bool(message.pin);
+    }
+    if (message.priority !== "") {
+      writer.uint32(42).string(message.priority);
+    }
+    if (message.quotaBytes !== 0) {
+      writer.uint32(48).int64(message.quotaBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pin = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.priority = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.quotaBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PolicyRule>): PolicyRule {
+    return PolicyRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyRule>): PolicyRule {
+    const message = createBasePolicyRule();
+    message.name = object.name ?? "";
+    message.path = object.path ?? "";
+    message.ttlMs = object.ttlMs ?? 0;
+    message.pin = object.pin ?? undefined;
+    message.priority = object.priority ?? "";
+    message.quotaBytes = object.quotaBytes ?? 0;
     return message;
   },
 };

@@ -18,7 +18,31 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Cluster, Epoch } from "./common.ts";
+import { Cluster, Epoch, PolicyRule } from "./common.ts";
+
+export interface GetPoliciesRequest {
+}
+
+export interface Policies {
+  /** In the order in which they are asked. */
+  rules: PolicyRule[];
+}
+
+export interface ApplyPoliciesRequest {
+  rules: PolicyRule[];
+  /** Answers what would change, and writes nothing. */
+  dryRun: boolean;
+}
+
+export interface RemovePoliciesRequest {
+  names: string[];
+  dryRun: boolean;
+}
+
+export interface PolicyChanges {
+  before: PolicyRule[];
+  after: PolicyRule[];
+}
 
 export interface GetStatusRequest {
 }
@@ -230,6 +254,305 @@ export interface ListFailedResponse {
   /** More failed than the list has room for. */
   truncated: boolean;
 }
+
+function createBaseGetPoliciesRequest(): GetPoliciesRequest {
+  return {};
+}
+
+export const GetPoliciesRequest: MessageFns<GetPoliciesRequest> = {
+  encode(_: GetPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPoliciesRequest>): GetPoliciesRequest {
+    return GetPoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetPoliciesRequest>): GetPoliciesRequest {
+    const message = createBaseGetPoliciesRequest();
+    return message;
+  },
+};
+
+function createBasePolicies(): Policies {
+  return { rules: [] };
+}
+
+export const Policies: MessageFns<Policies> = {
+  encode(message: Policies, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rules) {
+      PolicyRule.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Policies {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicies();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rules.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Policies>): Policies {
+    return Policies.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Policies>): Policies {
+    const message = createBasePolicies();
+    message.rules = object.rules?.map((e) => PolicyRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseApplyPoliciesRequest(): ApplyPoliciesRequest {
+  return { rules: [], dryRun: false };
+}
+
+export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
+  encode(message: ApplyPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rules) {
+      PolicyRule.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rules.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ApplyPoliciesRequest>): ApplyPoliciesRequest {
+    return ApplyPoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ApplyPoliciesRequest>): ApplyPoliciesRequest {
+    const message = createBaseApplyPoliciesRequest();
+    message.rules = object.rules?.map((e) => PolicyRule.fromPartial(e)) || [];
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseRemovePoliciesRequest(): RemovePoliciesRequest {
+  return { names: [], dryRun: false };
+}
+
+export const RemovePoliciesRequest: MessageFns<RemovePoliciesRequest> = {
+  encode(message: RemovePoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemovePoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemovePoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemovePoliciesRequest>): RemovePoliciesRequest {
+    return RemovePoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemovePoliciesRequest>): RemovePoliciesRequest {
+    const message = createBaseRemovePoliciesRequest();
+    message.names = object.names?.map((e) => e) || [];
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBasePolicyChanges(): PolicyChanges {
+  return { before: [], after: [] };
+}
+
+export const PolicyChanges: MessageFns<PolicyChanges> = {
+  encode(message: PolicyChanges, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.before) {
+      PolicyRule.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.after) {
+      PolicyRule.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyChanges {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyChanges();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.before.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.after.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PolicyChanges>): PolicyChanges {
+    return PolicyChanges.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyChanges>): PolicyChanges {
+    const message = createBasePolicyChanges();
+    message.before = object.before?.map((e) => PolicyRule.fromPartial(e)) || [];
+    message.after = object.after?.map((e) => PolicyRule.fromPartial(e)) || [];
+    return message;
+  },
+};
 
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
@@ -2420,6 +2743,108 @@ export const JobServiceClient = makeGenericClientConstructor(
 ) as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): JobServiceClient;
   service: typeof JobServiceService;
+  serviceName: string;
+};
+
+/** Rules by path. Any scheduler takes these calls; workers keep the rules. */
+export type PolicyServiceService = typeof PolicyServiceService;
+export const PolicyServiceService = {
+  getPolicies: {
+    path: "/ringlight.v1.PolicyService/GetPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPoliciesRequest): Buffer => Buffer.from(GetPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPoliciesRequest => GetPoliciesRequest.decode(value),
+    responseSerialize: (value: Policies): Buffer => Buffer.from(Policies.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Policies => Policies.decode(value),
+  },
+  /** Replaces all rules. */
+  applyPolicies: {
+    path: "/ringlight.v1.PolicyService/ApplyPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApplyPoliciesRequest): Buffer => Buffer.from(ApplyPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApplyPoliciesRequest => ApplyPoliciesRequest.decode(value),
+    responseSerialize: (value: PolicyChanges): Buffer => Buffer.from(PolicyChanges.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyChanges => PolicyChanges.decode(value),
+  },
+  /** Takes rules out by name. */
+  removePolicies: {
+    path: "/ringlight.v1.PolicyService/RemovePolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemovePoliciesRequest): Buffer =>
+      Buffer.from(RemovePoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemovePoliciesRequest => RemovePoliciesRequest.decode(value),
+    responseSerialize: (value: PolicyChanges): Buffer => Buffer.from(PolicyChanges.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PolicyChanges => PolicyChanges.decode(value),
+  },
+} as const;
+
+export interface PolicyServiceServer extends UntypedServiceImplementation {
+  getPolicies: handleUnaryCall<GetPoliciesRequest, Policies>;
+  /** Replaces all rules. */
+  applyPolicies: handleUnaryCall<ApplyPoliciesRequest, PolicyChanges>;
+  /** Takes rules out by name. */
+  removePolicies: handleUnaryCall<RemovePoliciesRequest, PolicyChanges>;
+}
+
+export interface PolicyServiceClient extends Client {
+  getPolicies(
+    request: GetPoliciesRequest,
+    callback: (error: ServiceError | null, response: Policies) => void,
+  ): ClientUnaryCall;
+  getPolicies(
+    request: GetPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Policies) => void,
+  ): ClientUnaryCall;
+  getPolicies(
+    request: GetPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Policies) => void,
+  ): ClientUnaryCall;
+  /** Replaces all rules. */
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+  /** Takes rules out by name. */
+  removePolicies(
+    request: RemovePoliciesRequest,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+  removePolicies(
+    request: RemovePoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+  removePolicies(
+    request: RemovePoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PolicyChanges) => void,
+  ): ClientUnaryCall;
+}
+
+export const PolicyServiceClient = makeGenericClientConstructor(
+  PolicyServiceService,
+  "ringlight.v1.PolicyService",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): PolicyServiceClient;
+  service: typeof PolicyServiceService;
   serviceName: string;
 };
 

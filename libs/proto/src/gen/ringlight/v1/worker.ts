@@ -108,6 +108,17 @@ export interface WorkerStats {
   fetchesInFlight: number;
   /** How page bytes leave on the S3 port: "sendfile", or "typescript (why)". */
   dataPath: string;
+  rules: RuleStats[];
+}
+
+/** What a rule by path comes to on this worker. */
+export interface RuleStats {
+  name: string;
+  /** Pages that the rule speaks of, copies on two tiers counted twice, and their bytes as accounted against the tiers' limits. */
+  pages: number;
+  bytes: number;
+  /** This worker's part of the rule's quota; 0 where it has none. */
+  quotaBytes: number;
 }
 
 /** Page requests on the owner, by what happened. */
@@ -162,6 +173,12 @@ export interface Tier {
   refusedDemotions: number;
   /** Pages copied from here to the first tier. */
   promotedPages: number;
+  /** Pages that left because of a rule by path: their time was over, or they were beyond a quota. Not among evicted_pages. */
+  ttlPages: number;
+  quotaPages: number;
+  /** Bytes that pins keep here, and bytes of pages whose pin is not kept, for pins have their share of the tier already. */
+  pinnedBytes: number;
+  unpinnedBytes: number;
 }
 
 export interface ProcessStats {
@@ -223,6 +240,20 @@ export interface ExplainResponse {
   missReason: string;
   /** Age of this worker's metadata of the object; -1 when it has none. */
   metadataAgeMs: number;
+  /** What rules by path say of it; absent where they say nothing. */
+  policy:
+    | PathPolicy
+    | undefined;
+  /** With miss_reason "evicted", the kind of rule that did it: ttl or quota. Empty where it was for room. */
+  evictedBy: string;
+}
+
+export interface PathPolicy {
+  ttlMs: number;
+  pin: boolean;
+  priority: string;
+  /** Names of the rules that say so, and of those whose quota the path counts for. */
+  rules: string[];
 }
 
 export interface FindReadRequest {
@@ -1202,6 +1233,7 @@ function createBaseWorkerStats(): WorkerStats {
     fallbacks: 0,
     fetchesInFlight: 0,
     dataPath: "",
+    rules: [],
   };
 }
 
@@ -1245,6 +1277,9 @@ export const WorkerStats: MessageFns<WorkerStats> = {
     }
     if (message.dataPath !== "") {
       writer.uint32(106).string(message.dataPath);
+    }
+    for (const v of message.rules) {
+      RuleStats.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1366,6 +1401,14 @@ export const WorkerStats: MessageFns<WorkerStats> = {
             message.dataPath = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.rules.push(RuleStats.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1398,6 +1441,98 @@ export const WorkerStats: MessageFns<WorkerStats> = {
     message.fallbacks = object.fallbacks ?? 0;
     message.fetchesInFlight = object.fetchesInFlight ?? 0;
     message.dataPath = object.dataPath ?? "";
+    message.rules = object.rules?.map((e) => RuleStats.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRuleStats(): RuleStats {
+  return { name: "", pages: 0, bytes: 0, quotaBytes: 0 };
+}
+
+export const RuleStats: MessageFns<RuleStats> = {
+  encode(message: RuleStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pages !== 0) {
+      writer.uint32(16).int64(message.pages);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    if (message.quotaBytes !== 0) {
+      writer.uint32(32).int64(message.quotaBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pages = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.quotaBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RuleStats>): RuleStats {
+    return RuleStats.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RuleStats>): RuleStats {
+    const message = createBaseRuleStats();
+    message.name = object.name ?? "";
+    message.pages = object.pages ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.quotaBytes = object.quotaBytes ?? 0;
     return message;
   },
 };
@@ -1803,6 +1938,10 @@ function createBaseTier(): Tier {
     demotedPages: 0,
     refusedDemotions: 0,
     promotedPages: 0,
+    ttlPages: 0,
+    quotaPages: 0,
+    pinnedBytes: 0,
+    unpinnedBytes: 0,
   };
 }
 
@@ -1849,6 +1988,18 @@ export const Tier: MessageFns<Tier> = {
     }
     if (message.promotedPages !== 0) {
       writer.uint32(112).int64(message.promotedPages);
+    }
+    if (message.ttlPages !== 0) {
+      writer.uint32(120).int64(message.ttlPages);
+    }
+    if (message.quotaPages !== 0) {
+      writer.uint32(128).int64(message.quotaPages);
+    }
+    if (message.pinnedBytes !== 0) {
+      writer.uint32(136).int64(message.pinnedBytes);
+    }
+    if (message.unpinnedBytes !== 0) {
+      writer.uint32(144).int64(message.unpinnedBytes);
     }
     return writer;
   },
@@ -1978,6 +2129,38 @@ export const Tier: MessageFns<Tier> = {
             message.promotedPages = longToNumber(reader.int64());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.ttlPages = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.quotaPages = longToNumber(reader.int64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.pinnedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.unpinnedBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2009,6 +2192,10 @@ export const Tier: MessageFns<Tier> = {
     message.demotedPages = object.demotedPages ?? 0;
     message.refusedDemotions = object.refusedDemotions ?? 0;
     message.promotedPages = object.promotedPages ?? 0;
+    message.ttlPages = object.ttlPages ?? 0;
+    message.quotaPages = object.quotaPages ?? 0;
+    message.pinnedBytes = object.pinnedBytes ?? 0;
+    message.unpinnedBytes = object.unpinnedBytes ?? 0;
     return message;
   },
 };
@@ -2515,6 +2702,8 @@ function createBaseExplainResponse(): ExplainResponse {
     accesses: [],
     missReason: "",
     metadataAgeMs: 0,
+    policy: undefined,
+    evictedBy: "",
   };
 }
 
@@ -2561,6 +2750,12 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     }
     if (message.metadataAgeMs !== 0) {
       writer.uint32(112).int64(message.metadataAgeMs);
+    }
+    if (message.policy !== undefined) {
+      PathPolicy.encode(message.policy, writer.uint32(122).fork()).join();
+    }
+    if (message.evictedBy !== "") {
+      writer.uint32(130).string(message.evictedBy);
     }
     return writer;
   },
@@ -2690,6 +2885,22 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
             message.metadataAgeMs = longToNumber(reader.int64());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.policy = PathPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.evictedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2723,6 +2934,101 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
     message.accesses = object.accesses?.map((e) => AccessRecord.fromPartial(e)) || [];
     message.missReason = object.missReason ?? "";
     message.metadataAgeMs = object.metadataAgeMs ?? 0;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? PathPolicy.fromPartial(object.policy)
+      : undefined;
+    message.evictedBy = object.evictedBy ?? "";
+    return message;
+  },
+};
+
+function createBasePathPolicy(): PathPolicy {
+  return { ttlMs: 0, pin: false, priority: "", rules: [] };
+}
+
+export const PathPolicy: MessageFns<PathPolicy> = {
+  encode(message: PathPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ttlMs !== 0) {
+      writer.uint32(8).int64(message.ttlMs);
+    }
+    if (message.pin !== false) {
+      writer.uint32(16).bool(message.pin);
+    }
+    if (message.priority !== "") {
+      writer.uint32(26).string(message.priority);
+    }
+    for (const v of message.rules) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ttlMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pin = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.priority = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rules.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PathPolicy>): PathPolicy {
+    return PathPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathPolicy>): PathPolicy {
+    const message = createBasePathPolicy();
+    message.ttlMs = object.ttlMs ?? 0;
+    message.pin = object.pin ?? false;
+    message.priority = object.priority ?? "";
+    message.rules = object.rules?.map((e) => e) || [];
     return message;
   },
 };
