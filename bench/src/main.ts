@@ -20,7 +20,7 @@ const HELP = `usage: ringlight bench <name> [options]
 
 Workloads (bench workloads lists them):
   quick     AI, SQL, a trace and small requests, through the cache and straight from the store: a report in minutes
-              --only TEXT, --rounds N, --traces DIR (or BENCH_TRACES), --out DIR
+              --only TEXT, --rounds N (5 at most), --budget 270 (seconds), --traces DIR (or BENCH_TRACES), --out DIR
   run NAME  a workload against targets, in turn
               --target [label=]URL  http://host:port/bucket/prefix, ringlight://host:port/mount, file:///dir, or of the cluster
                            in --cluster DIR: s3:/mount/prefix, sdk:/mount/prefix; repeatable; @PREFIX signs with the key pair

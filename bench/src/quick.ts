@@ -23,7 +23,10 @@ import { FULL, makePlan, type PlanOptions } from "./workloads/make-plan.ts";
 /** Distance of the store: S3's own first byte takes longer, so the cache is not flattered. */
 const STORE_DELAY_MS = 10;
 const STORE_BYTES_PER_SECOND = 90_000_000;
+/** Rounds at most; fewer where the budget does not allow so many. */
 const ROUNDS = 5;
+/** Everything is done so long after the start, seconds: five minutes less what the last round and the report may take. */
+const BUDGET_S = 270;
 const CONNECTIONS = 64;
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -35,6 +38,8 @@ export interface QuickOptions {
   /** Only workloads whose name contains this. */
   readonly only?: string | undefined;
   readonly rounds?: number | undefined;
+  /** Seconds that all of it may take; 270 when left out. Each workload makes at least one round whatever it is. */
+  readonly budgetS?: number | undefined;
   readonly progress: (line: string) => void;
 }
 
@@ -42,45 +47,73 @@ interface Part {
   readonly name: string;
   readonly options?: Partial<PlanOptions>;
   readonly seconds?: number;
+  /** Share of the time, in any unit: about what a round takes. */
+  readonly weight: number;
   readonly note: string;
 }
+
+/** Weight of a trace. */
+const TRACE_WEIGHT = 6;
 
 const PARTS: readonly Part[] = [
   {
     name: "resnet50",
+    weight: 10,
     options: { scale: 0.008, recordScale: 0.05, accelerators: 2, epochs: 2, accelerator: "a100" },
     note: "Two emulated A100s; records and computation at a twentieth, so the demand of each, 105 MB/s, is that of the benchmark.",
   },
   {
     name: "unet3d",
+    weight: 12,
     options: { scale: 0.25, recordScale: 0.01, accelerator: "v100", epochs: 2 },
     note: "One emulated V100; samples of 1.5 MB and computation at a hundredth: a demand of 0.75 GB/s, as that of the benchmark with batches of 7.",
   },
   {
     name: "tpch",
+    weight: 12,
     options: { scale: 0.25, recordScale: 1 / 3, epochs: 1 },
     note: "Parquet files of 5 MB in ten row groups, read as Trino reads them.",
   },
   {
     name: "dashboard",
+    weight: 8,
     options: { scale: 0.25, recordScale: 1 / 3, epochs: 1 },
     note: "Ten queries by eight users over the same files.",
   },
-  { name: "small-objects", options: { scale: 0.1 }, seconds: 2, note: "400 objects of 4 KiB, 16 users, no pauses." },
+  {
+    name: "small-objects",
+    weight: 5,
+    options: { scale: 0.1 },
+    seconds: 2,
+    note: "400 objects of 4 KiB, 16 users, no pauses.",
+  },
   {
     name: "random-get",
+    weight: 7,
     options: { scale: 0.125, recordScale: 0.5 },
     seconds: 3,
     note: "4 KiB at random places of two objects of 32 MiB.",
   },
-  { name: "head", options: { scale: 0.02 }, seconds: 2, note: "HEAD of 80 objects." },
+  { name: "head", weight: 5, options: { scale: 0.02 }, seconds: 2, note: "HEAD of 80 objects." },
 ];
 
 /** What the quick benchmark left. */
 export interface QuickResult {
   readonly report: string;
   readonly directories: readonly (readonly string[])[];
+  /** Rounds that were made, in words. */
+  readonly rounds: string;
   readonly seconds: number;
+}
+
+function weightOf(part: Part | TraceSpec): number {
+  return "weight" in part ? part.weight : TRACE_WEIGHT;
+}
+
+function roundsText(made: readonly number[]): string {
+  const [least, most] = [Math.min(...made), Math.max(...made)];
+  if (least === most) return `${most} round${most === 1 ? "" : "s"}`;
+  return `${least} to ${most} rounds (as many as the time allowed)`;
 }
 
 /** Runs it. Starts a store and a cluster of its own on free loopback ports, and stops them. */
@@ -127,35 +160,47 @@ export async function quick(options: QuickOptions): Promise<QuickResult> {
       progress,
       command: ["npm", "run", "bench", "--", "quick"],
     };
-    const took = async (workload: RunOptions["workload"], seconds: number | undefined, note: string) => {
-      const made = await runWorkload({ ...common, workload, seconds });
+    const parts = PARTS.filter(({ name }) => name.includes(only));
+    const traces = "trace".includes(only) ? traceFiles(options.traces, stage.scratch("traces"), progress) : [];
+    // What is left of the budget is dealt by weight to what is left to do, so that nothing that comes late has none.
+    let weightLeft = [...parts, ...traces].reduce((sum, part) => sum + weightOf(part), 0);
+    const took = async (
+      part: Part | TraceSpec,
+      workload: RunOptions["workload"],
+      seconds: number | undefined,
+      note: string,
+    ) => {
+      const leftMs = (options.budgetS ?? BUDGET_S) * 1000 - (performance.now() - begunMs);
+      const budgetMs = (leftMs * weightOf(part)) / weightLeft;
+      weightLeft -= weightOf(part);
+      const made = await runWorkload({ ...common, workload, seconds, budgetMs });
       directories.push(made);
+      progress(`${((performance.now() - begunMs) / 1000).toFixed(0)} s so far`);
       sections.push({ runs: made.map(readRun), note });
     };
-    for (const part of PARTS.filter(({ name }) => name.includes(only))) {
+    for (const part of parts) {
       const description = loadDescription(part.name);
       progress(`${part.name}: ${description.title}`);
       const planned = withTables(description, { ...FULL, ...part.options }, progress);
       await putObjects(makePlan(description, planned).objects, direct, progress);
-      await took({ description, options: planned }, part.seconds, part.note);
+      await took(part, { description, options: planned }, part.seconds, part.note);
     }
-    if ("trace".includes(only)) {
-      for (const trace of traceFiles(options.traces, stage.scratch("traces"), progress)) {
-        const { trace: rows } = await importTrace(trace.file, trace.format);
-        progress(`trace: ${rows.rows} requests of ${trace.file}`);
-        await putObjects(rows.objects(110_000), direct, progress);
-        await took({ trace }, undefined, `${rows.rows} requests as fast as 16 users take them.`);
-      }
+    for (const trace of traces) {
+      const { trace: rows } = await importTrace(trace.file, trace.format);
+      progress(`trace: ${rows.rows} requests of ${trace.file}`);
+      await putObjects(rows.objects(110_000), direct, progress);
+      await took(trace, { trace }, undefined, `${rows.rows} requests as fast as 16 users take them.`);
     }
+    const made = directories.flat().map((directory) => readRun(directory).summary.rounds.length);
     const about = [
-      `The same requests straight from the store and through the cache, ${rounds} rounds in turn after a warm-up. The store is ${STORE_DELAY_MS} ms away and gives each connection ${STORE_BYTES_PER_SECOND / 1e6} MB/s; store, two workers and the load generator share this machine's cores.`,
+      `The same requests straight from the store and through the cache, ${roundsText(made)} in turn after a warm-up. The store is ${STORE_DELAY_MS} ms away and gives each connection ${STORE_BYTES_PER_SECOND / 1e6} MB/s; store, two workers and the load generator share this machine's cores.`,
       "Ratios are cache over store with 99.5 % bootstrap intervals; figures of other machines differ, and docs/benchmarking.md says how to read them.",
     ];
     mkdirSync(out, { recursive: true });
     const report = join(out, "quick.html");
     writeFileSync(report, htmlReport("Ringlight: quick benchmark", sections, about));
     writeFileSync(join(out, "quick.md"), `${sections.map(({ runs }) => markdownReport(runs)).join("\n\n")}\n`);
-    return { report, directories, seconds: (performance.now() - begunMs) / 1000 };
+    return { report, directories, rounds: roundsText(made), seconds: (performance.now() - begunMs) / 1000 };
   } finally {
     await stage.close();
   }
@@ -173,10 +218,10 @@ function traceFiles(directory: string | undefined, scratch: string, progress: (l
 }
 
 /** The figures for a terminal. */
-export function quickText({ directories, report, seconds }: QuickResult): string {
+export function quickText({ directories, report, rounds, seconds }: QuickResult): string {
   const tables = directories.map((pair) => {
     const runs = pair.map(readRun);
     return `${runs[0]!.summary.title}\n${plainTable(runTable(runs))}`;
   });
-  return `${tables.join("\n\n")}\n\n${seconds.toFixed(0)} s in all; report: ${report}`;
+  return `${tables.join("\n\n")}\n\n${rounds} in ${seconds.toFixed(0)} s; report: ${report}`;
 }

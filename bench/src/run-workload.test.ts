@@ -153,6 +153,28 @@ describe("a run", () => {
     await assert.rejects(runWorkload({ ...common, workload: unfit }), { code: "RL_BAD_REQUEST" });
   });
 
+  it("begins no further round than its budget of time allows, and always makes one", async () => {
+    const files = join(scratch, "budget");
+    const description = loadDescription("random-get");
+    const options = { ...FULL, scale: 0.0625, recordScale: 0.01, users: 1 };
+    await putObjects(makePlan(description, options).objects, { label: "files", url: pathToFileURL(files).href }, quiet);
+    const made = async (budgetMs: number) => {
+      const [directory = ""] = await runWorkload({
+        workload: { description, options },
+        sides: [{ address: { label: "files", url: pathToFileURL(files).href } }],
+        rounds: 5,
+        seconds: 0.1,
+        budgetMs,
+        processes: 1,
+        connections: 1,
+        out: join(scratch, "runs"),
+        progress: quiet,
+      });
+      return readRun(directory).summary;
+    };
+    assert.deepEqual([(await made(0)).rounds.length, (await made(60_000)).rounds.length], [1, 5]);
+  });
+
   it("keeps an open loop's rate, and says of each round what was offered", async () => {
     const server = createServer((_request, response) =>
       response.writeHead(206, { "content-length": 4096 }).end(Buffer.alloc(4096)),

@@ -42,6 +42,8 @@ export interface RunOptions {
     | { readonly trace: TraceSpec };
   readonly sides: readonly SideOptions[];
   readonly rounds: number;
+  /** Rounds end so long after the start, milliseconds: none but the first is begun that would last longer, by those before it. */
+  readonly budgetMs?: number | undefined;
   /** Length of a round; needed where the plan has no end. */
   readonly seconds?: number | undefined;
   /** Length of the warm-up; as long as a round when left out, none when 0. */
@@ -84,10 +86,15 @@ export async function runWorkload(options: RunOptions): Promise<string[]> {
     const interleaved = options.sides.length > 1 ? randomUUID() : "";
     for (const side of options.sides) sides.push(await startSide(side, plan, options, interleaved));
     const rounds = options.rates?.length ?? options.rounds;
+    const begunMs = performance.now();
+    let longestMs = 0;
     for (let round = options.warmSeconds === 0 ? 1 : 0; round <= rounds; round++) {
+      const roundMs = performance.now();
+      if (round > 1 && roundMs - begunMs + longestMs > (options.budgetMs ?? Number.POSITIVE_INFINITY)) break;
       for (let turn = 0; turn < sides.length; turn++) {
         await runRound(sides[(turn + round) % sides.length]!, round, plan, options);
       }
+      if (round > 0) longestMs = Math.max(longestMs, performance.now() - roundMs);
     }
     for (const side of sides) finish(side);
     return sides.map(({ directory }) => directory.path);

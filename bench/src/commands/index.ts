@@ -7,7 +7,7 @@ import { quick, quickText } from "../quick.ts";
 import { plainTable } from "../results/text-report.ts";
 import { selfCheck } from "../self-check.ts";
 import { loadDescription, workloadNames } from "../workloads/description.ts";
-import { number, RESULTS, wholeNumber } from "./arguments.ts";
+import { number, RESULTS, secondsOf, wholeNumber } from "./arguments.ts";
 import { compareCommand, gateCommand, reportCommand, runsCommand } from "./compare.ts";
 import { prepareCommand, runCommand } from "./run.ts";
 import { importCommand, replayCommand, simulateCommand } from "./traces.ts";
@@ -20,6 +20,7 @@ async function quickCommand(args: readonly string[]): Promise<void> {
     options: {
       only: { type: "string" },
       rounds: { type: "string" },
+      budget: { type: "string" },
       traces: { type: "string" },
       out: { type: "string", default: RESULTS },
     },
@@ -28,6 +29,7 @@ async function quickCommand(args: readonly string[]): Promise<void> {
     out: values.out,
     only: values.only,
     rounds: wholeNumber("rounds", values.rounds),
+    budgetS: secondsOf("budget", values.budget),
     traces: values.traces ?? process.env.BENCH_TRACES,
     progress: say,
   });

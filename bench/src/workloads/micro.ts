@@ -35,12 +35,13 @@ export function microPlan(description: DescriptionOf<"micro">, options: PlanOpti
         const random = new RandomStream(options.seed, `${name}/user-${user}`);
         const places = Math.max(1, Math.floor(sizeBytes / (readBytes || sizeBytes)));
         // Sequential readers are spread over the objects, and go through each from start to end.
-        let position = Math.floor((user * count) / users) * places;
+        let next = Math.floor((user * count) / users) * places;
         for (;;) {
           const op = operations.length === 1 ? operations[0]![0] : drawn(operations, random.next() * weight);
-          if (description.order === "random") {
-            position = (ranks?.draw(random) ?? random.below(count)) * places + (places > 1 ? random.below(places) : 0);
-          } else position++;
+          const position =
+            description.order === "random"
+              ? (ranks?.draw(random) ?? random.below(count)) * places + (places > 1 ? random.below(places) : 0)
+              : next++;
           const object = objects[Math.floor(position / places) % count]!;
           yield step([request(op, object, (position % places) * readBytes, readBytes, random)]);
         }
