@@ -1,15 +1,17 @@
 /**
  * Mutated requests to the S3 ports of a real cluster: paths, queries, headers, signatures, documents, chunk framing; whole,
  * slow, cut off and left hanging. Each gets an answer below 500 or is cut off, no byte from outside of a mount comes back,
- * every worker lives, and its memory does not grow. RL_FUZZ_REQUESTS sets their number, RL_FUZZ_SEED the seed.
+ * every worker lives, and its memory, garbage collected, is at the end what it was at half. RL_FUZZ_REQUESTS sets their number, RL_FUZZ_SEED the seed.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { waitFor } from "@ringlight/testing";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { type MutatedRequest, requestMaker } from "./fuzz/mutated-requests.ts";
 
@@ -23,6 +25,9 @@ const HANG_MS = 60_000;
 const GIVE_UP_MS = 500;
 /** What a worker may grow by from the first tenth of the requests to the end: arenas of the allocator, not requests. */
 const GROWTH_BYTES = 96 * 1024 * 1024;
+/** What of a worker's heap and buffers may be more after a collection at the end than after one at half: caches that fill. */
+const HELD_BYTES = 12 * 1024 * 1024;
+const COLLECT = fileURLToPath(new URL("./fuzz/memory-on-signal.ts", import.meta.url));
 
 let cluster: Cluster;
 let directory: string;
@@ -34,8 +39,10 @@ before(async () => {
   writeFileSync(join(directory, "outside"), SECRET);
   writeFileSync(join(directory, "shut", "plain"), SECRET);
   const mount = (name: string, options = "") => ["--mount", `/${name}=file://${directory}/${name}${options}`];
+  mkdirSync(join(directory, "memory"));
   cluster = await startCluster({
     portOffset: 1060,
+    env: { NODE_OPTIONS: `--expose-gc --import=${COLLECT}`, RL_MEMORY_DIRECTORY: join(directory, "memory") },
     args: ["--no-console", "--workers", "2", ...mount("open", ",access=anonymous-read"), ...mount("written")],
   });
 });
@@ -87,6 +94,16 @@ function residentBytes(pid: number): number {
   return pages * 4096;
 }
 
+/** What a worker holds when its garbage is collected, and what the system holds for it. */
+async function held(pid: number): Promise<{ readonly held: number; readonly resident: number }> {
+  const file = join(directory, "memory", `${pid}.json`);
+  rmSync(file, { force: true });
+  process.kill(pid, "SIGUSR2");
+  await waitFor(() => existsSync(file), { timeoutMs: HANG_MS, what: "the worker to collect its garbage" });
+  const { heapUsed, external, rss } = JSON.parse(readFileSync(file, "utf8")) as NodeJS.MemoryUsage;
+  return { held: heapUsed + external, resident: rss };
+}
+
 test("mutated requests: no crash, no hang, no failure of ours, no byte from outside, no growth", async () => {
   const { workers } = cluster.info();
   const makers = workers.map(({ s3 }, index) => ({
@@ -112,7 +129,11 @@ test("mutated requests: no crash, no hang, no failure of ours, no byte from outs
   const run = (until: number) => Promise.all(Array.from({ length: AT_ONCE }, () => some(until)));
   await run(Math.floor(REQUESTS / 10));
   const before = workers.map(({ pid }) => residentBytes(pid));
+  await run(Math.floor(REQUESTS / 2));
+  const atHalf = await Promise.all(workers.map(({ pid }) => held(pid)));
   await run(REQUESTS);
+  const atEnd = await Promise.all(workers.map(({ pid }) => held(pid)));
+  const more = atEnd.map((end, index) => end.held - (atHalf[index]?.held ?? 0));
   const grown = workers.map(({ pid }, index) => residentBytes(pid) - (before[index] ?? 0));
   assert.deepEqual(
     cluster.info().workers.map(({ pid }) => pid),
@@ -120,10 +141,17 @@ test("mutated requests: no crash, no hang, no failure of ours, no byte from outs
     "no worker was started again",
   );
   assert.ok(Math.max(...grown) < GROWTH_BYTES, `grown by ${grown.join(", ")} bytes`);
+  const memory = JSON.stringify({ atHalf, atEnd });
+  assert.ok(
+    Math.max(...more) < HELD_BYTES,
+    `after a collection a worker holds more at the end than at half: ${memory}`,
+  );
   assert.equal(readFileSync(join(directory, "outside"), "utf8"), SECRET, "nothing outside was written");
   // Both what is taken and what is refused must have been met, or the requests were no test.
   const met = (low: number, high: number) =>
     [...statuses].filter(([status]) => status >= low && status < high).reduce((sum, [, count]) => sum + count, 0);
   assert.ok(met(200, 300) > REQUESTS / 20 && met(400, 500) > REQUESTS / 4, JSON.stringify([...statuses].sort()));
-  console.log(`${REQUESTS} requests; grown by ${grown.join(" and ")} bytes; ${JSON.stringify([...statuses].sort())}`);
+  console.log(
+    `${REQUESTS} requests; grown by ${grown.join(" and ")} bytes; ${memory}; ${JSON.stringify([...statuses].sort())}`,
+  );
 });
