@@ -20,6 +20,13 @@ export const JSON_SHAPES: Readonly<Record<string, string>> = {
   "capture stop":
     '{"captures":[…],"answered","total"}, each as capture start prints it; with --out also "files":[{"worker","file","bytes"}]',
   "capture status": '{"captures":[…],"answered","total"}, each as capture start prints it',
+  traces:
+    '{"traces":[{"traceId","name","service","instance","startMs","durationMs","spanCount","errorCount","services":[],"outcome","missReason","tier","mount","jobId"}],"next","complete"}',
+  trace:
+    '{"summary":{…},"resources":[{"service","instance","attributes":{}}],"spans":[{"spanId","parentSpanId","name","kind","startMs","durationMs","status","resource","attributes":{},"events":[],"links":[]}],"offset","total","logCount"}; the Traces page opens it again',
+  logs: 'a line for each: {"id","atMs","level","message","service","instance","traceId","spanId","attributes":{}}',
+  events: '{"events":[{"id","atMs","kind","subject","text","tone":"bad"|"good"|"plain","href"}],"more","sinceMs"}',
+  audit: '{"entries":[{"id","atMs","user","role","action","subject","outcome","detail","remote"}],"more"}',
   load: "a job, as job show prints it, once it has ended; with --detach as it was submitted. So do free, sync, scrub, job watch and job retry",
   "job show":
     '{"id","kind","state","phase","pass","paths":[],"manifestPath","priority","submittedMs","startedMs"|null,"finishedMs"|null,"runningMs","reason":{"code","message"}|null,"listed":{"objects","bytes"},"listingEnded","loaded":{…},"cached":{…},"refused":{…},"failed":{…},"verifiedObjects","changedObjects","readBytes","objectsPerSecond","bytesPerSecond","remainingMs"|null,"takeovers","scheduler","traceId","retryOf"|null,"target"|null,"columns":[],"schedule"|null,"dueMs"|null,"dryRun","estimatedMs"|null,"cacheLimitBytes","cacheFreeBytes"}',

@@ -12,6 +12,7 @@ import { addKeys } from "./key-commands.ts";
 import { addCapture } from "./program-capture.ts";
 import { addJobs } from "./program-jobs.ts";
 import { addPolicies } from "./program-policies.ts";
+import { addTelemetry } from "./program-telemetry.ts";
 import type { RawUpOptions } from "./up/options.ts";
 
 /** Takes the exit code of commands that have one of their own. */
@@ -225,6 +226,7 @@ export function buildProgram(setExitCode: SetExitCode): Command {
   addUp(program, setExitCode);
   addReading(program);
   addCapture(program, talking);
+  addTelemetry(program);
   addMounts(program);
   addKeys(program);
   addConfig(program, talking);

@@ -169,6 +169,14 @@ test("telemetry needs the cluster token where the console is reached from elsewh
   assert.equal((await ask("POST", "/v1/traces", { ...headers, authorization: `Bearer ${TOKEN}` }, "{}")).status, 200);
 });
 
+test("a command line looks with the cluster token of its header, and changes nothing by it", async (context) => {
+  const { ask } = await open(context);
+  const authorization = `Bearer ${TOKEN}`;
+  assert.deepEqual(JSON.parse((await ask("GET", "/api/traces", { authorization })).body), ["cluster-token", "viewer"]);
+  assert.equal((await ask("GET", "/api/traces", { authorization: "Bearer wrong" })).status, 401);
+  assert.equal((await ask("POST", "/api/mounts", { authorization }, "{}")).status, 401);
+});
+
 test("on loopback everybody is an operator, and telemetry comes without a token", async (context) => {
   const { ask } = await open(context, false);
   assert.deepEqual(JSON.parse((await ask("GET", "/api/cluster")).body), ["local", "operator"]);

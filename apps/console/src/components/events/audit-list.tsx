@@ -12,14 +12,12 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { getJson } from "../../state/fetch-json.ts";
 import { useLive } from "../../state/live.tsx";
-import { useOrigin } from "../../state/origin.ts";
 import type { ErrorBody } from "../../wire.ts";
 import type { AuditPage } from "../../wire-session.ts";
 
 /** Who changed what through the console, and what was refused: the newest first. */
 export function AuditList() {
   const { paused } = useLive();
-  const origin = useOrigin();
   const query = useQuery<AuditPage, ErrorBody>({
     queryKey: ["audit"],
     queryFn: ({ signal }) => getJson("/api/audit?limit=200", signal),
@@ -71,7 +69,7 @@ export function AuditList() {
         />
       )}
       <div className="flex border-t border-line px-4 py-2.5">
-        <CopyCommand command={`curl -s '${origin}/api/audit?limit=200'`} />
+        <CopyCommand command="ringlight audit" />
       </div>
     </Panel>
   );

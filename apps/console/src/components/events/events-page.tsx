@@ -17,9 +17,9 @@ import {
 } from "@ringlight/ui";
 import Link from "next/link";
 import { useDeferredValue, useMemo } from "react";
+import { commandLine } from "../../state/command-line.ts";
 import { useEvents } from "../../state/events.ts";
 import { useNow } from "../../state/live.tsx";
-import { useOrigin } from "../../state/origin.ts";
 import { useRange } from "../../state/time-range.ts";
 import { useUrlSet, useUrlState } from "../../state/url-state.ts";
 import { type ClusterEvent, EVENT_KINDS, type EventKind } from "../../wire-events.ts";
@@ -50,7 +50,6 @@ export function EventsPage() {
   const typed = useDeferredValue(text);
   const query = useEvents(range, [...kinds].sort().join(","), typed);
   const now = useNow(1000);
-  const origin = useOrigin();
   const events = query.data?.events;
   const days = useMemo(() => {
     const groups: { day: string; events: ClusterEvent[] }[] = [];
@@ -159,12 +158,15 @@ export function EventsPage() {
         )}
         <div className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2.5">
           <CopyCommand
-            command={`curl -s '${origin}/api/changes?${new URLSearchParams({
-              from: range.from,
-              to: range.to,
-              ...(kinds.size > 0 ? { kind: [...kinds].sort().join(",") } : {}),
-              ...(text === "" ? {} : { text }),
-            })}'`}
+            command={commandLine(
+              "events",
+              new URLSearchParams({
+                from: range.from,
+                to: range.to,
+                ...(kinds.size > 0 ? { kind: [...kinds].sort().join(",") } : {}),
+                ...(text === "" ? {} : { text }),
+              }),
+            )}
           />
           {events ? (
             <span className="ml-auto text-xs text-subtle tabular-nums">

@@ -14,9 +14,9 @@ import {
 } from "@ringlight/ui";
 import { useSearchParams } from "next/navigation";
 import { useCallback, useDeferredValue, useMemo, useState } from "react";
+import { commandLine } from "../../state/command-line.ts";
 import { useCluster, useLive, useNow } from "../../state/live.tsx";
 import { type LogForm, logQuery, olderLogs, TAIL_LINES, useLogs, useLogTail } from "../../state/logs.ts";
-import { useOrigin } from "../../state/origin.ts";
 import { useRange } from "../../state/time-range.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import type { ErrorBody } from "../../wire.ts";
@@ -52,7 +52,6 @@ export function LogsPage() {
   const { paused } = useLive();
   const { snapshot } = useCluster();
   const now = useNow(1000);
-  const origin = useOrigin();
   const [older, setOlder] = useState<{ key: string; lines: readonly StoredLog[]; more: boolean }>();
   const [olderError, setOlderError] = useState<ErrorBody | undefined>();
   const key = JSON.stringify([typed, range, search.dataUpdatedAt]);
@@ -228,9 +227,7 @@ export function LogsPage() {
           <LogList lines={lines} onFilter={(value) => setField("text", value)} />
         )}
         <div className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2.5">
-          <CopyCommand
-            command={live ? `curl -sN '${origin}/api/logs/live?${logQuery(form)}'` : curl(origin, form, range)}
-          />
+          <CopyCommand command={live ? commandLine("logs -f", logQuery(form)) : rangeLine(form, range)} />
           {more ? (
             <button type="button" className="rl-button" onClick={() => void loadOlder()}>
               Older lines
@@ -244,9 +241,9 @@ export function LogsPage() {
   );
 }
 
-function curl(origin: string, form: LogForm, range: { from: string; to: string }): string {
+function rangeLine(form: LogForm, range: { from: string; to: string }): string {
   const query = logQuery(form);
   query.set("from", range.from);
   query.set("to", range.to);
-  return `curl -s '${origin}/api/logs?${query}'`;
+  return commandLine("logs", query);
 }

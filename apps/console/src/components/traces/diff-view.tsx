@@ -15,7 +15,6 @@ import {
 } from "@ringlight/ui";
 import Link from "next/link";
 import { type FormEvent, useMemo, useState } from "react";
-import { useOrigin } from "../../state/origin.ts";
 import { useTrace } from "../../state/traces.ts";
 import { OpenFile } from "./open-file.tsx";
 import { type TraceModel, traceModel } from "./trace-model.ts";
@@ -68,7 +67,6 @@ export function DiffView({
 }
 
 function DiffTable({ a, b, otherId, onDrop }: { a: TraceModel; b: TraceModel; otherId: string; onDrop: () => void }) {
-  const origin = useOrigin();
   const [changesOnly, setChangesOnly] = useState(false);
   const all = useMemo(() => diffTraces(a.tree, b.tree, a.serviceOf, b.serviceOf), [a, b]);
   const whole = Math.max(a.tree.endMs - a.tree.startMs, b.tree.endMs - b.tree.startMs, 1e-6);
@@ -171,7 +169,7 @@ function DiffTable({ a, b, otherId, onDrop }: { a: TraceModel; b: TraceModel; ot
         ]}
       />
       <div className="px-4 py-2.5">
-        <CopyCommand command={`curl -s '${origin}/api/traces/${otherId}'`} />
+        <CopyCommand command={`ringlight trace ${otherId}`} />
       </div>
     </div>
   );

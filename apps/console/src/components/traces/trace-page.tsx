@@ -16,7 +16,6 @@ import {
 import Link from "next/link";
 import { type ReactNode, useCallback, useDeferredValue, useMemo, useState } from "react";
 import { isOpenedId } from "../../state/opened-traces.ts";
-import { useOrigin } from "../../state/origin.ts";
 import { toOtlpJson } from "../../state/otlp-json.ts";
 import { useTrace } from "../../state/traces.ts";
 import { useUrlState } from "../../state/url-state.ts";
@@ -100,7 +99,6 @@ function useSlice(): [TimeSlice, (slice: TimeSlice) => void] {
 
 function TraceView({ id, model }: { id: string; model: TraceModel }) {
   const { trace, tree } = model;
-  const origin = useOrigin();
   const { summary } = trace;
   const [view, setView] = useUrlState("view", "waterfall", { push: true });
   const [other, setOther] = useUrlState("other", "");
@@ -363,7 +361,7 @@ function TraceView({ id, model }: { id: string; model: TraceModel }) {
       </Panel>
       {isOpenedId(id) ? null : (
         <div className="mt-3 flex">
-          <CopyCommand command={`curl -s '${origin}/api/traces/${summary.traceId}'`} />
+          <CopyCommand command={`ringlight trace ${summary.traceId}`} />
         </div>
       )}
     </>

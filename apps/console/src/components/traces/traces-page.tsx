@@ -22,8 +22,8 @@ import {
 import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
 import { useCallback, useMemo, useState } from "react";
+import { commandLine } from "../../state/command-line.ts";
 import { useCluster, useLive, useNow } from "../../state/live.tsx";
-import { useOrigin } from "../../state/origin.ts";
 import { useRange, windowOf } from "../../state/time-range.ts";
 import { type TraceForm, traceQuery, useTraceSearch, useTraceWatch } from "../../state/traces.ts";
 import { saveFile, toCsv } from "../chart-export.ts";
@@ -78,7 +78,6 @@ export function TracesPage() {
   const watch = useTraceWatch(form, live);
   const { snapshot } = useCluster();
   const { paused } = useLive();
-  const origin = useOrigin();
   const now = useNow(1000);
   const traces = live ? watch.traces : (search.data?.traces ?? []);
   const shown = live
@@ -216,7 +215,7 @@ export function TracesPage() {
               <TraceTable traces={traces} hovered={hovered} onHover={setHovered} chosen={chosen} onChoose={choose} />
             )}
             <div className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2.5">
-              <CopyCommand command={curlLine(origin, form, range)} />
+              <CopyCommand command={searchLine(form, range)} />
               {!live && search.data?.next !== undefined ? (
                 <button
                   type="button"
@@ -242,13 +241,13 @@ function resultHint(count: number, live: boolean, more: boolean): string {
   return live ? words : more ? `${words}; there are more` : words;
 }
 
-/** The search as a line for a shell: the console's own route, whose answer is JSON. */
-function curlLine(origin: string, form: TraceForm, range: TimeRange): string {
+/** The search as the command that does the same. */
+function searchLine(form: TraceForm, range: TimeRange): string {
   const query = traceQuery(form);
-  if (form.path !== "") query.append("attr", `ringlight.path=${form.path}`);
+  if (form.path.trim() !== "") query.set("path", form.path.trim());
   query.set("from", range.from);
   query.set("to", range.to);
-  return `curl -s '${origin}/api/traces?${query}'`;
+  return commandLine("traces", query);
 }
 
 function Legend({ traces }: { traces: readonly TraceSummary[] }) {
