@@ -1,15 +1,24 @@
 /**
- * `bench telemetry`: what telemetry costs the fastest reads. Two workers are alike but for OTEL_SDK_DISABLED: one sends spans,
- * lines and counts to a receiver, with the settings that it has by default; the other sends nothing. Warm ranged GETs of
- * 4 KiB go to both in turn, round by round. A third samples every trace, to show what a span costs where it is wanted.
+ * `bench telemetry`: what telemetry costs the fastest reads. Workers are alike but for OTEL_SDK_DISABLED: one sends spans,
+ * lines and counts to a receiver, with the settings that it has by default; one sends nothing; one more sends nothing either, and
+ * says what two equal workers differ by here. A last one samples every trace, to show what a span costs where it is wanted.
+ *
+ * Two processes of one program differ by some percent for as long as they live (where their memory lies, what was compiled
+ * when), and a machine's mood changes within a second. So workers are started anew every few rounds, a round is cut into slices of
+ * all sides in turn, and the interval takes the starts as its units, not the rounds. Besides, the worker's own CPU profile says
+ * what share of its time telemetry's functions take: a busy machine makes all functions slow alike, and the share stays.
  */
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
+import { ProcessServiceClient } from "@ringlight/proto";
+import { callStream, connectGrpc } from "@ringlight/rpc";
 import { BenchProcess } from "./bench-process.ts";
+import { type CpuProfile, type Frame, foldProfile } from "./dataplane/cpu-profile.ts";
 import { cpuMicros, type Measured, requestRate } from "./dataplane/measured.ts";
 import { getLines } from "./dataplane/requests.ts";
 import { Ringlight } from "./dataplane/ringlight.ts";
-import { interleave, type Side } from "./dataplane/rounds.ts";
 import { BUCKET, type Effort, Stage } from "./dataplane/stage.ts";
+import { type Interval, ratioInterval } from "./results/bootstrap.ts";
 import { median } from "./statistics.ts";
 
 const KIB = 1024;
@@ -17,10 +26,23 @@ const MIB = 1024 * KIB;
 const OBJECTS = { prefix: "o", count: 16, bytes: MIB };
 const RANGE_BYTES = 4 * KIB;
 const CONNECTIONS = 16;
-/** Seconds of load on the measured connections before a round is measured. */
-const LEAD_SECONDS = 0.3;
-/** Telemetry may cost so much of the requests a second. */
-const BAR = 0.97;
+/** Seconds of load on the measured connections before a slice is measured. */
+const LEAD_SECONDS = 0.1;
+/** Seconds of load on each worker that was just started: its hot code is compiled then. */
+const WARM_SECONDS = 2;
+/** Slices of a round; each has all sides in turn, forth and back. */
+const SLICES = 4;
+/** Rounds that the same processes serve. */
+const ROUNDS_A_START = 2;
+/** Seconds of a CPU profile, one a start. */
+const PROFILE_SECONDS = 3;
+/** Telemetry may cost so much of the requests a second, and of the CPU time of a request. */
+const ALLOWED = 0.03;
+const CONFIDENCE = 0.95;
+
+type SideName = "on" | "off" | "offAgain" | "everySampled";
+/** Slices of each side in one round. */
+type Round = Record<SideName, Measured[]>;
 
 /** What one side came to: medians of the rounds. */
 interface SideFigures {
@@ -28,22 +50,45 @@ interface SideFigures {
   readonly cpuMicrosPerRequest: number;
 }
 
+/** One side against another: requests a second, and CPU time a request. */
+interface Comparison {
+  readonly requestsPerSecond: Interval;
+  readonly cpuPerRequest: Interval;
+}
+
+/** Shares of a worker's CPU time, idle time left out, by its profile. */
+export interface ProfileShares {
+  /** Sampling traces, making spans and sending them: what OTEL_SDK_DISABLED ends. */
+  readonly traces: number;
+  /** Counters and histograms, which count always. */
+  readonly counts: number;
+}
+
+/** "undecided": the interval holds the bar, so that this run cannot tell. */
+export type TelemetryVerdict = "kept" | "missed" | "undecided";
+
 /** What the comparison came to. */
 export interface TelemetryFigures {
   readonly rounds: number;
-  readonly on: SideFigures;
-  readonly off: SideFigures;
-  readonly everySampled: SideFigures;
-  /** Requests a second with telemetry over those without, in the same round: median, least and greatest. */
-  readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
-  /** CPU time a request with telemetry over that without, in the same round: the median. */
-  readonly cpuRatio: number;
-  /** Whether the bar of 3 % is kept. */
-  readonly kept: boolean;
+  readonly starts: number;
+  /** Load average of the machine at the beginning, over a minute: 0 is a machine with nothing else to do. */
+  readonly loadBefore: number;
+  readonly sides: Readonly<Record<SideName, SideFigures>>;
+  readonly onAgainstOff: Comparison;
+  /** Two equal workers: what this machine tells apart now. */
+  readonly offAgainstOff: Comparison;
+  readonly everySampledAgainstOff: Comparison;
+  /** Of the side that is on. */
+  readonly profile: ProfileShares;
+  readonly byRequests: TelemetryVerdict;
+  readonly byCpu: TelemetryVerdict;
+  /** By the requests a second; where they leave it open, by the CPU time. */
+  readonly verdict: TelemetryVerdict;
 }
 
 /** Runs the comparison. */
 export async function benchTelemetry(effort: Effort, progress: (line: string) => void): Promise<TelemetryFigures> {
+  const loadBefore = loadavg()[0] ?? 0;
   const stage = new Stage(effort, progress);
   try {
     const sink = helper(stage, "otlp-sink-main.ts");
@@ -52,38 +97,114 @@ export async function benchTelemetry(effort: Effort, progress: (line: string) =>
     ]);
     const { url } = await sink.line((line) => JSON.parse(line) as { url: string });
     const { endpoint } = await origin.line((line) => JSON.parse(line) as { endpoint: string });
-    const side = async (flags: readonly string[], env: Readonly<Record<string, string>>): Promise<Side> => {
-      const ringlight = await Ringlight.start(stage, { mem: "256MiB", flags, env });
-      await ringlight.mount({ endpoint });
-      const door = await ringlight.door(`${OBJECTS.prefix}0`);
-      const targets = stage.generator.targets(getLines(door, OBJECTS));
-      for (let index = 0; index < OBJECTS.count; index++) {
-        const answer = await fetch(`http://127.0.0.1:${door.port}/${BUCKET}/${OBJECTS.prefix}${index}`);
-        await answer.arrayBuffer();
-      }
-      return (round) =>
-        stage.generator.load({
-          endpoints: [{ port: door.port, targets }],
-          connections: CONNECTIONS,
-          seconds: effort.seconds,
-          warmSeconds: LEAD_SECONDS,
-          range: { bytes: RANGE_BYTES, objectBytes: OBJECTS.bytes },
-          pids: ringlight.pids(),
-          seed: round + 1,
-        });
-    };
-    const sides = {
-      on: await side([`--console-url=${url}`], {}),
-      off: await side([], { OTEL_SDK_DISABLED: "true" }),
-      everySampled: await side([`--console-url=${url}`, "--trace-ratio=1"], {}),
-    };
-    progress(
-      `warm 4 KiB range GETs, ${CONNECTIONS} connections, ${effort.rounds} rounds of ${effort.seconds} s a side`,
-    );
-    return figuresOf(await interleave(sides, effort.rounds), effort.rounds);
+    const starts: Round[][] = [];
+    const profiles: ProfileShares[] = [];
+    for (let done = 0; done < effort.rounds; ) {
+      const rounds = Math.min(ROUNDS_A_START, effort.rounds - done);
+      progress(`rounds ${done + 1} to ${done + rounds} of ${effort.rounds}, ${effort.seconds} s a side each`);
+      const { taken, profile } = await roundsOfOneStart(stage, { url, endpoint, rounds, first: done });
+      starts.push(taken);
+      profiles.push(profile);
+      done += rounds;
+    }
+    return figuresOf(starts, profiles, loadBefore);
   } finally {
     await stage.close();
   }
+}
+
+interface Start {
+  /** Of the receiver. */
+  readonly url: string;
+  /** Of the store. */
+  readonly endpoint: string;
+  readonly rounds: number;
+  readonly first: number;
+}
+
+/** Starts a worker a side, and measures some rounds of them. */
+async function roundsOfOneStart(
+  stage: Stage,
+  { url, endpoint, rounds, first }: Start,
+): Promise<{ readonly taken: Round[]; readonly profile: ProfileShares }> {
+  const clusters: Ringlight[] = [];
+  const side = async (flags: readonly string[], env: Readonly<Record<string, string>>) => {
+    const ringlight = await Ringlight.start(stage, { mem: "256MiB", flags, env });
+    clusters.push(ringlight);
+    await ringlight.mount({ endpoint });
+    const door = await ringlight.door(`${OBJECTS.prefix}0`);
+    const targets = stage.generator.targets(getLines(door, OBJECTS));
+    for (let index = 0; index < OBJECTS.count; index++) {
+      const answer = await fetch(`http://127.0.0.1:${door.port}/${BUCKET}/${OBJECTS.prefix}${index}`);
+      await answer.arrayBuffer();
+    }
+    return (seconds: number, warmSeconds: number, seed: number) =>
+      stage.generator.load({
+        endpoints: [{ port: door.port, targets }],
+        connections: CONNECTIONS,
+        seconds,
+        warmSeconds,
+        range: { bytes: RANGE_BYTES, objectBytes: OBJECTS.bytes },
+        pids: ringlight.pids(),
+        seed,
+      });
+  };
+  const off = { OTEL_SDK_DISABLED: "true" };
+  const sides = {
+    on: await side([`--console-url=${url}`], {}),
+    off: await side([], off),
+    offAgain: await side([], off),
+    everySampled: await side([`--console-url=${url}`, "--trace-ratio=1"], {}),
+  };
+  const names = Object.keys(sides) as SideName[];
+  for (const name of names) await sides[name](WARM_SECONDS, 0, 1);
+  const taken: Round[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const measured: Round = { on: [], off: [], offAgain: [], everySampled: [] };
+    for (let slice = 0; slice < SLICES; slice++) {
+      // Who is first changes with every round, and the way back with every slice.
+      const turned = names.map((_, place) => names[(place + first + round) % names.length]!);
+      for (const name of slice % 2 === 0 ? turned : turned.reverse()) {
+        measured[name].push(await sides[name](stage.effort.seconds / SLICES, LEAD_SECONDS, slice + 1));
+      }
+    }
+    taken.push(measured);
+  }
+  const load = sides.on(PROFILE_SECONDS + 1, 0, 1);
+  const profile = sharesOf(foldProfile(await profileOf(clusters[0]?.worker.grpcPort ?? 0)));
+  await load;
+  for (const cluster of clusters) await cluster.stop();
+  return { taken, profile };
+}
+
+/** A worker's CPU profile, by its own gRPC endpoint. */
+async function profileOf(grpcPort: number): Promise<CpuProfile> {
+  const client = connectGrpc(ProcessServiceClient, `127.0.0.1:${grpcPort}`, {});
+  try {
+    const parts: Uint8Array[] = [];
+    const deadlineMs = (PROFILE_SECONDS + 30) * 1000;
+    const stream = callStream(client, "takeCpuProfile", { seconds: PROFILE_SECONDS }, { deadlineMs });
+    for await (const { data } of stream) parts.push(data);
+    return JSON.parse(Buffer.concat(parts).toString("utf8")) as CpuProfile;
+  } finally {
+    client.close();
+  }
+}
+
+const COUNTS = /^(libs\/telemetry\/src\/metrics\.ts|apps\/worker\/src\/statistics\.ts)/;
+/** The S3 port has a parser of its own: Node's HTTP is what spans are sent by. */
+const TRACES = /^(libs\/telemetry\/|node:_http_|node:internal\/http)/;
+
+/** Time in telemetry's functions and in what they call. Exported for its test. */
+export function sharesOf(root: Frame): ProfileShares {
+  let [traces, counts] = [0, 0];
+  const visit = (frame: Frame) => {
+    if (COUNTS.test(frame.where)) counts += frame.total;
+    else if (TRACES.test(frame.where) || frame.name === "#span") traces += frame.total;
+    else for (const child of frame.children) visit(child);
+  };
+  visit(root);
+  return { traces: traces / root.total, counts: counts / root.total };
 }
 
 function helper(stage: Stage, script: string, args: readonly string[] = []): BenchProcess {
@@ -92,40 +213,84 @@ function helper(stage: Stage, script: string, args: readonly string[] = []): Ben
   return started;
 }
 
-function figuresOf(
-  taken: Readonly<Record<"on" | "off" | "everySampled", readonly Measured[]>>,
-  rounds: number,
+/** One figure of one side in one round: the median of its slices, which one disturbed slice does not move. */
+const ofRound = (slices: readonly Measured[], figure: (measured: Measured) => number) => median(slices.map(figure));
+
+/** Exported for its test. */
+export function figuresOf(
+  starts: readonly (readonly Round[])[],
+  profiles: readonly ProfileShares[],
+  loadBefore: number,
 ): TelemetryFigures {
-  const ofSide = (measured: readonly Measured[]): SideFigures => ({
-    requestsPerSecond: median(measured.map(requestRate)),
-    cpuMicrosPerRequest: median(measured.map(cpuMicros)),
+  const rounds = starts.flat();
+  const sideOf = (name: SideName): SideFigures => ({
+    requestsPerSecond: median(rounds.map((round) => ofRound(round[name], requestRate))),
+    cpuMicrosPerRequest: median(rounds.map((round) => ofRound(round[name], cpuMicros))),
   });
-  const inRound = (figure: (measured: Measured) => number) =>
-    taken.on.map((on, index) => figure(on) / figure(taken.off[index] ?? on));
-  const ratios = inRound(requestRate);
-  const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+  const compare = (b: SideName, a: SideName, figure: (measured: Measured) => number): Interval => {
+    const ofStarts = (name: SideName) =>
+      starts.map((some) => geometricMean(some.map((round) => ofRound(round[name], figure))));
+    return ratioInterval(ofStarts(a), ofStarts(b), { paired: true, confidence: CONFIDENCE });
+  };
+  const against = (b: SideName, a: SideName): Comparison => ({
+    requestsPerSecond: compare(b, a, requestRate),
+    cpuPerRequest: compare(b, a, cpuMicros),
+  });
+  const onAgainstOff = against("on", "off");
+  const { low, high } = onAgainstOff.requestsPerSecond;
+  const byRequests = low >= 1 - ALLOWED ? "kept" : high < 1 - ALLOWED ? "missed" : "undecided";
+  const cpu = onAgainstOff.cpuPerRequest;
+  const byCpu = cpu.high <= 1 + ALLOWED ? "kept" : cpu.low > 1 + ALLOWED ? "missed" : "undecided";
   return {
-    rounds,
-    on: ofSide(taken.on),
-    off: ofSide(taken.off),
-    everySampled: ofSide(taken.everySampled),
-    ratio,
-    cpuRatio: median(inRound(cpuMicros)),
-    kept: ratio.median >= BAR,
+    rounds: rounds.length,
+    starts: starts.length,
+    loadBefore,
+    sides: { on: sideOf("on"), off: sideOf("off"), offAgain: sideOf("offAgain"), everySampled: sideOf("everySampled") },
+    onAgainstOff,
+    offAgainstOff: against("offAgain", "off"),
+    everySampledAgainstOff: against("everySampled", "off"),
+    profile: {
+      traces: median(profiles.map(({ traces }) => traces)),
+      counts: median(profiles.map(({ counts }) => counts)),
+    },
+    byRequests,
+    byCpu,
+    verdict: byRequests === "undecided" ? byCpu : byRequests,
   };
 }
 
+function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+const SENTENCES: Readonly<Record<TelemetryVerdict, string>> = {
+  kept: "KEPT",
+  missed: "MISSED",
+  undecided: "UNDECIDED: the intervals hold the bar; more rounds, or a machine with no other work, can tell",
+};
+
 /** The figures as people read them. */
-export function telemetryText({ rounds, on, off, everySampled, ratio, cpuRatio, kept }: TelemetryFigures): string {
+export function telemetryText(figures: TelemetryFigures): string {
+  const { rounds, starts, loadBefore, sides, byRequests, byCpu, verdict } = figures;
   const row = (name: string, { requestsPerSecond, cpuMicrosPerRequest }: SideFigures) =>
-    `  ${name.padEnd(22)} ${Math.round(requestsPerSecond).toString().padStart(8)} requests/s  ${cpuMicrosPerRequest.toFixed(1).padStart(6)} µs of CPU a request`;
-  const percent = (value: number) => `${((value - 1) * 100).toFixed(1)} %`;
+    `  ${name.padEnd(22)} ${Math.round(requestsPerSecond).toString().padStart(8)} requests/s  ${cpuMicrosPerRequest.toFixed(2).padStart(6)} µs of CPU a request`;
+  const percent = (value: number) => `${value >= 1 ? "+" : ""}${((value - 1) * 100).toFixed(1)} %`;
+  const share = (value: number) => `${(value * 100).toFixed(2)} %`;
+  const interval = ({ estimate, low, high }: Interval) =>
+    `${percent(estimate).padStart(8)} (${percent(low)} to ${percent(high)})`;
+  const comparison = (name: string, { requestsPerSecond, cpuPerRequest }: Comparison) =>
+    `  ${name.padEnd(30)} requests/s ${interval(requestsPerSecond)}   CPU a request ${interval(cpuPerRequest)}`;
   return [
-    `warm 4 KiB range GETs, ${CONNECTIONS} connections, medians of ${rounds} paired rounds`,
-    row("telemetry on", on),
-    row("telemetry off", off),
-    row("every trace sampled", everySampled),
-    `on against off: requests/s ${percent(ratio.median)} (rounds from ${percent(ratio.min)} to ${percent(ratio.max)}), CPU a request ${percent(cpuRatio)}`,
-    `bar: within 3 % of requests/s: ${kept ? "kept" : "missed"}`,
+    `warm 4 KiB range GETs, ${CONNECTIONS} connections, medians of ${rounds} paired rounds over ${starts} starts of the workers; load of the machine before ${loadBefore.toFixed(1)}`,
+    row("telemetry on", sides.on),
+    row("telemetry off", sides.off),
+    row("telemetry off, again", sides.offAgain),
+    row("every trace sampled", sides.everySampled),
+    `ratios with their ${CONFIDENCE * 100} % intervals:`,
+    comparison("on against off", figures.onAgainstOff),
+    comparison("off again against off", figures.offAgainstOff),
+    comparison("every trace sampled against off", figures.everySampledAgainstOff),
+    `by the CPU profile of the worker with telemetry on: ${share(figures.profile.traces)} of its time for traces and their sending, ${share(figures.profile.counts)} for counters and histograms (which count with telemetry off, too)`,
+    `bar: within 3 % of requests/s. By requests/s ${byRequests}, by CPU time a request ${byCpu}: ${SENTENCES[verdict]}`,
   ].join("\n");
 }
