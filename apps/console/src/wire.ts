@@ -159,6 +159,8 @@ export interface Tick {
   /** By the names of the rules. */
   readonly rules: Readonly<Record<string, RuleUsage>>;
   readonly workers: Readonly<Record<string, WorkerTick>>;
+  /** Set where there are many workers: of each come only the columns that the tables show. */
+  readonly brief?: true;
 }
 
 /** A time series: for each step the rates (counters) and values (gauges) of every column; null where nothing was seen. */

@@ -1,4 +1,9 @@
-import type { ReactNode } from "react";
+"use client";
+import { type ReactNode, useState } from "react";
+import { formatCount } from "./format.ts";
+
+/** Rows that are drawn at first, and with each press of the button below: thousands would hold up the page. */
+const ROWS = 100;
 
 /** One column of a table. */
 export interface Column<Row> {
@@ -33,6 +38,7 @@ export function DataTable<Row>({
   compact?: boolean;
 }) {
   const gap = compact ? "px-1.5" : "px-3";
+  const [limit, setLimit] = useState(ROWS);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="relative overflow-auto" style={{ maxHeight }} tabIndex={0} aria-label={caption}>
@@ -54,7 +60,7 @@ export function DataTable<Row>({
           </tr>
         </thead>
         <tbody className="divide-y divide-line">
-          {rows.map((row) => {
+          {rows.slice(0, limit).map((row) => {
             const { className = "", ...rest } = rowProps?.(row) ?? {};
             return (
               <tr key={rowKey(row)} {...rest} className={`transition-colors hover:bg-raised/60 ${className}`}>
@@ -77,6 +83,14 @@ export function DataTable<Row>({
           })}
         </tbody>
       </table>
+      {rows.length > limit ? (
+        <div className="flex items-center gap-3 border-t border-line px-4 py-2 text-xs text-subtle tabular-nums">
+          <button type="button" className="rl-button" onClick={() => setLimit(limit + ROWS)}>
+            Show {formatCount(Math.min(ROWS, rows.length - limit))} more
+          </button>
+          {formatCount(limit)} of {formatCount(rows.length)} rows
+        </div>
+      ) : null}
     </section>
   );
 }

@@ -5,6 +5,7 @@
 import { type Clock, type ClusterView, type Registry, systemClock } from "@ringlight/core";
 import { WorkerServiceClient } from "@ringlight/proto";
 import { ClientPool } from "@ringlight/rpc";
+import * as column from "../columns.ts";
 import { seriesStepS } from "../series-step.ts";
 import type {
   ClusterSnapshot,
@@ -28,6 +29,20 @@ import { WorkerWatch } from "./worker-watch.ts";
 const TICK_MS = 1000;
 /** How long the newest second stays open: until every worker's next sample has covered it. */
 const SETTLE_MS = 1500;
+
+/** Workers past which pages are told of each one only what all pages together show of it. */
+const CROWD = 64;
+/** Seconds of each worker's own series; in a crowd they share the memory of so many. */
+const SERIES_SECONDS = 3600;
+const LEAST_SERIES_SECONDS = 300;
+/** Snapshots come at once, but not more often than this, nor for more than a twentieth of the time. */
+const PUBLISH_MS = 100;
+const PUBLISH_SHARE = 20;
+
+/** Columns of a crowd's workers: those of the tables and of the sums that pages make of all workers. */
+const BRIEF_TOTALS = /^(pages|bytes)\./;
+const BRIEF_RATES = /^(pages\.|req\.|cpu$)/;
+const BRIEF_GAUGES = new Set<string>([column.RSS, column.LOOP_DELAY_MS, column.IN_FLIGHT]);
 
 /** What the observer tells its subscribers. */
 export type ObserverEvent =
@@ -75,6 +90,9 @@ export class ClusterObserver {
   #tickMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
+  /** Until when the next snapshot waits, by performance.now(). */
+  #publishAfterMs = 0;
+  #publishing: NodeJS.Timeout | undefined;
   readonly #unsubscribe: () => void;
   readonly #timer: NodeJS.Timeout;
 
@@ -111,17 +129,19 @@ export class ClusterObserver {
     const totals: Record<string, number> = {};
     const workers: Record<string, WorkerTick> = {};
     const rules = new Map<string, RuleUsage>();
+    const brief = this.#tracked.size > CROWD;
     for (const [id, tracked] of this.#tracked) {
-      const tick = this.#workerTick(tracked);
+      const tick = brief ? this.#briefTick(tracked) : this.#workerTick(tracked);
       if (!tick) continue;
       workers[id] = tick;
       for (const { name, pages, bytes } of tracked.history.last?.rules ?? []) {
         const sum = rules.get(name) ?? { pages: 0, bytes: 0 };
         rules.set(name, { pages: sum.pages + pages, bytes: sum.bytes + bytes });
       }
-      for (const name in tick.totals) totals[name] = (totals[name] ?? 0) + tick.totals[name]!;
+      const own = brief ? tracked.history.totals() : tick.totals;
+      for (const name in own) totals[name] = (totals[name] ?? 0) + own[name]!;
     }
-    return { atMs: this.#clock.now(), totals, rules: Object.fromEntries(rules), workers };
+    return { atMs: this.#clock.now(), totals, rules: Object.fromEntries(rules), workers, ...(brief ? { brief } : {}) };
   }
 
   /** Calls the listener on every event until the returned function is called. */
@@ -200,13 +220,15 @@ export class ClusterObserver {
   }
 
   /** Asks the workers now whether they reach the stores behind the mounts. */
-  checkMounts(): Promise<void> {
-    return this.#mounts.check();
+  async checkMounts(): Promise<void> {
+    await this.#mounts.check();
+    this.#publishNow();
   }
 
   /** Stops watching and closes the connections, not the registry. Idempotent. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#publishing);
     this.#unsubscribe();
     this.#closing.abort();
     this.#mounts.close();
@@ -227,7 +249,7 @@ export class ClusterObserver {
           state: record ? "connecting" : "down",
           sinceMs: nowMs,
           reason: undefined,
-          history: new WorkerHistory(this.#sinceMs),
+          history: new WorkerHistory(this.#sinceMs, seriesSeconds(ids.size)),
           watch: undefined,
         };
         this.#tracked.set(id, tracked);
@@ -300,6 +322,19 @@ export class ClusterObserver {
     };
   }
 
+  #briefTick({ history, state }: Tracked): WorkerTick | undefined {
+    if (!history.last) return undefined;
+    const rates = state === "live" ? history.rates(this.#clock.now(), (name) => BRIEF_RATES.test(name)) : {};
+    for (const name in rates) rates[name] = Math.round(rates[name]! * 1000) / 1000;
+    return {
+      sampleMs: history.lastMs,
+      totals: history.totals((name) => BRIEF_TOTALS.test(name)),
+      rates,
+      gauges: history.gauges((name) => BRIEF_GAUGES.has(name)),
+      tiers: history.tiers().map((tier) => ({ ...tier, directories: [] })),
+    };
+  }
+
   #tick(): void {
     const nowMs = this.#clock.now();
     const gauges = new Map<string, number>();
@@ -329,8 +364,22 @@ export class ClusterObserver {
     this.#load.sample({ workers, epoch: view.epoch, jobs, telemetry, differences }, nowMs);
   }
 
-  /** Sends a snapshot if anything but its time changed. */
+  /** Sends a snapshot if anything but its time changed: now, or soon where one was just made. */
   #publish(): void {
+    if (this.#publishing !== undefined || this.#closing.signal.aborted) return;
+    const waitMs = this.#publishAfterMs - performance.now();
+    if (waitMs <= 0) {
+      this.#publishNow();
+      return;
+    }
+    this.#publishing = setTimeout(() => this.#publishNow(), waitMs);
+    this.#publishing.unref();
+  }
+
+  #publishNow(): void {
+    clearTimeout(this.#publishing);
+    this.#publishing = undefined;
+    const beginMs = performance.now();
     const snapshot = this.#compose(this.#registry.view());
     // While the registry is away its age grows by itself; the pages count it for themselves.
     const { atMs: _at, registry, problems, ...rest } = snapshot;
@@ -340,9 +389,12 @@ export class ClusterObserver {
       problems.map(({ kind, subject }) => [kind, subject]),
     ]);
     this.#snapshot = snapshot;
-    if (fingerprint === this.#fingerprint) return;
-    this.#fingerprint = fingerprint;
-    this.#send({ type: "cluster", snapshot });
+    if (fingerprint !== this.#fingerprint) {
+      this.#fingerprint = fingerprint;
+      this.#send({ type: "cluster", snapshot });
+    }
+    const endMs = performance.now();
+    this.#publishAfterMs = endMs + Math.max(PUBLISH_MS, (endMs - beginMs) * PUBLISH_SHARE);
   }
 
   #send(event: ObserverEvent): void {
@@ -399,4 +451,9 @@ export class ClusterObserver {
       atMs: nowMs,
     };
   }
+}
+
+/** Seconds of history that a worker gets where there are so many. */
+function seriesSeconds(workers: number): number {
+  return Math.max(LEAST_SERIES_SECONDS, Math.min(SERIES_SECONDS, Math.floor((SERIES_SECONDS * CROWD) / workers)));
 }

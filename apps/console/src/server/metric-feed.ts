@@ -74,25 +74,31 @@ interface Row {
   readonly values: readonly number[];
 }
 
-/** One series' number and how many values a point of it has. */
-interface Target {
-  readonly ref: number;
-  readonly width: number;
+/** What is known of one row of a worker's messages. */
+interface RowState {
+  /** Cumulative values of the message before. */
+  before: readonly number[] | undefined;
+  /** The worker's own series; undefined where a crowd keeps none. */
+  readonly own: number | undefined;
+  /** The series of the sum over all workers. */
+  readonly sum: number;
 }
 
 interface WorkerState {
   startedMs: number;
   lastMs: number;
-  /** Cumulative values by row. */
-  readonly before: Map<string, readonly number[]>;
-  /** Gauges by row. */
-  gauges: Map<string, Row>;
+  /** Whether its own series are those of a crowd. */
+  crowd: boolean;
+  readonly rows: Map<string, RowState>;
+  /** Gauges by the series of their sum. */
+  gauges: Map<number, Row>;
 }
 
 export class MetricFeed {
   readonly #sink: MetricSink;
   readonly #sinceMs: number;
-  readonly #targets = new Map<string, Target>();
+  /** Numbers of series by their source, metric and labels. */
+  readonly #series = new Map<string, number>();
   readonly #workers = new Map<string, WorkerState>();
   #sums = new Map<number, number[]>();
   #sumsFromMs = Number.POSITIVE_INFINITY;
@@ -110,31 +116,40 @@ export class MetricFeed {
     const known = state !== undefined && state.startedMs === stats.startedUnixMs;
     const fromZero = known || state !== undefined || stats.startedUnixMs >= this.#sinceMs;
     const fromMs = known ? state!.lastMs : Math.max(stats.startedUnixMs, state?.lastMs ?? 0);
+    const crowd = this.#workers.size + (state === undefined ? 1 : 0) > CROWD;
     if (state === undefined || !known) {
-      state = { startedMs: stats.startedUnixMs, lastMs: nowMs, before: new Map(), gauges: new Map() };
+      state = { startedMs: stats.startedUnixMs, lastMs: nowMs, crowd, rows: new Map(), gauges: new Map() };
       this.#workers.set(workerId, state);
+    } else if (state.crowd !== crowd) {
+      state.crowd = crowd;
+      for (const [key, { before }] of state.rows) {
+        // Their series are looked up anew; what they counted from stays.
+        state.rows.set(key, { before, own: undefined, sum: UNKNOWN });
+      }
     }
     state.lastMs = nowMs;
-    const crowd = this.#workers.size > CROWD;
     const counters = new Map<number, number[]>();
     const gauges = new Map<number, number[]>();
-    const standing = new Map<string, Row>();
+    const standing = new Map<number, Row>();
     for (const row of rowsOf(stats)) {
-      const key = `${row.metric.name} ${JSON.stringify(row.labels)}`;
+      const key = keyOf(row.metric, row.labels);
+      let of = state.rows.get(key);
+      if (of === undefined || of.sum === UNKNOWN) {
+        of = this.#rowState(workerId, row, crowd, of?.before);
+        state.rows.set(key, of);
+      }
+      const { values } = row;
       if (row.metric.kind === "gauge") {
-        standing.set(key, row);
-        this.#put(gauges, row, key, workerId, crowd, row.values);
+        standing.set(of.sum, row);
+        if (of.own !== undefined) addTo(gauges, of.own, values);
         continue;
       }
-      const before = state.before.get(key);
-      state.before.set(key, row.values);
-      const base =
-        before === undefined || row.values.some((value, place) => value < (before[place] ?? 0)) ? [] : before;
+      const { before } = of;
+      of.before = values;
       if (before === undefined && !fromZero) continue;
-      const increase = row.values.map((value, place) => value - (base[place] ?? 0));
-      this.#put(counters, row, key, workerId, crowd, increase);
-      const sum = this.#target(CLUSTER_SOURCE, row.metric, row.labels, `${CLUSTER_SOURCE} ${key}`);
-      addTo(this.#sums, sum.ref, increase);
+      const increase = increaseOf(values, before);
+      if (of.own !== undefined) addTo(counters, of.own, increase);
+      addTo(this.#sums, of.sum, increase);
     }
     state.gauges = standing;
     if (fromMs < nowMs) {
@@ -156,12 +171,11 @@ export class MetricFeed {
     const totals = new Map<number, number[]>();
     for (const state of this.#workers.values()) {
       if (nowMs - state.lastMs > SILENT_MS) continue;
-      for (const [key, { metric, labels, values }] of state.gauges) {
-        const { ref } = this.#target(CLUSTER_SOURCE, metric, labels, `${CLUSTER_SOURCE} ${key}`);
-        const [value = 0] = values;
-        const [before] = totals.get(ref) ?? [];
-        if (before === undefined) totals.set(ref, [value]);
-        else totals.set(ref, [LARGEST.has(metric.name) ? Math.max(before, value) : before + value]);
+      for (const [sum, { metric, values }] of state.gauges) {
+        const total = totals.get(sum);
+        const value = values[0] ?? 0;
+        if (total === undefined) totals.set(sum, [value]);
+        else total[0] = LARGEST.has(metric.name) ? Math.max(total[0]!, value) : total[0]! + value;
       }
     }
     this.#record(nowMs, nowMs, totals);
@@ -172,59 +186,80 @@ export class MetricFeed {
     this.#workers.delete(workerId);
   }
 
-  #put(
-    into: Map<number, number[]>,
-    row: Row,
-    key: string,
-    workerId: string,
-    crowd: boolean,
-    values: readonly number[],
-  ): void {
-    const kept = crowd ? CROWD_LABELS[row.metric.name] : undefined;
-    if (crowd && kept === undefined) return;
-    const labels =
-      kept === undefined ? row.labels : Object.fromEntries(kept.map((name) => [name, row.labels[name] ?? ""]));
-    const place = `${workerId} ${crowd ? `${row.metric.name} ${JSON.stringify(labels)}` : key}`;
-    const { ref } = this.#target(`worker:${workerId}`, row.metric, { worker: workerId, ...labels }, place);
-    addTo(into, ref, values);
+  #rowState(workerId: string, { metric, labels }: Row, crowd: boolean, before: RowState["before"]): RowState {
+    const sum = this.#ref(CLUSTER_SOURCE, metric, labels);
+    const kept = crowd ? CROWD_LABELS[metric.name] : Object.keys(labels);
+    if (kept === undefined) return { before, own: undefined, sum };
+    const own = Object.fromEntries([["worker", workerId], ...kept.map((name) => [name, labels[name] ?? ""])]);
+    return { before, own: this.#ref(`worker:${workerId}`, metric, own), sum };
   }
 
-  #target(source: string, metric: AnyMetric, labels: Labels<string>, place: string): Target {
-    let target = this.#targets.get(place);
-    if (target === undefined) {
-      const bounds = metric.kind === "histogram" ? LATENCY_BOUNDS_S : [];
+  #ref(source: string, metric: AnyMetric, labels: Labels<string>): number {
+    const place = `${source} ${keyOf(metric, labels)}`;
+    let ref = this.#series.get(place);
+    if (ref === undefined) {
       const { name, kind, unit } = metric;
-      const ref = this.#sink.series({ source, name, labels, kind, unit, bounds });
-      target = { ref, width: kind === "histogram" ? BUCKETS + 1 : 1 };
-      this.#targets.set(place, target);
+      ref = this.#sink.series({
+        source,
+        name,
+        labels,
+        kind,
+        unit,
+        bounds: kind === "histogram" ? LATENCY_BOUNDS_S : [],
+      });
+      this.#series.set(place, ref);
     }
-    return target;
+    return ref;
   }
 
   #record(fromMs: number, toMs: number, points: ReadonlyMap<number, readonly number[]>): void {
     if (points.size === 0) return;
-    this.#sink.record({
-      fromMs,
-      toMs,
-      refs: Int32Array.from(points.keys()),
-      values: Float64Array.from([...points.values()].flat()),
-    });
+    let width = 0;
+    for (const point of points.values()) width += point.length;
+    const refs = new Int32Array(points.size);
+    const values = new Float64Array(width);
+    let [place, at] = [0, 0];
+    for (const [ref, point] of points) {
+      refs[place++] = ref;
+      for (const value of point) values[at++] = value;
+    }
+    this.#sink.record({ fromMs, toMs, refs, values });
   }
+}
+
+/** In place of a series' number that is to be looked up. */
+const UNKNOWN = -1;
+
+/** A metric's name with the values of its labels, which always come in one order. */
+function keyOf({ name }: AnyMetric, labels: Labels<string>): string {
+  let key = name;
+  for (const label in labels) key += `\0${labels[label]}`;
+  return key;
+}
+
+/** What values grew by; all of them where one fell, or there is nothing before. */
+function increaseOf(values: readonly number[], before: readonly number[] | undefined): readonly number[] {
+  if (before === undefined) return values;
+  const increase = new Array<number>(values.length);
+  for (let place = 0; place < values.length; place++) {
+    const grown = values[place]! - (before[place] ?? 0);
+    if (grown < 0) return values;
+    increase[place] = grown;
+  }
+  return increase;
 }
 
 function addTo(into: Map<number, number[]>, ref: number, values: readonly number[]): void {
   const sum = into.get(ref);
   if (sum === undefined) into.set(ref, [...values]);
-  else
-    values.forEach((value, place) => {
-      sum[place] = (sum[place] ?? 0) + value;
-    });
+  else for (let place = 0; place < values.length; place++) sum[place] = (sum[place] ?? 0) + values[place]!;
 }
 
 /** A histogram's cumulative values: its buckets, all of them, and its sum. */
 function histogram(counts: readonly number[], sum: number): number[] {
-  const values = Array.from({ length: BUCKETS }, (_, bucket) => counts[bucket] ?? 0);
-  values.push(sum);
+  const values = new Array<number>(BUCKETS + 1);
+  for (let bucket = 0; bucket < BUCKETS; bucket++) values[bucket] = counts[bucket] ?? 0;
+  values[BUCKETS] = sum;
   return values;
 }
 

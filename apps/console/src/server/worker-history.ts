@@ -27,6 +27,9 @@ export class WorkerHistory {
   lastMs = 0;
   #flat: FlatStats | undefined;
   readonly #recent: Increase[] = [];
+  /** Sums of `#recent`, and the time that they cover. */
+  readonly #recentSums = new Map<string, number>();
+  #recentMs = 0;
   readonly #watchingSinceMs: number;
 
   /** @param watchingSinceMs when the console began to watch the cluster */
@@ -57,36 +60,56 @@ export class WorkerHistory {
     this.#flat = flat;
     const increase = { fromMs, toMs: nowMs, amounts };
     this.#recent.push(increase);
-    while (this.#recent.length > 0 && this.#recent[0]!.toMs <= nowMs - RATE_WINDOW_MS) this.#recent.shift();
+    this.#recentMs += nowMs - fromMs;
+    for (const [name, amount] of amounts) this.#recentSums.set(name, (this.#recentSums.get(name) ?? 0) + amount);
+    this.#forget(nowMs);
     return increase;
   }
 
-  /** Counters since the start of the worker's process. */
-  totals(): Record<string, number> {
-    return Object.fromEntries(this.#flat?.counters ?? []);
+  /** Counters since the start of the worker's process: all, or those that are asked for. */
+  totals(isAsked?: (column: string) => boolean): Record<string, number> {
+    return recordOf(this.#flat?.counters, isAsked);
   }
 
   /** Gauges of the last message. */
-  gauges(): Record<string, number> {
-    return Object.fromEntries(this.#flat?.gauges ?? []);
+  gauges(isAsked?: (column: string) => boolean): Record<string, number> {
+    return recordOf(this.#flat?.gauges, isAsked);
   }
 
   /** Increase a second over the last ten seconds; empty while there is too little to tell. */
-  rates(nowMs: number): Record<string, number> {
-    const recent = this.#recent.filter((increase) => increase.toMs > nowMs - RATE_WINDOW_MS);
-    const sums: Record<string, number> = {};
-    let spanMs = 0;
-    for (const { fromMs, toMs, amounts } of recent) {
-      spanMs += toMs - fromMs;
-      for (const [name, amount] of amounts) sums[name] = (sums[name] ?? 0) + amount;
+  rates(nowMs: number, isAsked?: (column: string) => boolean): Record<string, number> {
+    this.#forget(nowMs);
+    if (this.#recentMs < 500) return {};
+    const rates = recordOf(this.#recentSums, isAsked);
+    for (const name in rates) rates[name] = (rates[name]! * 1000) / this.#recentMs;
+    return rates;
+  }
+
+  /** Lets go of what is older than the window of the rates. */
+  #forget(nowMs: number): void {
+    while (this.#recent.length > 0 && this.#recent[0]!.toMs <= nowMs - RATE_WINDOW_MS) {
+      const { fromMs, toMs, amounts } = this.#recent.shift()!;
+      this.#recentMs -= toMs - fromMs;
+      for (const [name, amount] of amounts) {
+        const left = (this.#recentSums.get(name) ?? 0) - amount;
+        // What is less than a billionth of what was is the rounding of sums.
+        if (left > amount * 1e-9) this.#recentSums.set(name, left);
+        else this.#recentSums.delete(name);
+      }
     }
-    if (spanMs < 500) return {};
-    for (const name in sums) sums[name] = (sums[name]! * 1000) / spanMs;
-    return sums;
   }
 
   /** The tiers as the last message told. */
   tiers(): TierView[] {
     return (this.last?.tiers ?? []).map(({ error, ...tier }) => (error ? { ...tier, error } : tier));
   }
+}
+
+function recordOf(
+  values: ReadonlyMap<string, number> | undefined,
+  isAsked: ((column: string) => boolean) | undefined,
+): Record<string, number> {
+  const record: Record<string, number> = {};
+  for (const [name, value] of values ?? []) if (isAsked === undefined || isAsked(name)) record[name] = value;
+  return record;
 }

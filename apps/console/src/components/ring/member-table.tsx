@@ -53,7 +53,6 @@ export function MemberTable({
     arcs: ring.arcCount(worker.id),
     share: ring.share(worker.id),
     fair: worker.weight / weights,
-    joined: joinedEpoch(epochs, worker.id),
   }));
   // Of many members those stand first that are not well, then those farthest from their fair share.
   const ranked = large
@@ -65,7 +64,9 @@ export function MemberTable({
             Math.abs(b.share / b.fair - 1) - Math.abs(a.share / a.fair - 1),
         )
     : all;
-  const rows = ranked.slice(0, large ? ROWS : undefined);
+  const rows = ranked
+    .slice(0, large ? ROWS : undefined)
+    .map((row) => ({ ...row, joined: joinedEpoch(epochs, row.worker.id) }));
   return (
     <Panel
       title="Members"

@@ -21,9 +21,13 @@ import Link from "next/link";
 import { useMemo } from "react";
 import * as column from "../../columns.ts";
 import { useCluster, useLive, useNow, useTick } from "../../state/live.tsx";
+import { useUrlState } from "../../state/url-state.ts";
 import type { WorkerTick, WorkerView } from "../../wire.ts";
 import { PageHeader } from "../page-header.tsx";
 import { WorkerStateBadge } from "../worker-state.tsx";
+
+/** Past so many members they are ranked, and can be searched. */
+const CROWD = 60;
 
 /** All members of the ring. */
 export function WorkersPage() {
@@ -32,24 +36,50 @@ export function WorkersPage() {
   const { skewMs } = useLive();
   const now = useNow(1000);
   const colours = useMemo(() => workerColours(snapshot?.members ?? []), [snapshot?.members]);
-  const rows = (snapshot?.workers ?? []).map((worker) => ({ worker, tick: tick?.workers[worker.id] }));
-  const live = rows.filter((row) => row.worker.state === "live").length;
+  const [find, setFind] = useUrlState("find", "");
+  const all = snapshot?.workers ?? [];
+  const crowd = all.length > CROWD;
+  const sought = find.trim();
+  // Of many members those stand first that are not well.
+  const ranked = crowd
+    ? all
+        .filter(({ id, hostname = "" }) => id.includes(sought) || hostname.includes(sought))
+        .sort((a, b) => Number(a.state === "live") - Number(b.state === "live"))
+    : all;
+  const rows = ranked.map((worker) => ({ worker, tick: tick?.workers[worker.id] }));
+  const live = all.filter((worker) => worker.state === "live").length;
   const clock = now === undefined ? undefined : now + skewMs();
   return (
     <>
       <PageHeader title="Workers" />
       {error ? <ErrorState error={error} onRetry={retry} /> : null}
       {!snapshot && !error ? <LoadingState what="the workers" rows={6} /> : null}
-      {snapshot && rows.length === 0 ? (
+      {snapshot && all.length === 0 ? (
         <EmptyState title="No worker has joined this cluster" command="ringlight up --workers 3">
           A worker joins by itself when it starts with the cluster's registry endpoints.
         </EmptyState>
       ) : null}
-      {snapshot && rows.length > 0 ? (
+      {snapshot && all.length > 0 ? (
         <Panel
           title="Members of the ring"
           hint={`epoch ${snapshot.epoch}`}
-          actions={<PartialNote answered={live} asked={rows.length} />}
+          actions={
+            <span className="flex items-center gap-3">
+              <PartialNote answered={live} asked={all.length} />
+              {crowd ? (
+                <label>
+                  <span className="sr-only">Find a worker by its id or host</span>
+                  <input
+                    className="rl-input w-44! text-xs!"
+                    placeholder="Find a worker"
+                    value={find}
+                    spellCheck={false}
+                    onChange={(event) => setFind(event.target.value)}
+                  />
+                </label>
+              ) : null}
+            </span>
+          }
           flush
         >
           <DataTable
