@@ -128,6 +128,8 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
         await pause(500);
       }
     })();
+    // It is awaited below; where another part fails first, that part's error is the one to tell.
+    sampling.catch(() => {});
     const sentBefore = counts.sent;
     const [begin, cpuBefore] = [performance.now(), server.cpuSeconds()];
     const browser = await Browser.start();

@@ -7,6 +7,8 @@ import type { EpochsView, ErrorBody, HandOverView, SeriesView } from "../wire.ts
 import { overallHitRate } from "./derive.ts";
 import { getJson } from "./fetch-json.ts";
 import { useLive } from "./live.tsx";
+import { makingsOf } from "./ring.ts";
+import { SMALL_RING, useRingWork } from "./ring-work.ts";
 
 type Epoch = EpochsView["epochs"][number];
 
@@ -18,17 +20,31 @@ export interface PastRing {
   readonly change: RingDiff | undefined;
 }
 
-/** The ring of an epoch of the history, and that of the epoch before. */
+/** The ring of an epoch of the history, and that of the epoch before. Large ones come after a moment. */
 export function usePastRing(epochs: readonly Epoch[] | undefined, epoch: number | undefined): PastRing | undefined {
-  return useMemo(() => {
-    const place = epochs?.findIndex((candidate) => candidate.epoch === epoch) ?? -1;
-    const record = epochs?.[place];
-    if (!record) return undefined;
-    const older = epochs?.[place + 1];
+  const place = epochs?.findIndex((candidate) => candidate.epoch === epoch) ?? -1;
+  const record = epochs?.[place];
+  const older = epochs?.[place + 1];
+  const large = Math.max(record?.members.length ?? 0, older?.members.length ?? 0) > SMALL_RING;
+  const small = useMemo(() => {
+    if (!record || large) return undefined;
     const before = older ? buildRing(older.members, { epoch: older.epoch }) : undefined;
     const ring = buildRing(record.members, { epoch: record.epoch, ...(before ? { previous: before } : {}) });
     return { record, ring, before, change: before ? diff(before, ring) : undefined };
-  }, [epochs, epoch]);
+  }, [record, older, large]);
+  const key = record && large ? String(record.epoch) : "";
+  const made = useRingWork(
+    record && large ? { kind: "past", of: makingsOf(record), before: older && makingsOf(older) } : undefined,
+    key,
+  );
+  const past = useMemo(
+    () =>
+      record && made && made.key === key
+        ? { record, ring: made.ring, before: made.before, change: made.diff }
+        : undefined,
+    [record, made, key],
+  );
+  return large ? past : small;
 }
 
 /** How long on either side of a change is looked at. */

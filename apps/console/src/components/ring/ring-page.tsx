@@ -24,8 +24,9 @@ import { useMemo } from "react";
 import { hitRate } from "../../columns.ts";
 import { useEpochs } from "../../state/epochs.ts";
 import { useCluster, useLive, useNow, useTick } from "../../state/live.tsx";
-import { useRing } from "../../state/ring.ts";
+import { makingsKey, makingsOf, useRing } from "../../state/ring.ts";
 import { useHandOver, usePastRing } from "../../state/ring-history.ts";
+import { SMALL_RING, useRingWork } from "../../state/ring-work.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import { type Holding, newIds, parseWish, type RingWish, wishCost, writeWish } from "../../state/what-if.ts";
 import type { HandOverView, Tick } from "../../wire.ts";
@@ -59,7 +60,7 @@ function flowsOf(change: RingDiff | undefined): RingFlow[] {
 /** The ring that a wish would make, with what it moves and costs; undefined for none, or where nobody would be left. */
 function useWhatIf(wish: RingWish, ring: RingTable | undefined, tick: Tick | undefined) {
   const key = writeWish(wish);
-  const tried = useMemo(() => {
+  const wished = useMemo(() => {
     if (!ring || key === "") return undefined;
     const { add, addWeight, remove, weights } = parseWish(key);
     const known = new Set(ring.members.map((member) => member.id));
@@ -69,8 +70,19 @@ function useWhatIf(wish: RingWish, ring: RingTable | undefined, tick: Tick | und
     const reweigh = Object.entries(weights).flatMap(([id, weight]) =>
       known.has(id) && !gone.includes(id) ? [{ id, weight }] : [],
     );
-    return { ...whatIf(ring, { add: added, remove: gone, reweigh }), added, gone: new Set(gone) };
+    return { change: { add: added, remove: gone, reweigh }, added, gone: new Set(gone) };
   }, [ring, key]);
+  const large = (ring?.members.length ?? 0) > SMALL_RING;
+  const workKey = useMemo(() => (ring && large ? `${key} ${makingsKey(ring)}` : ""), [ring, large, key]);
+  const made = useRingWork(
+    ring && wished && large ? { kind: "change", of: makingsOf(ring), change: wished.change } : undefined,
+    workKey,
+  );
+  const tried = useMemo(() => {
+    if (!ring || !wished) return undefined;
+    if (!large) return { ...wished, ...whatIf(ring, wished.change) };
+    return made?.diff && made.key === workKey ? { ...wished, ring: made.ring, diff: made.diff } : undefined;
+  }, [ring, wished, large, made, workKey]);
   const cost = useMemo(() => {
     if (!tried) return undefined;
     const holdings = new Map<string, Holding>();
