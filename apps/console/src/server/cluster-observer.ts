@@ -27,8 +27,11 @@ import { WorkerHistory } from "./worker-history.ts";
 import { WorkerWatch } from "./worker-watch.ts";
 
 const TICK_MS = 1000;
-/** How long the newest second stays open: until every worker's next sample has covered it. */
-const SETTLE_MS = 1500;
+/** How long after a worker's next sample the newest second stays open. */
+const SETTLE_MS = 500;
+/** Workers that tell of themselves each second; of more each tells less often, every three seconds at most. */
+const TOLD_EACH_SECOND = 500;
+const LONGEST_INTERVAL_MS = 3000;
 
 /** Workers past which pages are told of each one only what all pages together show of it. */
 const CROWD = 64;
@@ -159,7 +162,7 @@ export class ClusterObserver {
     if (!buffer) return undefined;
     const nowMs = this.#clock.now();
     const stepS = seriesStepS(toMs - fromMs);
-    const end = Math.floor(Math.min(toMs, nowMs - SETTLE_MS) / 1000);
+    const end = Math.floor(Math.min(toMs, nowMs - this.#intervalMs() - SETTLE_MS) / 1000);
     const from = Math.max(Math.floor(fromMs / 1000), afterS === undefined ? 0 : afterS + 1);
     return { stepS, ...buffer.slice(from, end, stepS), atMs: nowMs, sinceMs: this.#sinceMs };
   }
@@ -300,8 +303,15 @@ export class ClusterObserver {
         },
       },
       this.#clock,
+      () => this.#intervalMs(),
     );
     return watch;
+  }
+
+  /** Time between two messages of a worker. */
+  #intervalMs(): number {
+    const { size } = this.#registry.view().workers;
+    return Math.min(LONGEST_INTERVAL_MS, TICK_MS * Math.max(1, Math.ceil(size / TOLD_EACH_SECOND)));
   }
 
   #move(tracked: Tracked, state: WorkerState, reason: string | undefined): void {

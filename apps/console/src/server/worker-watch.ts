@@ -4,9 +4,8 @@ import type { WorkerServiceClient, WorkerStats } from "@ringlight/proto";
 import { callStream } from "@ringlight/rpc";
 import { errorBody } from "./error-body.ts";
 
-const INTERVAL_MS = 1000;
-/** Silence after which a worker counts as unreachable. */
-const SILENCE_MS = 3500;
+/** Intervals of silence after which a worker counts as unreachable. */
+const SILENT_INTERVALS = 3.5;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -22,9 +21,16 @@ export class WorkerWatch {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
 
-  constructor(address: string, client: WorkerServiceClient, listener: WatchListener, clock: Clock) {
+  /** @param intervalMs time between two messages, asked for whenever the stream is opened */
+  constructor(
+    address: string,
+    client: WorkerServiceClient,
+    listener: WatchListener,
+    clock: Clock,
+    intervalMs: () => number,
+  ) {
     this.address = address;
-    this.#done = this.#run(client, listener, clock);
+    this.#done = this.#run(client, listener, clock, intervalMs);
   }
 
   /** Stops watching. Idempotent. */
@@ -33,13 +39,19 @@ export class WorkerWatch {
     return this.#done;
   }
 
-  async #run(client: WorkerServiceClient, listener: WatchListener, clock: Clock): Promise<void> {
+  async #run(
+    client: WorkerServiceClient,
+    listener: WatchListener,
+    clock: Clock,
+    interval: () => number,
+  ): Promise<void> {
     const { signal } = this.#stop;
     let pauseMs = FIRST_PAUSE_MS;
     while (!signal.aborted) {
       try {
-        const control = { signal, idleMs: SILENCE_MS };
-        for await (const stats of callStream(client, "watchStats", { intervalMs: INTERVAL_MS }, control)) {
+        const intervalMs = interval();
+        const control = { signal, idleMs: intervalMs * SILENT_INTERVALS };
+        for await (const stats of callStream(client, "watchStats", { intervalMs }, control)) {
           pauseMs = FIRST_PAUSE_MS;
           listener.onStats(stats);
         }
