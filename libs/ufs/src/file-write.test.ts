@@ -179,4 +179,17 @@ describe("writes to file://", () => {
     await writes.createBucket();
     assert.deepEqual(await readdir(directory), []);
   });
+
+  it("says that a directory is not empty which is written to while it is removed", async () => {
+    for (let round = 0; round < 100; round++) {
+      const removing = writes.deleteBucket();
+      const writing = Array.from({ length: 4 }, (_, index) =>
+        writes.put(`dir/${index}`, { body: bodyOf("x"), settings: { contentType: "text/plain" } }),
+      );
+      const [removed] = await Promise.allSettled([removing, ...writing]);
+      if (removed?.status === "rejected") assert.ok(isRinglightError(removed.reason, "RL_NOT_EMPTY"), removed.reason);
+      await rm(directory, { recursive: true, force: true });
+      await mkdir(directory);
+    }
+  });
 });

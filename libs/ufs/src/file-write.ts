@@ -215,10 +215,12 @@ export class FileWrites extends FileMultipart implements UfsWrites {
       const { directory } = this.#root;
       try {
         const names = (await readdir(directory)).filter((name) => name !== HIDDEN_DIRECTORY);
-        if (names.length > 0) throw new RinglightError("RL_NOT_EMPTY", `the directory ${directory} holds files`);
+        if (names.length > 0) throw notEmpty(directory);
         await rm(this.#sidecars.directory, { recursive: true, force: true });
         await rmdir(directory);
       } catch (error) {
+        // Something was written after the look at what is there.
+        if (/^(ENOTEMPTY|EEXIST)$/.test((error as NodeJS.ErrnoException).code ?? "")) throw notEmpty(directory);
         if (!isMissing(error)) throw fileError(error, directory);
         throw new RinglightError("RL_UFS_ERROR", `the directory ${directory} is not there`, { s3: NO_SUCH_BUCKET });
       }
@@ -436,4 +438,8 @@ function rethrow(path: string): (error: unknown) => never {
   return (error) => {
     throw fileError(error, path);
   };
+}
+
+function notEmpty(directory: string): RinglightError {
+  return new RinglightError("RL_NOT_EMPTY", `the directory ${directory} holds files`);
 }
