@@ -252,10 +252,13 @@ function outagesOf(kind: ServerKind): void {
       const [staleProxy, informedProxy] = proxies as [FaultProxy, FaultProxy];
       try {
         await Promise.all([stale.ready(10_000), informed.ready(10_000)]);
+        const rule = { name: "r", path: "/kept/", ttlMs: 60_000 };
+        await informed.changePolicies(() => [rule]);
         await informed.addMount(sampleMount("removed-later"));
         await informed.addMount(sampleMount("kept"));
-        await waitFor(() => stale.view().mounts.size === 2);
+        await waitFor(() => stale.view().mounts.size === 2 && stale.view().policies.length === 1);
         await staleProxy.refuse();
+        await informed.changePolicies(() => [{ ...rule, ttlMs: 90_000 }]);
         await informed.removeMount("removed-later");
         await informed.addMount(sampleMount("added-later"));
         const seen: number[] = [];
@@ -270,6 +273,9 @@ function outagesOf(kind: ServerKind): void {
         await waitFor(() => names(stale).length === 2 && names(informed).length === 2);
         assert.deepEqual(names(stale), ["added-later", "kept"]);
         assert.deepEqual(names(informed), ["added-later", "kept"]);
+        for (const registry of [stale, informed]) {
+          await waitFor(() => registry.view().policies[0]?.ttlMs === 90_000, { what: "the rules as they were last" });
+        }
         assert.ok(
           seen.every((size) => size >= 2),
           "the informed one never saw less than it knew",

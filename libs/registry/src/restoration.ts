@@ -114,6 +114,11 @@ export class Restoration {
       operations.push(ifOp([isUnchanged(stale.key, stale.modRevision)], [deleteOp(stale.key)]));
       membersChange ||= stale.key.startsWith(keys.members);
     }
+    const policies = this.#olderPolicies(found, view);
+    if (policies !== undefined) {
+      const put = putOp(keys.policies, writtenPolicies(view.policies));
+      operations.push(ifOp([isUnchanged(policies.key, policies.modRevision)], [put]));
+    }
     for (let start = 0; start < operations.length; start += CHUNK) {
       const answer = await this.#client.txn({ compare: [guard], success: operations.slice(start, start + CHUNK) });
       if (!answer.succeeded) return false;
@@ -145,6 +150,19 @@ export class Restoration {
         (key.startsWith(this.#keys.mounts) || key.startsWith(this.#keys.members)) &&
         createRevision <= identityKey.createRevision &&
         !wanted.has(key),
+    );
+  }
+
+  /** The rules by path that an earlier restorer put back, if they are others than those that are known here. */
+  #olderPolicies({ snapshot, identity, identityKey }: Found, view: ClusterView): ReadKey | undefined {
+    if (identity?.restored === undefined || identityKey === undefined) return undefined;
+    const known = JSON.stringify(writtenPolicies(view.policies));
+    return snapshot.keys.find(
+      ({ key, createRevision, modRevision, value }) =>
+        key === this.#keys.policies &&
+        createRevision === modRevision &&
+        createRevision <= identityKey.createRevision &&
+        value !== known,
     );
   }
 

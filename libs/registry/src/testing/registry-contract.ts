@@ -173,6 +173,27 @@ export function registryContract(kind: ServerKind): void {
       await assert.rejects(one.removeMount("data"), (error) => isRinglightError(error, "RL_NO_SUCH_MOUNT"));
     });
 
+    it("keeps rules by path as one record: all of a change or nothing, for everybody in one order", async () => {
+      const { connect } = newCluster();
+      const [one, two] = await Promise.all([connect(), connect()]);
+      const ttl = { name: "b", path: "/data/tmp/", ttlMs: 3_600_000 };
+      const pin = { name: "a", path: "/data/**", pin: true, priority: "high" as const, quotaBytes: 1024 ** 3 };
+      assert.deepEqual(await one.changePolicies(() => [ttl, pin]), { before: [], after: [ttl, pin] });
+      assert.deepEqual(one.view().policies, [ttl, pin], "who writes reads it back");
+      await waitFor(() => two.view().policies.length === 2);
+      assert.deepEqual(two.view().policies, [ttl, pin]);
+      // Two at the same moment: one of them tries again on what the other one wrote.
+      const third = { name: "c", path: "/data/c", priority: "low" as const };
+      await Promise.all([
+        one.changePolicies((rules) => [...rules, third]),
+        two.changePolicies((rules) => rules.filter(({ name }) => name !== "a")),
+      ]);
+      await waitFor(() => one.view().policies.length === 2 && two.view().policies.length === 2);
+      assert.deepEqual(one.view().policies, [ttl, third]);
+      assert.deepEqual((await one.changePolicies(() => [])).after, []);
+      await waitFor(() => two.view().policies.length === 0);
+    });
+
     it("lists epochs newest first", async () => {
       const { connect } = newCluster();
       const one = await connect();
