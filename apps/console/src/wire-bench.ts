@@ -110,7 +110,8 @@ export interface BenchComparison {
     readonly metric: string;
     readonly a: number;
     readonly b: number;
-    readonly ratio: { readonly estimate: number; readonly low: number; readonly high: number };
+    /** The ends are null where one round gives no interval. */
+    readonly ratio: { readonly estimate: number; readonly low: number | null; readonly high: number | null };
     readonly effect: number;
     readonly verdict: string;
   }[];

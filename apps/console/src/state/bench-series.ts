@@ -19,14 +19,24 @@ export interface RunSeries {
   readonly epoch: Line;
 }
 
+/** A second of a round, or the first one of a pause between rounds, in which another target has its turn and lines break off. */
+type Row = BenchWindow | { readonly atMs: number };
+
+const PAUSE_MS = 2000;
+
 /** Makes the lines, of the window where one is given (milliseconds). */
 export function runSeries(detail: BenchDetail, window?: { readonly fromMs: number; readonly toMs: number }): RunSeries {
   const inside = (atMs: number) => window === undefined || (atMs >= window.fromMs && atMs <= window.toMs);
-  const rows = detail.windows.filter(({ atMs }) => inside(atMs)).sort((a, b) => a.atMs - b.atMs);
+  const windows = detail.windows.filter(({ atMs }) => inside(atMs)).sort((a, b) => a.atMs - b.atMs);
+  const rows = windows.flatMap((row, at): Row[] => {
+    const next = windows[at + 1];
+    return next !== undefined && next.atMs - row.atMs > PAUSE_MS ? [row, { atMs: row.atMs + 1000 }] : [row];
+  });
   const times = rows.map(({ atMs }) => atMs / 1000);
-  const of = (value: (row: BenchWindow) => number | null): Line => rows.map(value);
+  const of = (value: (row: BenchWindow) => number | null): Line =>
+    rows.map((row) => ("requests" in row ? value(row) : null));
   const seconds = (ms: number | null) => (ms === null ? null : ms / 1000);
-  const kinds = [...new Set(rows.flatMap(({ outcomes }) => Object.keys(outcomes)))].sort();
+  const kinds = [...new Set(windows.flatMap(({ outcomes }) => Object.keys(outcomes)))].sort();
   const outcomes = new Map(
     kinds.map((kind) => [
       kind,
@@ -54,13 +64,14 @@ export function runSeries(detail: BenchDetail, window?: { readonly fromMs: numbe
 
 /** For each second the value between the scrapes around it; null where there are none within three seconds. */
 function atTimes(
-  rows: readonly BenchWindow[],
+  rows: readonly Row[],
   metrics: readonly BenchMetrics[],
   value: (before: BenchMetrics, after: BenchMetrics) => number | null,
 ): Line {
   const sorted = [...metrics].sort((a, b) => a.atMs - b.atMs);
   let at = 0;
   return rows.map((row) => {
+    if (!("requests" in row)) return null;
     while (at < sorted.length && sorted[at]!.atMs < row.atMs) at++;
     const [before, after] = [sorted[at - 1], sorted[at]];
     if (before === undefined || after === undefined || after.atMs - row.atMs > 3000) return null;

@@ -88,7 +88,9 @@ export function ComparePage() {
                   id: "interval",
                   title: "99.5 % interval",
                   numeric: true,
-                  cell: ({ ratio }) => `${ratio.low.toFixed(3)} to ${ratio.high.toFixed(3)}`,
+                  // One round has no interval: its upper end is no number of JSON's.
+                  cell: ({ ratio: { low, high } }) =>
+                    low === null || high === null ? "one round" : `${low.toFixed(3)} to ${high.toFixed(3)}`,
                 },
                 { id: "effect", title: "Effect (Cliff's delta)", numeric: true, cell: (row) => row.effect.toFixed(2) },
                 {

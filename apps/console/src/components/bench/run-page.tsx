@@ -63,8 +63,9 @@ export function RunPage({ id }: { id: string }) {
         title={`${run.title}, ${run.target}`}
         lead={
           <>
-            <RunState run={run} /> started {formatMoment(run.startedMs)}, {formatPlural(run.rounds.length, "round")}{" "}
-            after the warm-up{run.failure === undefined ? "" : `: ${run.failure}`}
+            <RunState run={run} /> started {formatMoment(run.startedMs)}, {formatPlural(run.rounds.length, "round")}
+            {run.warmUp === undefined ? "" : " after the warm-up"}
+            {run.failure === undefined ? "" : `: ${run.failure}`}
             {zoom ? (
               <>
                 {" · "}
