@@ -16,6 +16,8 @@ const UNIT = [
   "apps/*/src/**/*.test.ts",
   "bench/src/**/*.test.ts",
 ];
+/** Whole-system tests of bytes and versions: run once more with the pages sent without the addon. */
+const BOTH_PATHS = ["crowd", "differential", "fuzz", "worker-death", "write-race"].map((name) => `e2e/${name}.test.ts`);
 const TEST_TIMEOUT_MS = 240_000;
 
 const options = process.argv.slice(2).filter((arg) => arg.startsWith("-"));
@@ -69,20 +71,24 @@ function parse(file, count) {
   }
 }
 
-async function nodeTests(name, files, concurrency) {
+async function nodeTests(name, files, concurrency, env) {
   console.log(`\n${name}: ${files.length} files`);
-  const report = path.join(work, `${concurrency}.json`);
-  const code = await run(process.execPath, [
-    "--test",
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-    "--test-reporter=spec",
-    "--test-reporter-destination=stdout",
-    `--test-reporter=${path.join(ROOT, ".ci/count-reporter.mjs")}`,
-    `--test-reporter-destination=${report}`,
-    ...options,
-    ...files,
-  ]);
+  const report = path.join(work, `${name}.json`);
+  const code = await run(
+    process.execPath,
+    [
+      "--test",
+      `--test-concurrency=${concurrency}`,
+      `--test-timeout=${TEST_TIMEOUT_MS}`,
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      `--test-reporter=${path.join(ROOT, ".ci/count-reporter.mjs")}`,
+      `--test-reporter-destination=${report}`,
+      ...options,
+      ...files,
+    ],
+    env,
+  );
   const [passed, failed] = parse(report, (sum) => [sum.passed, sum.tests - sum.passed - sum.skipped - sum.todo]);
   return counts(passed, failed, code);
 }
@@ -111,6 +117,11 @@ async function main() {
   const suites = [
     { name: "Tests beside the code", files: find(UNIT), run: (name, files) => nodeTests(name, files, 2) },
     { name: "Whole-system tests", files: find(["e2e/**/*.test.ts"]), run: (name, files) => nodeTests(name, files, 1) },
+    {
+      name: "The same without the addon",
+      files: find(BOTH_PATHS),
+      run: (name, files) => nodeTests(name, files, 1, { RINGLIGHT_SENDFILE: "off" }),
+    },
     { name: "Browser tests", files: find(["e2e/**/*.spec.ts"]), run: (_name, files) => browserTests(files) },
   ];
   let passed = 0;

@@ -1,4 +1,5 @@
 /** A whole cluster, started as a user would start it: by `ringlight up`. */
+import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,9 +98,11 @@ async function startUp(options: ClusterOptions, dataDir: string): Promise<{ up: 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "ringlight-e2e-"));
   const { up, portOffset } = await startUp(options, dataDir);
+  const dataPath = options.env?.RINGLIGHT_SENDFILE ?? process.env.RINGLIGHT_SENDFILE;
   const info = () => JSON.parse(readFileSync(join(dataDir, "cluster.json"), "utf8")) as ClusterInfo;
   const credentials = keyOf(info().credentialsFile);
   const stop = () => up.stop(30_000);
+  if (dataPath === "off") await assertCopies(info()).catch((error) => stop().then(() => Promise.reject(error)));
   return {
     dataDir,
     portOffset,
@@ -120,6 +123,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** A run that is to show the way without the addon must have taken it. */
+async function assertCopies({ workers }: ClusterInfo): Promise<void> {
+  for (const { rest } of workers) {
+    const { dataPath } = (await (await fetch(`http://${rest}/readyz`)).json()) as { dataPath: string };
+    assert.match(dataPath, /^typescript/);
+  }
 }
 
 function keyOf(file: string): { accessKeyId: string; secretAccessKey: string } {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { presignUrl } from "@ringlight/sigv4";
 import { type S3Origin, startS3Origin } from "@ringlight/testing";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -19,14 +19,9 @@ let cluster: Cluster;
 before(async () => {
   origin = await startS3Origin();
   origin.putObject(BUCKET, KEY, { sizeBytes: SIZE_BYTES, seed: 64 });
-  cluster = await startCluster({
-    portOffset: 1080,
-    args: ["--no-console", "--mount", `/${BUCKET}=s3://${BUCKET},endpoint=${origin.endpoint},credentials=anonymous`],
-  });
 });
 
 after(async () => {
-  await cluster?.remove();
   await origin?.close();
 });
 
@@ -46,25 +41,39 @@ function compare(url: URL, expected: Buffer, agent: Agent): Promise<number> {
   return promise;
 }
 
-test("two hundred concurrent cold readers of a 64 MiB object: the right bytes, and each byte from the store once", async () => {
-  const expected = origin.bytesOf(BUCKET, KEY);
-  const { s3Endpoint } = cluster.info();
-  const url = presignUrl(
-    { method: "GET", url: new URL(`${s3Endpoint}/${BUCKET}/${KEY}`), headers: {} },
-    { credentials: cluster, region: "us-east-1", expiresS: 3600 },
-  );
-  origin.resetCounts();
-  const agent = new Agent({ maxSockets: READERS });
-  const sizes = await Promise.all(Array.from({ length: READERS }, () => compare(url, expected, agent)));
-  agent.destroy();
-  assert.deepEqual(new Set(sizes), new Set([SIZE_BYTES]));
-  const gets = origin.requests.filter(({ op }) => op === "GetObject");
-  assert.equal(
-    gets.reduce((sum, { bytes }) => sum + bytes, 0),
-    SIZE_BYTES,
-    `the store was asked more than once; what the cluster said:\n${complaints()}`,
-  );
-});
+for (const workers of [3, 1]) {
+  describe(`${workers} worker${workers > 1 ? "s" : ""}`, () => {
+    before(async () => {
+      const mount = `/${BUCKET}=s3://${BUCKET},endpoint=${origin.endpoint},credentials=anonymous`;
+      cluster = await startCluster({
+        portOffset: 1080,
+        args: ["--no-console", "--workers", String(workers), "--mount", mount],
+      });
+    });
+
+    after(async () => cluster?.remove());
+
+    test("two hundred concurrent cold readers of a 64 MiB object: the right bytes, and each byte from the store once", async () => {
+      const expected = origin.bytesOf(BUCKET, KEY);
+      const { s3Endpoint } = cluster.info();
+      const url = presignUrl(
+        { method: "GET", url: new URL(`${s3Endpoint}/${BUCKET}/${KEY}`), headers: {} },
+        { credentials: cluster, region: "us-east-1", expiresS: 3600 },
+      );
+      origin.resetCounts();
+      const agent = new Agent({ maxSockets: READERS });
+      const sizes = await Promise.all(Array.from({ length: READERS }, () => compare(url, expected, agent)));
+      agent.destroy();
+      assert.deepEqual(new Set(sizes), new Set([SIZE_BYTES]));
+      const gets = origin.requests.filter(({ op }) => op === "GetObject");
+      assert.equal(
+        gets.reduce((sum, { bytes }) => sum + bytes, 0),
+        SIZE_BYTES,
+        `the store was asked more than once; what the cluster said:\n${complaints()}`,
+      );
+    });
+  });
+}
 
 /** Lines of the processes' logs that are no mere information. */
 function complaints(): string {
