@@ -1,7 +1,7 @@
 /** `ringlight worker`, `scheduler`, `registry` and `console`: one process in the foreground, for clusters of many hosts. */
 import { spawn } from "node:child_process";
 import os from "node:os";
-import { type AppName, mainOf } from "../layout.ts";
+import { type AppName, programOf } from "../layout.ts";
 import { processEnvironment } from "../up/processes.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -23,5 +23,5 @@ function foreground(args: readonly string[], env: Readonly<Record<string, string
 
 /** Runs a worker, scheduler, registry or console with the given flags. */
 export function runApp(app: AppName, args: readonly string[]): Promise<number> {
-  return foreground([mainOf(app), ...args], processEnvironment());
+  return foreground([...programOf(app), ...args], processEnvironment());
 }

@@ -2,7 +2,7 @@
 import os from "node:os";
 import path from "node:path";
 import { flagOf } from "@ringlight/config";
-import { mainOf, ROOT } from "../layout.ts";
+import { programOf, ROOT } from "../layout.ts";
 import type { ProcessSpec } from "./child-process.ts";
 import { dataPaths } from "./data-dir.ts";
 import type { UpOptions } from "./options.ts";
@@ -43,7 +43,7 @@ export function registrySpec(options: UpOptions): ProcessSpec {
   return {
     name: "registry",
     args: [
-      mainOf("registry"),
+      ...programOf("registry"),
       ...flags({ port: options.ports.registry, dataDir: dataPaths(options.dataDir).registry }),
     ],
     env: processEnvironment(),
@@ -68,7 +68,7 @@ export function workerSpec(options: UpOptions, tiers: TierPlan, number: number):
   return {
     name: workerName(number),
     args: [
-      mainOf("worker"),
+      ...programOf("worker"),
       ...flags({
         cluster: options.cluster,
         dataDir: paths.worker(number),
@@ -99,7 +99,7 @@ export function schedulerSpec(options: UpOptions): ProcessSpec {
   return {
     name: "scheduler",
     args: [
-      mainOf("scheduler"),
+      ...programOf("scheduler"),
       ...flags({
         cluster: options.cluster,
         dataDir: paths.scheduler,
@@ -124,7 +124,7 @@ export function consoleSpec(options: UpOptions): ProcessSpec {
   return {
     name: "console",
     args: [
-      mainOf("console"),
+      ...programOf("console"),
       ...flags({
         cluster: options.cluster,
         dataDir: paths.console,

@@ -1,0 +1,8 @@
+/** Flags of Node itself that the processes are started with, by whoever starts them by path. */
+
+/**
+ * For workers: the young generation of V8's heap is not to shrink below 16 MiB a half. V8 fits it to what survives, which of
+ * reads is next to nothing, and then collects every 3.5 MB: twenty times a second at 15,000 reads a second, a millisecond each.
+ * So it collects two to eight times less often, for at most 48 MiB of memory.
+ */
+export const WORKER_NODE_FLAGS: readonly string[] = ["--min-semi-space-size=16"];
