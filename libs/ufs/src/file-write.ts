@@ -15,6 +15,7 @@ import {
   type PartPlace,
   type PutRequest,
   RinglightError,
+  releasePooled,
   toRinglightError,
   type UfsCallOptions,
   type UfsObservation,
@@ -36,6 +37,11 @@ import { checkWriteConditions, holdForSource } from "./write-conditions.ts";
 const COPY_CHUNK_BYTES = 1024 * 1024;
 /** Files of one DeleteObjects that are removed at once. */
 const DELETES_AT_ONCE = 8;
+
+/** Directory of temporary files, beneath what writes keep. */
+const TEMPORARY = "tmp";
+/** Times that a temporary file is tried to be made while the directory is being removed. */
+const TEMPORARY_ATTEMPTS = 10;
 
 /** A temporary file that was not written to for so long belongs to nobody, milliseconds. */
 const ABANDONED_MS = 24 * 3_600_000;
@@ -216,7 +222,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
       try {
         const names = (await readdir(directory)).filter((name) => name !== HIDDEN_DIRECTORY);
         if (names.length > 0) throw notEmpty(directory);
-        await rm(this.#sidecars.directory, { recursive: true, force: true });
+        await this.#removeOwn();
         await rmdir(directory);
       } catch (error) {
         // Something was written after the look at what is there.
@@ -227,17 +233,45 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     });
   }
 
+  /**
+   * Removes what writes keep beside the files. A write that is on its way has a temporary file from its beginning to its end,
+   * and the directory of those goes first: what is in use is not removed. @throws ENOTEMPTY then
+   */
+  async #removeOwn(): Promise<void> {
+    const { directory } = this.#sidecars;
+    try {
+      await rmdir(join(directory, TEMPORARY)).catch(unlessMissing);
+      for (const name of await readdir(directory)) {
+        if (name !== TEMPORARY) await rm(join(directory, name), { recursive: true, force: true });
+      }
+      await rmdir(directory);
+    } catch (error) {
+      unlessMissing(error);
+    }
+  }
+
+  /** Opens a new temporary file, and makes its directory, which goes when a bucket is removed. */
+  async #temporary(path: string): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        return await open(path, "wx");
+      } catch (error) {
+        if (!isMissing(error) || attempt === TEMPORARY_ATTEMPTS) throw fileError(error, path);
+      }
+    }
+  }
+
   /** Receives a body into a temporary file, synced. Nothing is left of it when the body fails. */
   protected async receive(body: UfsWriteBody, signal: AbortSignal | undefined): Promise<TemporaryFile> {
-    const directory = join(this.#sidecars.directory, "tmp");
+    const directory = join(this.#sidecars.directory, TEMPORARY);
     const path = join(directory, randomBytes(12).toString("hex"));
     const md5 = createHash("md5");
     let handle: FileHandle | undefined;
     try {
-      await mkdir(directory, { recursive: true }).catch(rethrow(directory));
+      handle = await this.#temporary(path);
       this.#swept ??= sweep(directory);
       await this.#swept;
-      handle = await open(path, "wx").catch(rethrow(path));
       for await (const piece of heldBack(body, path)) {
         throwIfAborted(signal, "a write");
         throwIfAborted(this.#closing, "a write");
@@ -245,6 +279,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
         for (let at = 0; at < piece.length; ) {
           at += (await handle.write(piece, at).catch(rethrow(path))).bytesWritten;
         }
+        releasePooled(piece);
       }
       throwIfAborted(signal, "a write");
       await handle.sync().catch(rethrow(path));
@@ -438,6 +473,10 @@ function rethrow(path: string): (error: unknown) => never {
   return (error) => {
     throw fileError(error, path);
   };
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 function notEmpty(directory: string): RinglightError {
