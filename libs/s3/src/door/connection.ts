@@ -7,6 +7,7 @@
  * connection reads heads into a scratch buffer that all share, and bodies straight into the piece that the handler gets.
  */
 import type { Socket } from "node:net";
+import { releasePooled } from "@ringlight/core";
 import { bodyBuffer, MAX_PIECE_BYTES } from "./body-buffers.ts";
 import { DoorRequest } from "./door-request.ts";
 import { DoorResponse } from "./door-response.ts";
@@ -411,6 +412,8 @@ export class DoorConnection {
 
   #closed(): void {
     this.#request?.destroy();
+    // Nothing is read any more, and nobody was given the piece.
+    if (this.#piece !== undefined) releasePooled(this.#piece);
     this.#leave();
     this.#rest?.abort();
     this.#answerDone(true);
