@@ -75,7 +75,7 @@ function runsOf(target: string): string[] {
 test("a run is followed while it goes on, and a slow request of it is followed to its trace", async ({ page }) => {
   await page.goto(`${url()}/runs`);
   await expect(page.getByRole("heading", { level: 1, name: "Runs" })).toBeVisible();
-  const options = ["--cluster", dataDir(), "--out", runsDir(), "--rounds", "3", "--seconds", "4", "--warmup", "1"];
+  const options = ["--cluster", dataDir(), "--out", runsDir(), "--rounds", "3", "--seconds", "3", "--warmup", "1"];
   const going = bench("run", ...WORKLOAD, "--target", "s3:/measured", "--target", "sdk:/measured", ...options);
   const row = page.locator("[data-run]").filter({ hasText: "s3" }).first();
   await expect(row.getByText("running")).toBeVisible({ timeout: 60_000 });
