@@ -20,7 +20,7 @@ const STORE = fileURLToPath(new URL("store-main.ts", import.meta.url));
 const SLOWER = 0.1;
 const MAX_REGRESSION = 0.05;
 /** The regression is looked for with so many times the rounds: a gate can take its time. */
-const SLOWED_ROUNDS = 2;
+const SLOWED_ROUNDS = 6;
 
 /** Options. */
 export interface SelfCheckOptions {
