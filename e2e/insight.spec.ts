@@ -1,6 +1,7 @@
 /** Overview, Cache, Explain and Jobs in a real browser: every state, by keyboard alone, and from a spike to its cause in two clicks. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -141,6 +142,35 @@ test("a load's bar moves with the spans of its tasks, and its actions do what th
   await expect(page.getByText(`ringlight job resume ${id}`)).toBeVisible();
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "stopped");
+});
+
+test("rules by path are listed with what they come to, and Explain's command line names them", async ({ page }) => {
+  await page.goto(`${url()}/mounts`);
+  await expect(page.getByText("There are no rules")).toBeVisible();
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-rules-"));
+  const file = join(directory, "rules.yaml");
+  const rules = [
+    "{ name: tables, path: /demo/tables/, pin: true }",
+    "{ name: images, path: /demo/images/, quota: 8MiB, ttl: 12h }",
+  ];
+  writeFileSync(file, `rules:\n${rules.map((rule) => `  - ${rule}\n`).join("")}`);
+  try {
+    await ringlight("policy", "apply", file);
+    await ringlight("load", "/demo/tables");
+    const row = page.getByTestId("policy-row-tables");
+    await expect(row).toContainText("/demo/tables/");
+    await expect(row).toContainText(/[1-9][\d.]* [KM]iB in [\d,]+ pages/, { timeout: 60_000 });
+    await expect(page.getByTestId("policy-row-images")).toContainText("12h");
+    await expect(page.getByText("ringlight policy apply rules.yaml")).toBeVisible();
+    await inspect(page, "policies-light");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await inspect(page, "policies-dark");
+    expect(await ringlight("explain", FILE)).toMatch(/^Rules +tables: pinned/m);
+  } finally {
+    await ringlight("policy", "rm", "tables", "images");
+    rmSync(directory, { recursive: true, force: true });
+  }
+  await expect(page.getByText("There are no rules")).toBeVisible();
 });
 
 test("a read is explained by its request id, and the command line says the same", async ({ page }) => {
