@@ -537,16 +537,22 @@ test("a worker that is killed changes the ring, the problems and where a path li
     if ((await owner.textContent())?.includes(victim.id)) break;
   }
   await expect(owner).not.toContainText("down");
+  // The page itself notes when it shows all three, so that no time of the test's own looking is counted.
+  const seen = page.evaluate<number>(`(async () => {
+    const shows = () =>
+      document.querySelector('[data-testid="ring-member-${victim.id}"]')?.getAttribute("data-state") === "down" &&
+      document.querySelector('[data-testid="lookup-answer"] li')?.textContent.includes("down") &&
+      /\\d+ problems?/.test(document.querySelector("header")?.textContent ?? "");
+    while (!shows()) await new Promise(requestAnimationFrame);
+    return Date.now();
+  })()`);
   const killedAt = Date.now();
   process.kill(victim.pid, "SIGKILL");
-  await expect(page.getByTestId(`ring-member-${victim.id}`)).toHaveAttribute("data-state", "down", { timeout: 15_000 });
-  await expect(owner).toContainText("down");
-  await expect(page.getByRole("banner").getByText(/^\d+ problems?$/)).toBeVisible();
-  const tookMs = Date.now() - killedAt;
+  const tookMs = (await seen) - killedAt;
   await page.goto(url());
   await expect(page.getByTestId("problem-worker_down")).toContainText(victim.id);
   // The lease of 3 s, renewed at most a second before the kill, and what it takes to tell everybody.
-  expect(tookMs).toBeLessThan(5_500);
+  expect(tookMs).toBeLessThan(5_000);
   await page.goto(`${url()}/events?kind=worker`);
   await expect(page.getByText(`${victim.id} is down: its lease ran out`).first()).toBeVisible();
   await page.goto(`${url()}/workers`);
