@@ -4,7 +4,7 @@
  * says what two equal workers differ by here. A last one samples every trace, to show what a span costs where it is wanted.
  *
  * Two processes of one program differ by some percent for as long as they live (where their memory lies, what was compiled
- * when), and a machine's mood changes within a second. So workers are started anew every few rounds, a round is cut into slices of
+ * when), and a machine's mood changes within a second. So workers are started anew for each round, a round is cut into slices of
  * all sides in turn, and the interval takes the starts as its units, not the rounds. Besides, the worker's own CPU profile says
  * what share of its time telemetry's functions take: a busy machine makes all functions slow alike, and the share stays.
  */
@@ -32,8 +32,8 @@ const LEAD_SECONDS = 0.1;
 const WARM_SECONDS = 2;
 /** Slices of a round; each has all sides in turn, forth and back. */
 const SLICES = 4;
-/** Rounds that the same processes serve. */
-const ROUNDS_A_START = 2;
+/** Rounds that the same processes serve: by two, the two starts of four rounds could not tell 4 % from nothing. */
+const ROUNDS_A_START = 1;
 /** Seconds of a CPU profile, one a start. */
 const PROFILE_SECONDS = 3;
 /** Telemetry may cost so much of the requests a second, and of the CPU time of a request. */
@@ -101,7 +101,7 @@ export async function benchTelemetry(effort: Effort, progress: (line: string) =>
     const profiles: ProfileShares[] = [];
     for (let done = 0; done < effort.rounds; ) {
       const rounds = Math.min(ROUNDS_A_START, effort.rounds - done);
-      progress(`rounds ${done + 1} to ${done + rounds} of ${effort.rounds}, ${effort.seconds} s a side each`);
+      progress(`round ${done + 1} of ${effort.rounds}, ${effort.seconds} s a side`);
       const { taken, profile } = await roundsOfOneStart(stage, { url, endpoint, rounds, first: done });
       starts.push(taken);
       profiles.push(profile);

@@ -91,6 +91,8 @@ export class ClusterObserver {
   readonly #telemetry: () => LoadSample["telemetry"];
   readonly #differences: () => LoadSample["differences"];
   #tickMs = 0;
+  /** When pages were last told the numbers. */
+  #toldMs = 0;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
   /** Until when the next snapshot waits, by performance.now(). */
@@ -359,7 +361,10 @@ export class ClusterObserver {
     this.#sampleLoad(nowMs);
     this.#mounts.follow();
     this.#publish();
-    if (this.#listeners.size > 0) this.#send({ type: "tick", tick: this.tick() });
+    // Nothing is new before the workers have told of themselves again.
+    if (this.#listeners.size === 0 || nowMs - this.#toldMs < this.#intervalMs() - TICK_MS / 2) return;
+    this.#toldMs = nowMs;
+    this.#send({ type: "tick", tick: this.tick() });
   }
 
   /** Lets the detectors of load-problems.ts look. */

@@ -59,6 +59,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   );
 
   useEffect(() => {
+    // Every number of it is new: to look for what is the same would cost more than to draw it.
+    client.setQueryDefaults(TICK_KEY, { structuralSharing: false });
     let source: EventSource | undefined;
     const open = () => {
       source?.close();
@@ -161,6 +163,7 @@ export function useTick(): Tick | undefined {
     queryFn: async () => (await getJson<ClusterAnswer>("/api/cluster")).tick,
     enabled: false,
     staleTime: Number.POSITIVE_INFINITY,
+    structuralSharing: false,
   });
   return takenOver ? query.data : undefined;
 }

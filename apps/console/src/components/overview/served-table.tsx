@@ -16,28 +16,26 @@ import {
 import Link from "next/link";
 import { useMemo } from "react";
 import * as column from "../../columns.ts";
-import type { ClusterSnapshot, Tick } from "../../wire.ts";
+import type { ClusterSnapshot, Columns, Tick } from "../../wire.ts";
 import { WorkerStateBadge } from "../worker-state.tsx";
 
 /** Which worker served how many bytes from where, since its process started. */
 export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tick: Tick | undefined }) {
   const colours = useMemo(() => workerColours(snapshot.members), [snapshot.members]);
-  const tiers = [
-    ...new Set(Object.values(tick?.workers ?? {}).flatMap((worker) => worker.tiers.map((tier) => tier.name))),
-  ].sort(compareTiers);
+  const names = new Set<string>();
+  for (const id in tick?.workers) for (const { name } of tick.workers[id]?.tiers ?? []) names.add(name);
+  const tiers = [...names].sort(compareTiers);
   const rows = snapshot.workers.map((worker) => {
-    const totals = tick?.workers[worker.id]?.totals ?? {};
-    const parts = [
-      ...tiers.map((tier) => ({ name: tier, value: totals[column.bytesHit(tier)] ?? 0, colour: tierColour(tier) })),
-      { name: "joined", value: totals[column.BYTES_JOINED] ?? 0, colour: "var(--rl-joined)" },
-      {
-        name: "UFS",
-        value: (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0),
-        colour: "var(--rl-ufs)",
-      },
-    ];
-    return { worker, totals, parts, known: tick?.workers[worker.id] !== undefined };
+    const own = tick?.workers[worker.id];
+    return { worker, totals: own?.totals ?? {}, known: own !== undefined };
   });
+  const ufsOf = (totals: Columns) => (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0);
+  // Made for the rows that are drawn, which are few of many.
+  const partsOf = (totals: Columns) => [
+    ...tiers.map((tier) => ({ name: tier, value: totals[column.bytesHit(tier)] ?? 0, colour: tierColour(tier) })),
+    { name: "joined", value: totals[column.BYTES_JOINED] ?? 0, colour: "var(--rl-joined)" },
+    { name: "UFS", value: ufsOf(totals), colour: "var(--rl-ufs)" },
+  ];
   const live = snapshot.workers.filter((worker) => worker.state === "live").length;
   return (
     <Panel
@@ -71,7 +69,9 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
             id: "split",
             title: "Split",
             className: "min-w-32 w-1/4",
-            cell: ({ worker, parts }) => <StackBar label={`${worker.id} served`} parts={parts} format={formatSize} />,
+            cell: ({ worker, totals }) => (
+              <StackBar label={`${worker.id} served`} parts={partsOf(totals)} format={formatSize} />
+            ),
           },
           ...tiers.map((tier) => ({
             id: tier,
@@ -94,7 +94,7 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
               </span>
             ),
             numeric: true,
-            cell: ({ parts, known }) => (known ? formatSize(parts.at(-1)?.value) : NOTHING),
+            cell: ({ totals, known }) => (known ? formatSize(ufsOf(totals)) : NOTHING),
           },
           {
             id: "hit-rate",
