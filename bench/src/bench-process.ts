@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { WORKER_NODE_FLAGS } from "@ringlight/config";
 
 /** Clock ticks a second of /proc/<pid>/stat on Linux. */
 const TICKS_PER_SECOND = 100;
@@ -15,7 +16,9 @@ export class BenchProcess {
   /** Starts a script of this repository with the Node that runs this one. Its standard input stays open until stop(). */
   constructor(name: string, script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#name = name;
-    this.#child = spawn(process.execPath, [script, ...args], {
+    // As the product starts it.
+    const flags = script.endsWith("apps/worker/src/main.ts") ? WORKER_NODE_FLAGS : [];
+    this.#child = spawn(process.execPath, [...flags, script, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, RINGLIGHT_PARENT_PIPE: "1", ...env },
     });
