@@ -2,7 +2,14 @@
  * Many small ranges in one call. What is in this worker's store is read straight into the message that carries it; the rest
  * goes the way of every read, a few at a time, and is answered as it comes.
  */
-import { newReadStatus, type PageStore, parsePath, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  newReadStatus,
+  type PageStore,
+  parsePath,
+  RinglightError,
+  releasePooled,
+  toRinglightError,
+} from "@ringlight/core";
 import type { ReadManyRequest, ReadManyResponse, ReadRange } from "@ringlight/proto";
 import { type CallContext, EncodedMessage } from "@ringlight/rpc";
 import type { Capture } from "./capture.ts";
@@ -164,7 +171,9 @@ async function readOne(
     }
     const chunks: Uint8Array[] = [];
     for await (const chunk of answer.body) chunks.push(chunk);
-    const item = { index, data: Buffer.concat(chunks), version: answer.meta.version, errorCode: "", error: "" };
+    const data = Buffer.concat(chunks);
+    for (const chunk of chunks) releasePooled(chunk);
+    const item = { index, data, version: answer.meta.version, errorCode: "", error: "" };
     return { ranges: [item] };
   } catch (error) {
     const { code, message } = toRinglightError(error);

@@ -6,6 +6,7 @@ import {
   newReadStatus,
   type ReadStatus,
   RinglightError,
+  releasePooled,
   segmentKey,
   segmentOf,
   toRinglightError,
@@ -211,7 +212,7 @@ async function answerPeer(
   if (body !== undefined) {
     for await (const chunk of body) {
       bytesOut += chunk.length;
-      if (!response.write(chunk)) await drained(response, left.signal);
+      if (!response.write(chunk, (error) => error ?? releasePooled(chunk))) await drained(response, left.signal);
       if (left.signal.aborted) return;
     }
   }

@@ -3,7 +3,14 @@
  * and of their page indexes and Bloom filters. The footer is read by way of the page store where it lies in the unit, so that
  * it is cached; the owners of a large file's other segments read it from the store and keep nothing of it.
  */
-import { type ByteRange, newReadStatus, pageLength, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  type ByteRange,
+  newReadStatus,
+  pageLength,
+  RinglightError,
+  releasePooled,
+  toRinglightError,
+} from "@ringlight/core";
 import { type FileMetaData, parquetMetadataAsync } from "hyparquet";
 import { presentPages, type TaskSettings, type TaskSources, type UnitPages } from "./task-unit.ts";
 
@@ -106,6 +113,7 @@ async function bytesOf(
       for await (const piece of reader.read(request)) {
         target.set(piece, at);
         at += piece.length;
+        releasePooled(piece);
       }
       await reader.settled(version, Math.floor(range.start / pageBytes), Math.floor(range.end / pageBytes));
     } finally {

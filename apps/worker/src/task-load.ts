@@ -10,6 +10,7 @@ import {
   type ObjectMeta,
   pageLength,
   RinglightError,
+  releasePooled,
   toRinglightError,
 } from "@ringlight/core";
 import type { TaskUnit } from "@ringlight/proto";
@@ -231,7 +232,10 @@ export async function fetchRun(
         background: true,
         onFetched: onRead,
       };
-      for await (const piece of reader.read(request)) arrived += piece.length;
+      for await (const piece of reader.read(request)) {
+        arrived += piece.length;
+        releasePooled(piece);
+      }
       if (arrived !== bytes) throw new RinglightError("RL_INTERNAL", `${arrived} of ${bytes} bytes arrived`);
       await reader.settled(version, run.first, run.last);
     } finally {

@@ -118,6 +118,20 @@ test("a load fetches every page once, with the metadata, and a second one finds 
   assert.equal(cluster.origin.count({ op: "HeadObject" }), 0, "the metadata was loaded too");
 });
 
+test("the memory of loaded pages is used again", async (t) => {
+  const units = ["again/0", "again/1", "again/2", "again/3"].map((key, seed) => {
+    put(key, { sizeBytes: MIB, seed });
+    return unitOf(key);
+  });
+  // What is known is not learned with its bytes, but read.
+  for (const unit of units) await run("load", [unit]);
+  await run("free", units);
+  const made = t.mock.method(Buffer, "allocUnsafeSlow");
+  for (const unit of units) await run("load", [unit]);
+  const pages = made.mock.calls.filter(({ arguments: [bytes] }) => bytes === PAGE).length;
+  assert.ok(pages < MIB / PAGE, `${pages} pages' memory was made anew for ${(4 * MIB) / PAGE} pages`);
+});
+
 test("loads are not counted as readers' page requests", async () => {
   put("quiet", { sizeBytes: 4 * PAGE, seed: 3 });
   await run("load", [unitOf("quiet")]);

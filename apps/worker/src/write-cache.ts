@@ -2,7 +2,7 @@
  * Brings what was written into the cache, on mounts that ask for it: the owners of the object read it once from the UFS,
  * after the writer was answered. Bounded in objects at once and waiting; what finds no room is read when it is asked for.
  */
-import { newReadStatus } from "@ringlight/core";
+import { newReadStatus, releasePooled } from "@ringlight/core";
 import type { MountTable } from "./mount-table.ts";
 import type { Router } from "./router.ts";
 import { traceOf } from "./trace.ts";
@@ -55,7 +55,10 @@ export class WriteCache {
         const context = { signal: this.#closing.signal, status: newReadStatus(), ...traceOf({}) };
         const read = await this.#options.router.open(mount, key, { conditions: {} }, context);
         if (read.outcome !== "ok") continue;
-        for await (const _ of read.body) if (this.#closing.signal.aborted) return;
+        for await (const piece of read.body) {
+          releasePooled(piece);
+          if (this.#closing.signal.aborted) return;
+        }
       } catch (error) {
         // It may be gone again, or have changed; whoever reads it brings it in.
         this.#options.log("a written object was not brought into the cache", { mount, error: String(error) });
