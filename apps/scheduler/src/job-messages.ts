@@ -9,7 +9,8 @@ import { specToMessage } from "./job-spec.ts";
 export function jobToMessage({ record, run }: JobView): Job {
   const { counters } = record;
   const { loaded, cached } = statement(record);
-  const rate = run?.rate.perSecond();
+  // The run of a job that has ended may be there a moment longer than the job.
+  const rate = record.state === "running" ? run?.rate.perSecond() : undefined;
   const inHand = run?.inHand ?? { objects: 0, bytes: 0 };
   const { objects, bytes } = counters.listed;
   return {

@@ -67,6 +67,16 @@ describe("where the operator says what buckets are made of", () => {
     assert.equal(await text(other, "twice", "key"), "kept");
   });
 
+  test("a directory that an operator has mounted is not removed, empty or not", async () => {
+    const mounted = join(directory, "mounted");
+    mkdirSync(mounted);
+    await cluster.mount("mounted", { uri: `file://${mounted}`, options: {}, readOnly: false });
+    await assert.rejects(one.send(new DeleteBucketCommand({ Bucket: "mounted" })), named("AccessDenied"));
+    await one.send(new PutObjectCommand({ Bucket: "mounted", Key: "key", Body: "kept" }));
+    await assert.rejects(other.send(new DeleteBucketCommand({ Bucket: "mounted" })), named("AccessDenied"));
+    assert.equal(await text(other, "mounted", "key"), "kept");
+  });
+
   test("what somebody else keeps there is not handed out", async () => {
     mkdirSync(join(directory, "private"));
     await assert.rejects(one.send(new CreateBucketCommand({ Bucket: "private" })), named("BucketAlreadyExists"));

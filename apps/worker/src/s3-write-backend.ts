@@ -146,7 +146,11 @@ export function s3WriteBackend(
     deleteBucket: async (bucket, context) => {
       const { record, ufs, writes } = await writer.writable(bucket);
       if (isMadeBucket(record)) await buckets.remove(record, ufs, here(context));
-      else await writes.deleteBucket(here(context));
+      // Without its directory such a mount would answer no request any more, and no client could make it again.
+      else if (record.uri.startsWith("file:")) {
+        const text = `the bucket "${bucket}" is a directory that an operator has mounted, and goes by \`ringlight mount rm\``;
+        throw new RinglightError("RL_FORBIDDEN", text);
+      } else await writes.deleteBucket(here(context));
     },
   };
 }
