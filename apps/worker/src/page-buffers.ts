@@ -8,8 +8,11 @@
  */
 import { markPooled } from "@ringlight/core";
 
-/** Bytes that are kept while nobody uses them. */
-const MAX_FREE_BYTES = 48 * 1024 * 1024;
+/** Bytes that are kept for the next fetches: more than a job has in flight at once, or each of its turns would make memory anew. */
+const MAX_FREE_BYTES = 128 * 1024 * 1024;
+/** Bytes that are kept when nothing was fetched for a while. */
+const RESTING_BYTES = 48 * 1024 * 1024;
+const RESTS_AFTER_MS = 10_000;
 /** Shorter pages are cut from slabs of this size, which the garbage collector takes when all of them are gone. */
 const SLAB_BYTES = 512 * 1024;
 const MIN_POOLED_BYTES = 32 * 1024;
@@ -18,12 +21,15 @@ const MIN_POOLED_BYTES = 32 * 1024;
 export class PageBuffers {
   readonly #free = new Map<number, Buffer[]>();
   #freeBytes = 0;
+  #takes = 0;
+  #resting: NodeJS.Timeout | undefined;
   #slab = Buffer.alloc(0);
   #slabAt = 0;
 
   /** Memory for a page of so many bytes. */
   take(lengthBytes: number): PageBuffer {
     if (lengthBytes < MIN_POOLED_BYTES) return new PageBuffer(this.#cut(lengthBytes), lengthBytes, undefined);
+    this.#takes++;
     const sizeBytes = 2 ** Math.ceil(Math.log2(lengthBytes));
     const known = this.#free.get(sizeBytes)?.pop();
     if (known !== undefined) this.#freeBytes -= sizeBytes;
@@ -37,6 +43,23 @@ export class PageBuffers {
     const free = this.#free.get(memory.length);
     if (free === undefined) this.#free.set(memory.length, [memory]);
     else free.push(memory);
+    if (this.#freeBytes > RESTING_BYTES && this.#resting === undefined) this.#rest();
+  }
+
+  /** Looks after a while whether what is free may go. */
+  #rest(): void {
+    const takes = this.#takes;
+    this.#resting = setTimeout(() => {
+      this.#resting = undefined;
+      if (this.#takes !== takes) {
+        if (this.#freeBytes > RESTING_BYTES) this.#rest();
+        return;
+      }
+      for (const [sizeBytes, free] of this.#free) {
+        while (this.#freeBytes > RESTING_BYTES && free.pop() !== undefined) this.#freeBytes -= sizeBytes;
+      }
+    }, RESTS_AFTER_MS);
+    this.#resting.unref();
   }
 
   #cut(lengthBytes: number): Buffer {
