@@ -6,7 +6,6 @@ import {
   newReadStatus,
   type ReadStatus,
   RinglightError,
-  releasePooled,
   segmentKey,
   segmentOf,
   toRinglightError,
@@ -212,7 +211,7 @@ async function answerPeer(
   if (body !== undefined) {
     for await (const chunk of body) {
       bytesOut += chunk.length;
-      if (!response.write(chunk, (error) => error ?? releasePooled(chunk))) await drained(response, left.signal);
+      if (!response.write(chunk)) await drained(response, left.signal);
       if (left.signal.aborted) return;
     }
   }

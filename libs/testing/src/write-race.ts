@@ -27,6 +27,8 @@ export interface WriteRaceCounts {
   absent: number;
   delete: number;
   copy: number;
+  /** Reads that were cut off because the object was overwritten on their way. */
+  cut: number;
   failed: number;
 }
 
@@ -119,13 +121,21 @@ class History {
   readonly #openDeletes = new Set<number>();
   /** The latest beginning of an acknowledged write: what was acknowledged before that is overwritten. */
   floor = 0;
+  /** Writes that have begun and were not acknowledged. */
+  open = 0;
+  /** Writes that began or were acknowledged. */
+  changes = 0;
 
   begin(sequence: number, deletes: boolean): void {
+    this.open++;
+    this.changes++;
     if (deletes) this.#openDeletes.add(sequence);
     else this.#acknowledged.set(sequence, Number.POSITIVE_INFINITY);
   }
 
   acknowledge(sequence: number, deletes: boolean, beganAt: number, now: number): void {
+    this.open--;
+    this.changes++;
     if (deletes) {
       this.#openDeletes.delete(sequence);
       this.#deletedUntil = now;
@@ -145,7 +155,7 @@ export async function runWriteRace(options: WriteRaceOptions): Promise<WriteRace
   const { operations, bucket } = options;
   const doors = options.doors.map(({ host, credentials }) => new Door(host, credentials, bucket));
   const histories = new Map(KEYS.map((key) => [key, new History()]));
-  const counts: WriteRaceCounts = { put: 0, get: 0, absent: 0, delete: 0, copy: 0, failed: 0 };
+  const counts: WriteRaceCounts = { put: 0, get: 0, absent: 0, delete: 0, copy: 0, cut: 0, failed: 0 };
   let tick = 1;
   let begun = 0;
   let halved = false;
@@ -172,10 +182,20 @@ export async function runWriteRace(options: WriteRaceOptions): Promise<WriteRace
   };
   const read = async (door: Door, key: string) => {
     const history = histories.get(key) ?? new History();
-    const { floor } = history;
+    const { floor, open, changes } = history;
     tick++;
     const beganMs = performance.now();
-    const { status, body, how } = await door.send("GET", key);
+    let answer: Answer;
+    try {
+      answer = await door.send("GET", key);
+    } catch (error) {
+      // What is overwritten while its body is on its way is cut off, so that nobody gets a mix; without a write it is a failure.
+      const overtaken = open > 0 || history.changes !== changes;
+      if (!overtaken || !(error instanceof Error && error.message === "aborted")) throw error;
+      counts.cut++;
+      return;
+    }
+    const { status, body, how } = answer;
     if (status === 404) {
       assert.ok(!history.isStale(undefined, floor), `${key} was not found after a write was acknowledged`);
       counts.absent++;
