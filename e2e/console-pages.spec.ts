@@ -1,6 +1,7 @@
 /**
  * The console's shell and the pages of traces, ring, workers, logs, events and settings: every state, by keyboard, by URL,
  * in light and dark. What can be made for real is; states that need a fault answer through the browser's routes.
+ * Long, because all of it shares one cluster, which takes longer to start than most of its tests.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
  * One pass over the objects of a job: lists them, sends their units to the owners, counts what comes back. What it has in
  * hand is bounded, so that a job of any size needs the same memory, and work begins with the first page of the listing.
+ * Long, because listing, lanes and counters end together, whatever ends them.
  */
 import { type Clock, parsePath, RinglightError, segmentKey } from "@ringlight/core";
 import type { UnitResult } from "@ringlight/proto";

@@ -3,7 +3,7 @@
  *
  * A load that was disturbed (a worker came or went, the ring changed) is gone through again, for what was loaded then may be
  * with a worker that is gone or owns it no more. A load during which workers evicted pages is followed by an audit, which
- * looks what of it is still there. Only then is a state written that says what is cached.
+ * looks what of it is still there. Only then is a state written that says what is cached. Long, because each end of a job leaves by the same door.
  */
 import { type Clock, isRinglightError, RinglightError, toRinglightError } from "@ringlight/core";
 import type { Amount, JobRecord, JobState } from "@ringlight/registry";

@@ -1,6 +1,6 @@
 /**
  * Reads objects on this worker, as their owner or in an owner's place: metadata, conditions, range, pages.
- * Knows nothing of other workers.
+ * Knows nothing of other workers. Long, because the ways to begin a read (known, learned, held) share one account of what is pinned.
  */
 import {
   type ByteRange,

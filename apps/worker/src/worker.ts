@@ -1,4 +1,7 @@
-/** Puts the worker together: registry, page store, router and the three doors. */
+/**
+ * Puts the worker together: registry, page store, router and the three doors. Long, for the order in which parts start and end is one
+ * story; a part that grows rules of its own gets a file.
+ */
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type LoadedConfig, packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";

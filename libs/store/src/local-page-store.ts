@@ -8,6 +8,8 @@
  *   does not wear the disk.
  * - A page hit twice on a slower tier is copied to the first; the slower copy stays, so that leaving the first tier again
  *   costs no second write.
+ *
+ * Long, because a page on its way between tiers must be seen by each of them.
  */
 import * as fs from "node:fs";
 import {

@@ -1,6 +1,7 @@
 /**
  * Writes to file:// mounts. Bytes go to a temporary file in a hidden directory of the mount, are synced, and take their place
  * by a rename: a reader sees the old file or the new one, and so does whoever looks after a crash.
+ * Long, because every kind of write takes its place by the same few steps, in an order that a crash must not break.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, rmdir, stat, unlink } from "node:fs/promises";

@@ -1,6 +1,7 @@
 /**
  * Watches one cluster for all open pages: the registry's view, and the statistics of every live worker. There is one in
  * the process; many tabs share it. It sends a snapshot at once when anything but numbers changes, and a tick each second.
+ * Long, because following a worker, losing it and finding it again is one state.
  */
 import { type Clock, type ClusterView, type Registry, systemClock } from "@ringlight/core";
 import { WorkerServiceClient } from "@ringlight/proto";
