@@ -318,6 +318,13 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     );
 
     let registered = false;
+    // Clients learn the cluster from a worker: one that says it is ready must not answer that nobody is alive.
+    let shown = false;
+    const showsItself = () => {
+      // While the registry is away there is nothing to wait for: the last view known serves.
+      shown ||= !registration.held || registry.view().workers.get(id)?.startedMs === startedMs;
+      return shown;
+    };
     let ending = false;
     const rest = createRestServer({
       workerId: id,
@@ -330,7 +337,8 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       onWritten: forget,
       notReady: () => {
         if (ending) return "the worker is ending";
-        return registered ? undefined : "the worker is not registered yet";
+        if (!registered) return "the worker is not registered yet";
+        return showsItself() ? undefined : "the worker does not see its own registration yet";
       },
       dataPath: describeDataPath(dataPath),
       metrics: (accept) => statistics.prometheus(accept),

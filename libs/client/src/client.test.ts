@@ -71,6 +71,17 @@ describe("connect", () => {
     await fails(connect({ endpoints, token: "wrong" }), "RL_UNAUTHENTICATED");
   });
 
+  it("does not hold on to a view in which nobody is alive", async () => {
+    const { fake, endpoints } = await setUp(1);
+    fake.objects.set("/demo/a", { bytes: content(10), version: "v1" });
+    fake.leased = false;
+    const late = await connect({ endpoints });
+    closers.push(() => late.close());
+    await fails(late.stat("/demo/a"), "RL_NO_WORKERS");
+    fake.leased = true;
+    assert.equal((await late.stat("/demo/a")).sizeBytes, 10);
+  });
+
   it("takes a new epoch over, and no older one", async () => {
     let nowMs = 0;
     const clock = { now: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} };

@@ -70,13 +70,15 @@ export class ClusterState {
   /** The cluster, at most 5 s old. @throws RL_NO_WORKERS when nobody says what it is, RL_UNAUTHENTICATED */
   async fresh(): Promise<Cluster> {
     const known = this.#cluster;
-    return known !== undefined && this.#ageMs() < FRESH_MS ? known : this.learn();
+    return known !== undefined && this.#isFresh(known) ? known : this.learn();
   }
 
   /** The last cluster known, learnt anew in the background when it has become old: reads go on without an answer. */
   async known(): Promise<Cluster> {
     if (this.#cluster === undefined) return this.learn();
-    if (this.#ageMs() >= FRESH_MS) this.learn().catch(() => {});
+    // Nobody can be asked by a view without workers: who told it may have its lease back by now.
+    if (this.#cluster.workers.length === 0) return this.learn();
+    if (!this.#isFresh(this.#cluster)) this.learn().catch(() => {});
     return this.#cluster;
   }
 
@@ -185,8 +187,8 @@ export class ClusterState {
     return { id, client: this.#pool.get(address), direct: this.#direct.get(address) };
   }
 
-  #ageMs(): number {
-    return this.#options.clock.monotonicMs() - this.#learnedMs;
+  #isFresh(known: Cluster): boolean {
+    return known.workers.length > 0 && this.#options.clock.monotonicMs() - this.#learnedMs < FRESH_MS;
   }
 
   #order(cluster: Cluster, preferred: readonly string[]): Candidate[] {

@@ -51,6 +51,8 @@ export class FakeCluster {
   readonly segmentBytes: number;
   readonly token: string | undefined;
   epoch = 1;
+  /** False while no worker holds a lease, though all answer. */
+  leased = true;
   readonly #members: string[] = [];
 
   constructor(options: { segmentBytes?: number; token?: string } = {}) {
@@ -91,7 +93,11 @@ export class FakeCluster {
       name: "test",
       epoch: this.epoch,
       members: this.#members.map((id) => ({ id, weight: 1 })),
-      workers: [...this.servers].map(([id, { port }]) => ({ id, grpcAddress: `127.0.0.1:${port}`, weight: 1 })),
+      workers: [...(this.leased ? this.servers : [])].map(([id, { port }]) => ({
+        id,
+        grpcAddress: `127.0.0.1:${port}`,
+        weight: 1,
+      })),
       mounts: this.mounts,
       segmentBytes: this.segmentBytes,
       pageBytes: 1000,

@@ -126,7 +126,10 @@ export interface Registry {
   onChange(listener: (view: ClusterView) => void): () => void;
   /** Resolves when a first view was read from the registry. @throws RL_REGISTRY_UNAVAILABLE past the deadline. */
   ready(timeoutMs: number): Promise<void>;
-  /** Makes the worker a member of the ring and keeps its lease; registers again by itself whenever the lease or the data is lost. */
+  /**
+   * Makes the worker a member of the ring and keeps its lease; registers again by itself whenever the lease or the data is lost.
+   * Resolves when the own view shows it as registered.
+   */
   registerWorker(worker: WorkerRecord): Promise<Registration>;
   registerScheduler(scheduler: SchedulerRecord): Promise<Registration>;
   /** Stands for leadership; `lead` runs while leading, and its signal aborts when leadership ends. Stands again by itself. */

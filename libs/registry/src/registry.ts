@@ -26,7 +26,7 @@ import { Membership } from "./membership.ts";
 import type { RegistryLog } from "./registry-log.ts";
 import { RegistryRecords } from "./registry-records.ts";
 import { Restoration } from "./restoration.ts";
-import { hasText } from "./transaction-parts.ts";
+import { hasText, recordText } from "./transaction-parts.ts";
 import { ViewFile } from "./view-file.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -170,6 +170,8 @@ class EtcdRegistry implements Registry {
     };
     this.#workers.add(seat);
     await this.#register(seat.record, `worker "${worker.id}"`, () => this.#leaveSeat(seat));
+    // The answer to the put may overtake the watch. Whoever asks this worker now is told its view: it must be in there itself.
+    if (this.#session.has(seat.record)) await this.#mirrorShows(() => this.#shows(worker));
     return this.#registration(seat.record, () => this.#leaveSeat(seat));
   }
 
@@ -306,6 +308,17 @@ class EtcdRegistry implements Registry {
         );
       },
     };
+  }
+
+  /** True when the own view has the worker as it registered: as a member of this weight, and on the lease that is held. */
+  #shows(worker: WorkerRecord): boolean {
+    const { workers, members } = this.#mirror;
+    const own = workers.entries.get(worker.id);
+    return (
+      own?.lease === this.#session.leaseId &&
+      own?.text === recordText(worker) &&
+      members.entries.get(worker.id)?.record.weight === worker.weight
+    );
   }
 
   #leaveSeat(seat: WorkerSeat): void {

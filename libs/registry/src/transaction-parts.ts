@@ -46,9 +46,14 @@ export function getRangeOp(start: string, end: string): IRequestOp {
   return { request_range: { key: Buffer.from(start), range_end: Buffer.from(end) } };
 }
 
+/** A record as it stands in the registry. */
+export function recordText(record: unknown): string {
+  return JSON.stringify(record);
+}
+
 /** Writes a record as JSON, on a lease if one is given. */
 export function putOp(key: string, record: unknown, lease = "0"): IRequestOp {
-  return { request_put: { key: Buffer.from(key), value: Buffer.from(JSON.stringify(record)), lease } };
+  return { request_put: { key: Buffer.from(key), value: Buffer.from(recordText(record)), lease } };
 }
 
 /** Deletes one key. */

@@ -62,6 +62,21 @@ export function registryContract(kind: ServerKind): void {
       assert.equal(two.view().connected, true);
     });
 
+    it("has shown a worker to itself when it says that the worker is registered", async () => {
+      // The answer to the put and the watch race each other: each round is one more draw.
+      for (let round = 0; round < 10; round++) {
+        const one = await newCluster().connect();
+        await one.registerWorker(sampleWorker("w1"));
+        assert.deepEqual(
+          [one.view().epoch, one.view().members.map(({ id }) => id), [...one.view().workers.keys()]],
+          [1, ["w1"], ["w1"]],
+        );
+        await one.registerWorker(sampleWorker("w1", { weight: 2 }));
+        assert.deepEqual([one.view().epoch, one.view().workers.get("w1")?.weight], [2, 2]);
+        await one.close();
+      }
+    });
+
     it("takes a closed registration out of the live workers and leaves the member", async () => {
       const { connect } = newCluster();
       const [one, two] = await Promise.all([connect(), connect()]);
