@@ -84,6 +84,11 @@ export class Hit implements HitAnswer {
   readonly #firstByteMs: number;
   readonly #firstTier: string;
   #page: PageRef | undefined;
+  /** Pages that are open already, and how many of them were taken. */
+  readonly #held: readonly PageRef[];
+  #taken = 0;
+  /** Lets the version's pages go. */
+  readonly #release: (() => void) | undefined;
   /** First byte of the range behind the current page. */
   #at: number;
   #finished = false;
@@ -95,6 +100,7 @@ export class Hit implements HitAnswer {
     isHead: boolean,
     range: ByteRange | undefined,
     page: PageRef | undefined,
+    held: readonly PageRef[],
     unitBytes: number,
     trace: TraceContext | string,
     startedMs: number,
@@ -113,7 +119,13 @@ export class Hit implements HitAnswer {
     this.#startedMs = startedMs;
     this.#firstTier = page?.tier ?? "";
     this.#at = range?.start ?? 0;
-    if (page !== undefined && range !== undefined) this.#take(page, range, unitBytes);
+    this.#held = held;
+    if (page !== undefined && range !== undefined) {
+      this.#take(page, range, unitBytes);
+      if (this.#at <= range.end && known.sibling === undefined) {
+        this.#release = path.options.objects.hold(known.version);
+      }
+    }
     this.#firstByteMs = performance.now() - startedMs;
   }
 
@@ -182,7 +194,7 @@ export class Hit implements HitAnswer {
     this.#page = undefined;
     const range = this.#range;
     if (this.#isHead || range === undefined || this.#at > range.end) return false;
-    const page = this.#path.openPage(this.#version, this.#at, range, this.#sibling);
+    const page = this.#held[this.#taken++] ?? this.#path.openPage(this.#version, this.#at, range, this.#sibling);
     if (page !== undefined) {
       this.#take(page, range, this.#path.options.pageBytes);
       return true;
@@ -217,6 +229,8 @@ export class Hit implements HitAnswer {
     this.#finished = true;
     this.#page?.release();
     this.#page = undefined;
+    for (const page of this.#held.slice(this.#taken)) page.release();
+    this.#release?.();
     const { statistics, objects, now } = this.#path.options;
     statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs, this.#span(sentBytes, aborted));
     const range = this.#range;

@@ -39,6 +39,7 @@ import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
 import type { MountTable } from "./mount-table.ts";
 import { metadataId, type ObjectReader, pageVersion } from "./object-reader.ts";
+import { SECURED_BYTES } from "./page-reader.ts";
 import { BLOCK_BYTES, blockIndex, hasBlocks } from "./part-reader.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import type { Router } from "./router.ts";
@@ -55,6 +56,9 @@ function checksumLines(meta: ObjectMeta, lengthBytes: number): string {
 const MAX_OBJECTS = 16_384;
 /** A read that ends so far in a block may be of somebody who reads on. */
 const NEAR_END_BYTES = (BLOCK_BYTES * 3) / 4;
+/** Pages of a sibling that one answer holds open beside its first. */
+const MAX_HELD = 16;
+const NO_PAGES: readonly PageRef[] = [];
 /** Longer targets are not remembered. */
 const MAX_URL_LENGTH = 2_048;
 
@@ -142,6 +146,11 @@ class HitPath implements HitPages {
       }
       if (page === undefined) return undefined;
     }
+    const rest = page === undefined || range === undefined ? NO_PAGES : this.#secure(known, range, unitBytes);
+    if (rest === undefined) {
+      page?.release();
+      return undefined;
+    }
     const ids = newIds();
     const template = this.#template(known, meta, isHead ? "HEAD" : (page?.tier ?? ""), partial);
     const length = range === undefined ? 0 : range.end - range.start + 1;
@@ -154,10 +163,34 @@ class HitPath implements HitPages {
     const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();
+      for (const held of rest) held.release();
       return undefined;
     }
     into.write(text, "latin1");
-    return new Hit(this, known, text.length, isHead, range, page, unitBytes, trace ?? traceId, startedMs, client);
+    return new Hit(this, known, text.length, isHead, range, page, rest, unitBytes, trace ?? traceId, startedMs, client);
+  }
+
+  /**
+   * Sees to it that an answer that has begun can be finished when its object is replaced meanwhile: of a short range all is here,
+   * and what a sibling's lease names is held, for that may end at any time. Own pages stay while the answer holds their version.
+   * @returns what is held behind the first page; undefined for the general path
+   */
+  #secure(known: KnownObject, range: ByteRange, unitBytes: number): readonly PageRef[] | undefined {
+    const { pageBytes, store } = this.options;
+    let at = (Math.floor(range.start / unitBytes) + 1) * unitBytes;
+    if (at > range.end) return NO_PAGES;
+    const { sibling, version } = known;
+    if (sibling !== undefined)
+      return holdSibling(sibling, at / pageBytes, Math.floor(range.end / pageBytes), range, pageBytes);
+    if (range.end - range.start >= SECURED_BYTES) return NO_PAGES;
+    while (at <= range.end) {
+      const index = Math.floor(at / pageBytes);
+      if (store.peek(version, index) !== undefined) at = (index + 1) * pageBytes;
+      else if (this.#hasBlocks && store.peek(version, blockIndex(at)) !== undefined)
+        at += BLOCK_BYTES - (at % BLOCK_BYTES);
+      else return undefined;
+    }
+    return NO_PAGES;
   }
 
   /** The object behind a target; undefined for what is no plain read. */
@@ -314,6 +347,28 @@ class HitPath implements HitPages {
     }
     return counters;
   }
+}
+
+/** Opens a sibling's pages; none of too many, and undefined where one of them is not here. */
+function holdSibling(
+  sibling: SiblingObject,
+  first: number,
+  last: number,
+  range: ByteRange,
+  pageBytes: number,
+): readonly PageRef[] | undefined {
+  if (last - first >= MAX_HELD) return NO_PAGES;
+  for (let index = first; index <= last; index++) if (!sibling.has(index)) return undefined;
+  const held: PageRef[] = [];
+  for (let index = first; index <= last; index++) {
+    const page = sibling.open(index, Math.min(range.end + 1, (index + 1) * pageBytes) - index * pageBytes);
+    if (page === undefined) {
+      for (const opened of held) opened.release();
+      return undefined;
+    }
+    held.push(page);
+  }
+  return held;
 }
 
 function hasConditions(headers: RequestHead["headers"]): boolean {

@@ -30,6 +30,7 @@ import type { Learned } from "./page-runs.ts";
 import { PartReader } from "./part-reader.ts";
 import { type CachedSource, type FillSource, filledFrom, handedOver } from "./peer-fill.ts";
 import { noteRead, pathAttributes } from "./trace.ts";
+import { VersionHolds } from "./version-holds.ts";
 
 /** Times that a read starts over because the object changed before the first byte was sent. */
 const MAX_RESTARTS = 8;
@@ -122,23 +123,30 @@ export class ObjectReader {
   readonly #options: ObjectReaderOptions;
   readonly #metadata: MetadataCache;
   readonly #parts: PartReader;
+  readonly #holds: VersionHolds;
   readonly accesses: AccessLog;
 
   constructor(options: ObjectReaderOptions) {
     this.#options = options;
     this.#parts = new PartReader(options.pages, options.blocks);
     this.accesses = new AccessLog(options.onAccess);
+    this.#holds = new VersionHolds((version) => options.store.invalidate(version));
     this.#metadata = new MetadataCache({
       clock: options.clock,
       negativeTtlMs: options.negativeTtlMs,
       onLearned: (id) => options.knownObjects?.add(id),
       ...(options.resumedMs && { resumedMs: options.resumedMs }),
       onReplaced: (mountId, key, before, after, why) => {
-        options.store.invalidate(versionId(mountId, key, before.version));
+        this.#holds.replaced(versionId(mountId, key, before.version));
         if (after !== undefined) this.#parts.noteSuccessor(versionId(mountId, key, after.version), why);
         options.onReplaced?.(mountId.slice(0, mountId.indexOf(" ")), key);
       },
     });
+  }
+
+  /** The version is being read past this reader: its pages stay until the returned function is called, whatever replaces it. */
+  hold(version: VersionId): () => void {
+    return this.#holds.hold(version);
   }
 
   /** Metadata of the current version. @throws RL_NOT_FOUND, RL_NO_SUCH_MOUNT, the UFS's errors */
@@ -380,7 +388,9 @@ export class ObjectReader {
     const trace = startSpan({ name: "ringlight.pages", caller: { traceparent: context.traceparent } });
     const first = Math.floor(range.start / this.#options.pages.pageBytes);
     trace.set({ ...pathAttributes(record.name, key), "ringlight.owner": workerId, "ringlight.page.index": first });
+    const release = this.#holds.hold(version);
     const ended = (error?: unknown) => {
+      release();
       noteRead(status, trace);
       trace.end({ error });
     };

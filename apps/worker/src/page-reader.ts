@@ -30,6 +30,8 @@ import { ReadAhead } from "./read-ahead.ts";
 const MAX_REJOINS = 8;
 /** Runs ahead of a reader that is faster than the store. */
 const MAX_RUNS_AHEAD = 4;
+/** Of a range that is no longer, no byte is handed out before all of it is here or coming: as much as the shortest run has. */
+export const SECURED_BYTES = 4 * 1024 * 1024;
 
 /** Options of the page reader. */
 export interface PageReaderOptions {
@@ -131,6 +133,11 @@ export class PageReader {
     return this.#runs.missReason(version, index, coldReason);
   }
 
+  /** Half of the budget is in use. */
+  get isShort(): boolean {
+    return this.#runs.isShort;
+  }
+
   /** Size of a page. */
   get pageBytes(): number {
     return this.#options.pageBytes;
@@ -201,6 +208,8 @@ export class PageReader {
     }
     let satisfied = false;
     try {
+      if (first < last && range.end - range.start < SECURED_BYTES && !request.background)
+        await this.#secure(reading, first);
       for (let index = first; index <= last; index++) {
         leaveBehind(reading, index);
         let at = Math.max(0, range.start - index * pageBytes);
@@ -259,6 +268,37 @@ export class PageReader {
     const { store } = this.#options;
     if (!verify) return store.open(version, index);
     return store.open(version, index, { verify: true, range: { offset, length: to - offset } });
+  }
+
+  /**
+   * Begins to fetch what is missing of a short range, and waits until the store has begun to send all of it: an object that is
+   * replaced while its body is on its way to a client may be read to its end then. Not where bytes are short: whoever holds
+   * some must not wait for others.
+   * @throws the UFS's errors, RL_VERSION_CHANGED among them
+   */
+  async #secure(reading: Reading, first: number): Promise<void> {
+    const { request, last, joined, own } = reading;
+    if (this.#runs.isShort) return;
+    const coming = new Set<FetchRun>();
+    for (let index = first; index <= last; index++) {
+      const known = this.#runs.find(request.version, index);
+      if (known === undefined && this.isStored(request.version, index)) continue;
+      const run = known?.run ?? this.#runs.tryStart(request, index, last);
+      if (run === undefined) return;
+      coming.add(run);
+      if (joined.has(run)) continue;
+      joined.add(run);
+      if (known === undefined) own.add(run);
+      else run.join();
+    }
+    for (const { pages } of coming) {
+      try {
+        if (pages[0] !== undefined) await this.#bytesBehind(reading, pages[0], 0, false);
+      } catch (error) {
+        // Somebody else's, and given up: the reader fetches those pages itself when it comes to them.
+        if (!isAbandoned(error) || request.signal.aborted) throw error;
+      }
+    }
   }
 
   /** The fetch of the page: the one under way, or a new one. Its run is joined. */

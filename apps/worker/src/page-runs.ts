@@ -348,7 +348,7 @@ export class PageRuns {
     if (stored) this.#options.onStored?.(version, mount, place.key);
     else this.#refused.add(version);
     // The readers of the run may not have come to the page yet: they shall not have to fetch it again.
-    if (run.readers > 0 && (!stored || !this.#isShort)) this.#kept.set(page, { place, stored });
+    if (run.readers > 0 && (!stored || !this.isShort)) this.#kept.set(page, { place, stored });
     else this.#drop(place, page);
     this.#done(place, run);
   }
@@ -358,14 +358,14 @@ export class PageRuns {
     return Math.floor(offset / (this.#options.toldPageBytes ?? this.#options.pageBytes));
   }
 
-  /** Half of the budget is in use. */
-  get #isShort(): boolean {
+  /** Half of the budget is in use; while it is not, nobody waits for bytes. */
+  get isShort(): boolean {
     return this.#budget.usedBytes * 2 > this.#options.budgetBytes;
   }
 
   /** Lets go of the pages that the store has, too, when bytes are short. */
   #shed(): void {
-    if (!this.#isShort) return;
+    if (!this.isShort) return;
     for (const [page, { place, stored }] of this.#kept) {
       if (!stored) continue;
       this.#kept.delete(page);

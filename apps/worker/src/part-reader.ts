@@ -10,7 +10,7 @@
  * comes for all of it in the end pays for two blocks more than without this.
  */
 import { type PageStore, pageLength, type VersionId } from "@ringlight/core";
-import type { PageReader, PageReadRequest } from "./page-reader.ts";
+import { type PageReader, type PageReadRequest, SECURED_BYTES } from "./page-reader.ts";
 
 /** Length of a block; pages are whole blocks. */
 export const BLOCK_BYTES = 64 * 1024;
@@ -89,7 +89,9 @@ export class PartReader {
       by.read({ ...rest, range: { start, end }, ...(begun && by === this.#pages && { begun }) }),
     );
     const [only] = readers;
-    return readers.length === 1 && only !== undefined ? only : joined(readers);
+    if (readers.length === 1 && only !== undefined) return only;
+    const { start, end } = request.range;
+    return joined(readers, end - start < SECURED_BYTES && !this.#pages.isShort && this.#blocks?.isShort !== true);
   }
 
   #partsOf(request: PageReadRequest): Part[] {
@@ -152,8 +154,11 @@ function add(parts: Part[], part: Part): void {
   else parts.push(part);
 }
 
-/** All bytes of the readers, one reader after the other. All of them begin at once, so that their requests do not wait for each other. */
-async function* joined(readers: readonly AsyncGenerator<Buffer>[]): AsyncGenerator<Buffer> {
+/**
+ * All bytes of the readers, one reader after the other. All of them begin at once, so that their requests do not wait for each other.
+ * @param together no byte before each reader has its first
+ */
+async function* joined(readers: readonly AsyncGenerator<Buffer>[], together: boolean): AsyncGenerator<Buffer> {
   const begun = readers.map((reader) => {
     const first = reader.next();
     // Whoever comes to it is told.
@@ -161,6 +166,7 @@ async function* joined(readers: readonly AsyncGenerator<Buffer>[]): AsyncGenerat
     return { reader, first };
   });
   try {
+    if (together) await Promise.all(begun.map(({ first }) => first));
     for (const { reader, first } of begun) {
       for (let result = await first; result.done !== true; result = await reader.next()) yield result.value;
     }
