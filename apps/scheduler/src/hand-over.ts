@@ -65,9 +65,10 @@ export class HandOver {
     const { connected, epoch, members, mounts } = registry.view();
     if (!connected || !engine.leading || epoch === 0) return;
     const nowMs = clock.monotonicMs();
-    if (epoch !== this.#seen.epoch) this.#seen = { epoch, sinceMs: nowMs };
     this.#done ??= await this.#lastDone(epoch);
-    if (epoch === this.#done || nowMs - this.#seen.sinceMs < SETTLED_MS) return;
+    if (epoch === this.#done) return;
+    const isNew = epoch !== this.#seen.epoch;
+    if (!isNew && nowMs - this.#seen.sinceMs < SETTLED_MS) return;
 
     const before = this.#done;
     const open = engine.list().filter(({ record }) => record.spec.kind === "rebalance" && !isFinal(record.state));
@@ -77,6 +78,13 @@ export class HandOver {
     );
     const rings = ringsOf(await registry.listEpochs(MAX_EPOCHS), fromEpochs);
     const ring = buildRing(members, { epoch });
+    if (isNew) {
+      // What comes into the caches from now on comes to the new owners: where there is nothing now, nothing is to be handed
+      // over, and a load into a cluster that has just started does not meet a hand-over of itself.
+      if (open.length === 0 && !(await this.#isWorthIt(rings, ring, signal))) this.#done = epoch;
+      this.#seen = { epoch, sinceMs: nowMs };
+      return;
+    }
     if (mounts.size > 0 && (await this.#isWorthIt(rings, ring, signal))) {
       for (const { record } of open) await engine.control(record.id, "stop");
       const known = rings.map((from) => from.epoch);

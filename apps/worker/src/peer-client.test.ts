@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, test } from "node:test";
 import { systemClock, type WorkerRecord } from "@ringlight/core";
 import { PeerClient, PeerFailure } from "./peer-client.ts";
+import { cachedSource } from "./peer-fill.ts";
 import { PEER_ANSWER_HEADER, pack } from "./peer-wire.ts";
 
 const closing: (() => void)[] = [];
@@ -97,6 +98,22 @@ test("a question that begins after the lease has ended is watched like one that 
   const startedMs = performance.now();
   await assert.rejects(client.read(peer, "m", "k", ask, call()), /its lease has ended, and it is silent/);
   assert.ok(performance.now() - startedMs < 9_000);
+});
+
+test("questions for what another worker has share a connection, one after the other", async () => {
+  const { peer, server, client } = await peerThat((_request, response) => {
+    const answer = { outcome: "ok" as const, coverage: [{ start: 0, end: 9 }] };
+    response.writeHead(200, { [PEER_ANSWER_HEADER]: pack(answer), "content-length": "0" }).end();
+  });
+  let connections = 0;
+  server.on("connection", () => connections++);
+  const source = cachedSource(client, peer, "m", "k", { epoch: 1, traceparent: "" });
+  const pinned = { version: '"1"', sizeBytes: 10 };
+  for (let asked = 0; asked < 20; asked++) {
+    assert.deepEqual(await source.coverage(pinned, { start: 0, end: 9 }, undefined), [{ start: 0, end: 9 }]);
+  }
+  assert.equal(connections, 1);
+  assert.equal(client.inFlight(peer.id), 0);
 });
 
 test("a pause of this process does not count as the peer's silence", async () => {

@@ -61,7 +61,8 @@ export function cachedSource(
     },
     async coverage(pinned, range, signal) {
       const { answer, body } = await ask(pinned, range, "coverage", signal);
-      await body.return?.();
+      // An empty body, read to its end all the same: a connection whose answer was not cannot be used again.
+      for await (const _ of body);
       return answer.coverage ?? [];
     },
   };
