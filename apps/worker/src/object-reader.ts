@@ -102,6 +102,18 @@ export interface ObjectReaderOptions {
 
 /** What a mount's pages and metadata are filed under: a mount that is pointed elsewhere never meets its old pages. */
 function mountIdentity(record: MountRecord): string {
+  let identity = identities.get(record);
+  if (identity === undefined) {
+    identity = identityOf(record);
+    identities.set(record, identity);
+  }
+  return identity;
+}
+
+/** Asked for several times an object, and the same for as long as the record. */
+const identities = new WeakMap<MountRecord, string>();
+
+function identityOf(record: MountRecord): string {
   const { name, uri, options } = record;
   // A bucket that a client removed and made again under the same name is another one.
   const made = isMadeBucket(record) ? [record.createdMs] : [];
@@ -177,12 +189,14 @@ export class ObjectReader {
   /**
    * Learns an object for a job, together with its pages; see canLearnWhole(). The pages are in the store, or refused, when
    * this returns, unless somebody else was asking for the metadata already. The caller has reserved the bytes.
+   * @param id of the listed version
    * @throws the UFS's errors
    */
   async learnWhole(
     mount: string,
     key: string,
-    sizeBytes: number,
+    { version: listed, sizeBytes }: Pick<ObjectMeta, "version" | "sizeBytes">,
+    id: VersionId,
     job: { readonly traceparent: string; readonly onFetched: (bytes: number) => void },
     signal: AbortSignal,
   ): Promise<ObjectMeta> {
@@ -192,7 +206,7 @@ export class ObjectReader {
     const identity = mountIdentity(record);
     const asked = pages.firstRun(ufs, 0, sizeBytes - 1);
     const source = { mount, key, ufs, background: true, ...job };
-    const versionOf = (meta: ObjectMeta) => versionId(identity, key, meta.version);
+    const versionOf = (meta: ObjectMeta) => (meta.version === listed ? id : versionId(identity, key, meta.version));
     let learned: Learned | undefined;
     // Others may wait for the answer, so that it is not given up with the job; but pages that come after its end are let go of.
     const learn = async () => {
@@ -201,19 +215,16 @@ export class ObjectReader {
       else learned = answer;
       return answer.meta;
     };
-    const ended = Promise.withResolvers<never>();
-    ended.promise.catch(() => undefined);
-    const end = () => ended.reject(signal.reason);
-    signal.addEventListener("abort", end, { once: true });
+    const learnAll = async () => {
+      const meta = await this.#head(open, key, learn);
+      await learned?.run.whenDone();
+      return meta;
+    };
     try {
       signal.throwIfAborted();
-      const meta = await Promise.race([this.#head(open, key, learn), ended.promise]);
-      const run = (learned as Learned | undefined)?.run;
-      if (run !== undefined) await Promise.race([run.whenDone(), ended.promise]);
-      return meta;
+      return await untilAborted(learnAll(), signal);
     } finally {
-      signal.removeEventListener("abort", end);
-      (learned as Learned | undefined)?.release();
+      learned?.release();
     }
   }
 
@@ -511,6 +522,16 @@ async function* cachedBytes(
     at += length;
     yield bytes;
   }
+}
+
+/** The promise's outcome, or the signal's reason where that aborts first. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = () => signal.removeEventListener("abort", abort);
+    work.then(resolve, reject).then(settled, settled);
+  });
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

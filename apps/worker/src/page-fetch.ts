@@ -113,7 +113,7 @@ export class FetchRun implements ByteSink {
   readonly #done: (() => void)[] = [];
   readonly buffers: PageBuffers;
   readonly #owner: RunOwner;
-  readonly #controller = new AbortController();
+  readonly #controller: AbortController;
   #at = 0;
   #readers = 0;
   /** Some reader got what it came for. */
@@ -125,8 +125,10 @@ export class FetchRun implements ByteSink {
     reasonOf: (index: number) => MissReason,
     buffers: PageBuffers,
     owner: RunOwner,
+    ending = new AbortController(),
   ) {
     this.buffers = buffers;
+    this.#controller = ending;
     const pages: PageFetch[] = [];
     for (let index = range.first; index <= range.last; index++) {
       pages.push(new PageFetch(this, index, pageLength(range.sizeBytes, range.pageBytes, index), reasonOf(index)));

@@ -206,21 +206,23 @@ export class PageRuns {
       let begun: FetchRun | undefined;
       let timing: Timing | undefined;
       const ending = new AbortController();
-      const begin = async (meta: ObjectMeta, held: ByteRange): Promise<ByteSink> => {
+      const begin = (meta: ObjectMeta, held: ByteRange): ByteSink | Promise<ByteSink> => {
         const latencyMs = span.elapsedMs();
         const version = versionOf(meta);
         const place = { ...source, version, meta, ...(coldReason && { coldReason }) };
-        const run = this.#newRun(place, held.start / pageBytes, Math.floor(held.end / pageBytes));
+        const run = this.#newRun(place, held.start / pageBytes, Math.floor(held.end / pageBytes), ending);
         begun = run;
         run.join();
-        run.signal.addEventListener("abort", () => ending.abort(run.signal.reason), { once: true });
         this.#runs++;
         resolve({ meta, run, release: () => run.leave(false) });
+        const sink = () => {
+          timing = new Timing(run, latencyMs);
+          run.signal.throwIfAborted();
+          return timing;
+        };
         // A job has reserved them before it asked.
-        if (!source.background && !this.#budget.tryTake(run.lengthBytes)) await this.#budget.take(run.lengthBytes);
-        timing = new Timing(run, latencyMs);
-        run.signal.throwIfAborted();
-        return timing;
+        if (source.background || this.#budget.tryTake(run.lengthBytes)) return sink();
+        return this.#budget.take(run.lengthBytes).then(sink);
       };
       span
         .run(async () => ufs.readCurrent?.(key, range, begin, { signal: ending.signal }))
@@ -247,19 +249,21 @@ export class PageRuns {
   }
 
   /** Makes a run and announces its pages. */
-  #newRun(place: RunPlace, first: number, last: number): FetchRun {
+  #newRun(place: RunPlace, first: number, last: number, ending?: AbortController): FetchRun {
     const { version, meta, coldReason } = place;
     const range = { first, last, sizeBytes: meta.sizeBytes, pageBytes: this.#options.pageBytes };
-    const run = new FetchRun(range, (index) => this.missReason(version, index, coldReason), this.#buffers, {
-      complete: (page) => this.#complete(place, page),
-      failed: (page) => {
+    const owner = {
+      complete: (page: PageFetch) => this.#complete(place, page),
+      failed: (page: PageFetch) => {
         if (page.filled > 0) this.#partial.add(`${version}.${page.index}`);
         this.#drop(place, page);
       },
-      left: (left) => {
+      left: (left: FetchRun) => {
         for (const page of left.pages) if (this.#kept.delete(page)) this.#drop(place, page);
       },
-    });
+    };
+    const reasonOf = (index: number) => this.missReason(version, index, coldReason);
+    const run = new FetchRun(range, reasonOf, this.#buffers, owner, ending);
     for (const page of run.pages) {
       const id = `${version}.${page.index}`;
       if (!this.#fetches.has(id)) this.#fetches.set(id, page);

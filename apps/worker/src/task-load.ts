@@ -92,14 +92,17 @@ async function attemptLoad(
   if (settings.skipCached && !settings.metadataOnly && before === bytes) {
     return outcomeOf("cached", { presentBytes: before, cachedBeforeBytes: before });
   }
+  let learned: ObjectMeta | undefined;
   if (unit.segment === 0 && before === 0 && pages.bytes === pages.meta.sizeBytes && !settings.metadataOnly) {
-    const meta = await learnWhole(sources, pages, settings);
-    if (meta !== undefined && meta.version !== pages.meta.version) return changedTo(pages, meta);
+    learned = await learnWhole(sources, pages, settings);
+    if (learned !== undefined && learned.version !== pages.meta.version) return changedTo(pages, learned);
   }
   // The metadata and the pages of the version that was listed come at the same time; the pages are conditional on it.
-  const home = unit.segment === 0 ? currentMeta(sources, pages) : Promise.resolve(undefined);
+  const asked = unit.segment === 0 && learned === undefined;
+  const home = asked ? currentMeta(sources, pages) : Promise.resolve(learned);
   home.catch(() => undefined);
-  const knownBefore = unit.segment === 0 && sources.objects.peekMetadata(pages.record, pages.key)?.meta !== undefined;
+  const knownBefore =
+    settings.metadataOnly && asked && sources.objects.peekMetadata(pages.record, pages.key)?.meta !== undefined;
   if (!settings.metadataOnly) {
     try {
       await fetchMissing(sources, pages, settings);
@@ -127,9 +130,10 @@ async function attemptLoad(
 /** A small object of which nothing is known: one GET brings its metadata and its pages. Undefined where that will not do. */
 async function learnWhole(
   { objects, pages: reader }: TaskSources,
-  { mount, key, record, ufs, meta: { sizeBytes } }: UnitPages,
+  { mount, key, record, ufs, version, meta }: UnitPages,
   { limits, signal, traceparent, onRead }: TaskSettings,
 ): Promise<ObjectMeta | undefined> {
+  const { sizeBytes } = meta;
   if (sizeBytes > Math.min(limits.pieceBytes, LEARNED_BYTES)) return undefined;
   if (!objects.canLearnWhole({ record, ufs }, key, sizeBytes)) return undefined;
   await limits.rate.take(sizeBytes, signal);
@@ -137,7 +141,7 @@ async function learnWhole(
     signal.throwIfAborted();
     const giveBack = await reader.reserve(sizeBytes);
     try {
-      return await objects.learnWhole(mount, key, sizeBytes, { traceparent, onFetched: onRead }, signal);
+      return await objects.learnWhole(mount, key, meta, version, { traceparent, onFetched: onRead }, signal);
     } finally {
       giveBack();
     }
@@ -185,6 +189,7 @@ function refused(
 /** Fetches what is missing, a few pieces at once, within the job's limits. */
 async function fetchMissing(sources: TaskSources, pages: UnitPages, settings: TaskSettings): Promise<void> {
   const runs = missingRuns(sources, pages, settings.limits.pieceBytes);
+  if (runs.length === 0) return;
   let next = 0;
   // The first piece that fails ends the others: the unit will be tried again as a whole.
   const ending = new AbortController();

@@ -78,8 +78,12 @@ export class Http1Response {
   }
 }
 
+/** Told of an answer when its head is there, before its body is looked at: who calls receive() here gets the body without a copy. Must not throw. */
+export type OnHead = (response: Http1Response) => void;
+
 interface Pending {
   readonly toHead: boolean;
+  readonly onHead: OnHead | undefined;
   readonly resolve: (response: Http1Response) => void;
   readonly reject: (error: Error) => void;
 }
@@ -145,9 +149,15 @@ export class Http1Connection {
    * @param pieces the body or its beginning; goes out together with the head
    * @param more the rest of the body comes by write() and ends with finish()
    */
-  send(head: string, toHead: boolean, pieces: readonly Uint8Array[] = [], more = false): Promise<Http1Response> {
+  send(
+    head: string,
+    toHead: boolean,
+    pieces: readonly Uint8Array[] = [],
+    more = false,
+    onHead?: OnHead,
+  ): Promise<Http1Response> {
     return new Promise((resolve, reject) => {
-      this.#pending = { toHead, resolve, reject };
+      this.#pending = { toHead, onHead, resolve, reject };
       this.#requests++;
       this.#answered = false;
       this.#provisional = 0;
@@ -303,7 +313,9 @@ export class Http1Connection {
     this.#receiver = undefined;
     const response = new Http1Response(head, this);
     this.#response = response;
+    pending.onHead?.(response);
     pending.resolve(response);
+    if (this.#response !== response) return;
     if (framing === 0) {
       if (rest.length > 0) this.#keepAlive = false;
       this.#end("end");

@@ -69,9 +69,9 @@ export function parseHead(text: string, toHead: boolean): ResponseHead {
     if (lineEnd < 0) lineEnd = text.length;
     const colon = text.indexOf(":", at);
     const rawName = text.slice(at, colon < 0 || colon > lineEnd ? lineEnd : colon);
-    if (colon < 0 || colon > lineEnd || !NAME.test(rawName)) throw malformed(`a header line is ${shown(rawName)}`);
+    if (colon < 0 || colon > lineEnd) throw malformed(`a header line is ${shown(rawName)}`);
+    const name = nameOf(rawName);
     const value = trimBlanks(text, colon + 1, lineEnd);
-    const name = rawName.toLowerCase();
     if (BAD_VALUE.test(value)) throw malformed(`header ${name} holds a control character`);
     const before = headers[name];
     if (before === undefined) headers[name] = value;
@@ -80,6 +80,19 @@ export function parseHead(text: string, toHead: boolean): ResponseHead {
     if (++count > MAX_HEADERS) throw malformed(`it has more than ${MAX_HEADERS} headers`);
   }
   return finish(Number(status[2]), status[1] === "1", headers, toHead);
+}
+
+/** Names that were checked, in lower case: a store sends the same few again and again. */
+const names = new Map<string, string>();
+const MAX_NAMES = 256;
+
+function nameOf(raw: string): string {
+  let name = names.get(raw);
+  if (name !== undefined) return name;
+  if (!NAME.test(raw)) throw malformed(`a header line is ${shown(raw)}`);
+  name = raw.toLowerCase();
+  if (names.size < MAX_NAMES) names.set(Buffer.from(raw, "latin1").toString("latin1"), name);
+  return name;
 }
 
 function finish(status: number, is11: boolean, headers: Record<string, string>, toHead: boolean): ResponseHead {

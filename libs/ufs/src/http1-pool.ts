@@ -4,7 +4,13 @@
  */
 import { connect as connectTcp, type LookupFunction, type Socket, type TcpNetConnectOpts } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { type ConnectionOwner, Http1Connection, type Http1Response, type SocketReads } from "./http1-connection.ts";
+import {
+  type ConnectionOwner,
+  Http1Connection,
+  type Http1Response,
+  type OnHead,
+  type SocketReads,
+} from "./http1-connection.ts";
 
 /** Idle connections are closed after this long, or a second before the store said that it would. */
 const IDLE_MS = 30_000;
@@ -51,14 +57,20 @@ export class Http1Pool implements ConnectionOwner {
    * @param timeoutMs silence that is borne before the head is there, connecting included
    * @throws SilentStore, StaleConnection, MalformedResponse, the signal's reason, or the network's error
    */
-  async exchange(head: string, toHead: boolean, timeoutMs: number, signal: AbortSignal): Promise<Http1Response> {
+  async exchange(
+    head: string,
+    toHead: boolean,
+    timeoutMs: number,
+    signal: AbortSignal,
+    onHead?: OnHead,
+  ): Promise<Http1Response> {
     if (signal.aborted) throw signal.reason;
     const connection = this.#take();
     const timer = setTimeout(() => connection.destroy(new SilentStore(`silent for ${timeoutMs} ms`)), timeoutMs);
     const abort = () => connection.destroy(new Error("the caller left"));
     signal.addEventListener("abort", abort, { once: true });
     try {
-      return await connection.send(head, toHead);
+      return await connection.send(head, toHead, [], false, onHead);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw error;

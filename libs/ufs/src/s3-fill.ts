@@ -46,19 +46,26 @@ export async function requestRange(
   }
 }
 
+/** Begins to receive the first answer. */
+export function receiveFirst(
+  options: Pick<FillOptions, "range" | "sink" | "stallTimeoutMs" | "signal" | "bodyIsLonger">,
+  response: Http1Response,
+): Piece {
+  const { start, end } = options.range;
+  return new Piece(options, end - start + 1, response, options.bodyIsLonger === true);
+}
+
 /**
- * Receives `first` into the sink and resumes until the range is complete.
+ * Awaits the first answer and resumes until the range is complete.
  * @throws RL_UFS_ERROR, RL_UFS_TIMEOUT, RL_VERSION_CHANGED, or what the signal means
  */
-export async function fillRange(options: FillOptions, first: Http1Response): Promise<void> {
+export async function fillRange(options: FillOptions, first: Piece): Promise<void> {
   const { range, observed, what, signal } = options;
   const endMs =
     performance.now() + options.stallTimeoutMs * MAX_ATTEMPTS + (range.end - range.start) / FLOOR_BYTES_PER_MS;
   const total = range.end - range.start + 1;
-  let response = first;
+  let piece = first;
   for (let done = 0, attempt = 1; ; ) {
-    const isLonger = options.bodyIsLonger === true && done === 0;
-    const piece = new Piece(options, total - done, response, isLonger);
     const how = await piece.received;
     done += piece.length;
     observed.bytes += piece.length;
@@ -72,7 +79,7 @@ export async function fillRange(options: FillOptions, first: Http1Response): Pro
     if (performance.now() > endMs) {
       throw new RinglightError("RL_UFS_TIMEOUT", `slower than ${FLOOR_BYTES_PER_MS} kB/s: ${what}`);
     }
-    response = await resume(options, range.start + done, attempt++, cause);
+    piece = new Piece(options, total - done, await resume(options, range.start + done, attempt++, cause), false);
   }
 }
 
@@ -102,7 +109,7 @@ export async function resume(
 const NO_SPACE = new Uint8Array(0);
 
 /** One answer on its way into the sink. */
-class Piece implements BodyReceiver {
+export class Piece implements BodyReceiver {
   length = 0;
   readonly received: Promise<BodyEnd | "stalled">;
   readonly #sink: ByteSink;

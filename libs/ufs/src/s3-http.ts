@@ -8,7 +8,7 @@ import { RinglightError } from "@ringlight/core";
 import { signRequest } from "@ringlight/sigv4";
 import type { CredentialsSource } from "./credentials.ts";
 import { HttpBody } from "./http-body.ts";
-import { type Http1Response, StaleConnection } from "./http1-connection.ts";
+import { type Http1Response, type OnHead, StaleConnection } from "./http1-connection.ts";
 import { Http1Pool, SilentStore } from "./http1-pool.ts";
 import { lookupLocal } from "./local-lookup.ts";
 import { failureError, networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
@@ -59,6 +59,7 @@ export class S3Http {
 
   /**
    * Sends one request and resolves with the response when its head is there and its status is 2xx; the body waits.
+   * @param onHead told of the response just before, if its status is 2xx; see OnHead
    * @throws RinglightError, or TransientError where another attempt may help.
    */
   async send(
@@ -66,6 +67,7 @@ export class S3Http {
     key: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    onHead?: OnHead,
   ): Promise<Http1Response> {
     const operation = `${method} ${JSON.stringify(this.location.prefix + key)}`;
     const url = targetOf(this.location, key);
@@ -76,9 +78,14 @@ export class S3Http {
         : signRequest({ method, url, headers }, { credentials, region: this.location.region });
     // Outside of the signature: whoever stands between may put his own place in the trace.
     const sent = this.#traceHeaders === undefined ? signed : { ...signed, ...this.#traceHeaders() };
-    const response = await this.#exchange(method, url.rawUrl, sent, operation, signal);
+    const onGood =
+      onHead &&
+      ((response: Http1Response) => {
+        if (isGood(response)) onHead(response);
+      });
+    const response = await this.#exchange(method, url.rawUrl, sent, operation, signal, onGood);
+    if (isGood(response)) return response;
     const { status } = response;
-    if (status >= 200 && status < 300) return response;
     const { code, message } = method === "HEAD" ? NO_XML : parseErrorXml(await this.#errorText(response));
     if (status === 401 || status === 403) this.credentials.forget();
     throw failureError(this.location, operation, this.credentials.description, {
@@ -96,6 +103,7 @@ export class S3Http {
     headers: Readonly<Record<string, string>>,
     operation: string,
     signal: AbortSignal,
+    onHead: OnHead | undefined,
   ): Promise<Http1Response> {
     let head = `${method} ${path} HTTP/1.1\r\n`;
     for (const name in headers) {
@@ -106,7 +114,7 @@ export class S3Http {
       head += `${name}: ${value}\r\n`;
     }
     try {
-      return await this.#pool.exchange(`${head}\r\n`, method === "HEAD", this.#stallTimeoutMs, signal);
+      return await this.#pool.exchange(`${head}\r\n`, method === "HEAD", this.#stallTimeoutMs, signal, onHead);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof SilentStore) throw silenceError(this.location, operation, this.#stallTimeoutMs);
@@ -130,6 +138,10 @@ export class S3Http {
     body.destroy();
     return Buffer.concat(pieces).toString("utf8");
   }
+}
+
+function isGood({ status }: Http1Response): boolean {
+  return status >= 200 && status < 300;
 }
 
 const NO_XML = { code: "", message: "" };

@@ -27,37 +27,58 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
   }
   if (!Number.isSafeInteger(sizeBytes))
     throw new RinglightError("RL_UFS_ERROR", `the store sent no Content-Length: ${what}`);
-  const userMetadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(USER) && name !== NOTE) userMetadata[name.slice(USER.length)] = value;
-  }
-  const optional = {
-    contentType: headers["content-type"],
-    contentEncoding: headers["content-encoding"],
-    contentDisposition: headers["content-disposition"],
-    contentLanguage: headers["content-language"],
-    cacheControl: headers["cache-control"],
-    expires: headers.expires,
-    storageClass: headers["x-amz-storage-class"],
-  };
   const modifiedMs = Date.parse(headers["last-modified"] ?? "");
-  const meta: ObjectMeta = { sizeBytes, version: etag, etag, modifiedMs: Number.isNaN(modifiedMs) ? 0 : modifiedMs };
-  const given = Object.entries(optional).filter(([, value]) => value !== undefined);
-  return {
-    ...meta,
-    ...(Object.fromEntries(given) as Partial<ObjectMeta>),
-    ...(Object.keys(userMetadata).length > 0 && { userMetadata }),
-    ...amzMeta(headers),
+  // Made by hand: this is done for every object of a load.
+  const meta: Writable<ObjectMeta> = {
+    sizeBytes,
+    version: etag,
+    etag,
+    modifiedMs: Number.isNaN(modifiedMs) ? 0 : modifiedMs,
   };
+  let isPlain = true;
+  for (const name in headers) {
+    const field = FIELDS.get(name);
+    const value = headers[name] ?? "";
+    if (field !== undefined) meta[field] = value;
+    else if (name.startsWith("x-amz-")) isPlain = false;
+  }
+  return isPlain ? meta : { ...meta, ...amzMeta(headers) };
 }
 
-/** What S3's own headers tell of an object: checksums, the number of its tags, and what is passed on to clients. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Headers that are kept as they are. */
+const FIELDS: ReadonlyMap<
+  string,
+  | "contentType"
+  | "contentEncoding"
+  | "contentDisposition"
+  | "contentLanguage"
+  | "cacheControl"
+  | "expires"
+  | "storageClass"
+> = new Map([
+  ["content-type", "contentType"],
+  ["content-encoding", "contentEncoding"],
+  ["content-disposition", "contentDisposition"],
+  ["content-language", "contentLanguage"],
+  ["cache-control", "cacheControl"],
+  ["expires", "expires"],
+  ["x-amz-storage-class", "storageClass"],
+] as const);
+
+/** What S3's own headers tell of an object: user metadata, checksums, the number of its tags, and what is passed on to clients. */
 function amzMeta(
   headers: Readonly<Record<string, string>>,
-): Pick<ObjectMeta, "checksums" | "taggingCount" | "headers"> {
+): Pick<ObjectMeta, "userMetadata" | "checksums" | "taggingCount" | "headers"> {
+  const userMetadata: Record<string, string> = {};
+  for (const name in headers) {
+    if (name.startsWith(USER) && name !== NOTE) userMetadata[name.slice(USER.length)] = headers[name] ?? "";
+  }
   const kept = checksumsOf(headers) ?? notedChecksum(headers[NOTE]);
   const tags = headers["x-amz-tagging-count"];
   return {
+    ...(Object.keys(userMetadata).length > 0 && { userMetadata }),
     ...(kept && { checksums: kept }),
     ...(tags !== undefined && { taggingCount: Number(tags) }),
     ...clientHeaders(headers),

@@ -19,9 +19,9 @@ import type { Http1Response } from "./http1-connection.ts";
 import { limitsOf, type UfsLimits, type UfsMount, type UfsOptions } from "./options.ts";
 import { checkRange } from "./range.ts";
 import { withRetries } from "./retry.ts";
-import { checkCurrent } from "./s3-answer.ts";
+import { checkCurrent, checkPinned } from "./s3-answer.ts";
 import { describe } from "./s3-errors.ts";
-import { type FillOptions, fillRange, requestRange } from "./s3-fill.ts";
+import { type FillOptions, fillRange, type Piece, receiveFirst } from "./s3-fill.ts";
 import { S3Http } from "./s3-http.ts";
 import { S3Lister } from "./s3-list.ts";
 import { parseS3Location, type S3Location } from "./s3-location.ts";
@@ -49,6 +49,9 @@ export async function openS3Ufs(mount: UfsMount, options: UfsOptions): Promise<U
 /** Stores tell an object's checksums only to those who ask. */
 const WITH_CHECKSUMS = { "x-amz-checksum-mode": "ENABLED" };
 
+/** Where the body of an answer goes. */
+type Taken = Pick<FillOptions, "version" | "range" | "bodyIsLonger"> & { readonly sink: ByteSink | Promise<ByteSink> };
+
 class S3Ufs implements Ufs {
   readonly uri: string;
   readonly writes: S3Writes;
@@ -59,7 +62,7 @@ class S3Ufs implements Ufs {
   readonly #connections: ConnectionLimit;
   readonly #observe: ((observation: UfsObservation) => void) | undefined;
   readonly #reads = new Set<S3Read>();
-  readonly #fills = new Set<AbortController>();
+  readonly #fills = new Set<(error: RinglightError) => void>();
   readonly #closing = new AbortController();
 
   constructor(
@@ -139,10 +142,10 @@ class S3Ufs implements Ufs {
     sink: ByteSink,
     options: UfsCallOptions = {},
   ): Promise<void> {
-    return this.#fill(key, range, options.signal, async (open, what) => {
-      const request = { http: this.#http, key, version, range, what };
-      const { response } = await open((signal) => requestRange(request, range.start, signal));
-      return { response, version, range, sink };
+    const headers = { range: `bytes=${range.start}-${range.end}`, "if-match": version };
+    return this.#fill(key, range, headers, options.signal, (response, what) => {
+      checkPinned(response, version, range.start, range, what);
+      return { version, range, sink, bodyIsLonger: false };
     });
   }
 
@@ -152,26 +155,11 @@ class S3Ufs implements Ufs {
     begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
     options: UfsCallOptions = {},
   ): Promise<void> {
-    return this.#fill(key, range, options.signal, async (open, what) => {
-      const headers = { range: `bytes=${range.start}-${range.end}` };
-      const { response, meta, held } = await open(async (signal) => {
-        const response = await this.#http.send("GET", key, headers, signal);
-        try {
-          const current = checkCurrent(response, range, what);
-          return { response, meta: current.meta, held: current.range };
-        } catch (error) {
-          response.destroy();
-          throw error;
-        }
-      });
-      try {
-        const sink = await begin(meta, held);
-        const bodyIsLonger = response.status === 200 && meta.sizeBytes > held.end + 1;
-        return { response, version: meta.version, range: held, sink, bodyIsLonger };
-      } catch (error) {
-        response.destroy();
-        throw error;
-      }
+    const headers = { range: `bytes=${range.start}-${range.end}` };
+    return this.#fill(key, range, headers, options.signal, (response, what) => {
+      const { meta, range: held } = checkCurrent(response, range, what);
+      const bodyIsLonger = response.status === 200 && meta.sizeBytes > held.end + 1;
+      return { version: meta.version, range: held, sink: begin(meta, held), bodyIsLonger };
     });
   }
 
@@ -195,21 +183,22 @@ class S3Ufs implements Ufs {
     const closed = new RinglightError("RL_CANCELLED", `the mount of ${this.uri} was closed`);
     this.#closing.abort(closed);
     for (const read of this.#reads) read.finish(closed);
-    for (const fill of this.#fills) fill.abort(closed);
+    for (const end of this.#fills) end(closed);
     this.writes.close();
     await this.#lister.close();
     this.#http.close();
   }
 
-  /** Opens an answer in bounded time and receives it into a sink. */
+  /**
+   * Opens an answer in bounded time and receives it into a sink.
+   * @param take judges the head of a good answer, and says where its body goes
+   */
   #fill(
     key: string,
     range: ByteRange,
+    headers: Readonly<Record<string, string>>,
     given: AbortSignal | undefined,
-    begin: (
-      open: <T extends { response: Http1Response }>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>,
-      what: string,
-    ) => Promise<Pick<FillOptions, "version" | "range" | "sink" | "bodyIsLonger"> & { response: Http1Response }>,
+    take: (response: Http1Response, what: string) => Taken,
   ): Promise<void> {
     const observed = new Observed("get", this.#observe);
     const what = describe(this.#location, `GET ${JSON.stringify(this.#location.prefix + key)}`);
@@ -218,34 +207,66 @@ class S3Ufs implements Ufs {
       checkRange(range, what);
       this.#throwIfClosed();
       throwIfAborted(given, what);
-      // AbortSignal.any() would do, at several times the cost.
+      // One controller for the caller's signal, the deadline and the mount's end: each of them costs, and so do unions of them.
       const ending = new AbortController();
       const { signal } = ending;
-      const abort = () => given && ending.abort(abortError(given, what));
-      given?.addEventListener("abort", abort, { once: true });
-      this.#fills.add(ending);
-      let release: (() => void) | undefined;
-      try {
-        const begun = await begin(
-          (request) =>
-            bounded(what, timeoutMs, signal, async (opening) => {
-              const place = await this.#connections.take(opening);
-              if (opening.aborted) place();
-              else release = place;
-              const opened = await withRetries(
-                opening,
-                () => request(opening),
-                () => observed.repeat(),
-              );
-              if (opening.aborted) opened.response.destroy();
-              return opened;
-            }),
-          what,
+      const begun: { release?: () => void; taken?: Taken; piece?: Piece; error?: unknown } = {};
+      // A sink that is there at once gets what came with the head straight from the socket.
+      const onHead = (response: Http1Response) => {
+        if (signal.aborted) return response.destroy();
+        try {
+          begun.taken = take(response, what);
+          const { sink } = begun.taken;
+          if (sink instanceof Promise) return;
+          begun.piece = receiveFirst({ ...begun.taken, sink, stallTimeoutMs, signal }, response);
+        } catch (error) {
+          begun.error = error;
+          response.destroy();
+        }
+      };
+      const opening = async () => {
+        const place = await this.#connections.take(signal);
+        if (signal.aborted) place();
+        else begun.release = place;
+        return withRetries(
+          signal,
+          () => this.#http.send("GET", key, headers, signal, onHead),
+          () => observed.repeat(),
         );
-        await fillRange({ ...begun, http: this.#http, key, stallTimeoutMs, signal, observed, what }, begun.response);
+      };
+      let stop = (error: RinglightError) => ending.abort(error);
+      const end = (error: RinglightError) => stop(error);
+      const abort = () => given && end(abortError(given, what));
+      const late = () => end(new RinglightError("RL_UFS_TIMEOUT", `no answer within ${timeoutMs} ms: ${what}`));
+      const timer = setTimeout(late, timeoutMs);
+      given?.addEventListener("abort", abort, { once: true });
+      this.#fills.add(end);
+      try {
+        const response = await new Promise<Http1Response>((resolve, reject) => {
+          // What does not end at the signal (credentials that do not come) is not waited for.
+          stop = (error) => {
+            ending.abort(error);
+            reject(error);
+          };
+          opening().then(resolve, reject);
+        });
+        clearTimeout(timer);
+        const { taken, piece, error } = begun;
+        if (error !== undefined) throw error;
+        if (signal.aborted || taken === undefined) throw signal.reason;
+        const fill = { ...taken, http: this.#http, key, stallTimeoutMs, signal, observed, what };
+        let sink: ByteSink;
+        try {
+          sink = await taken.sink;
+        } catch (error) {
+          response.destroy();
+          throw error;
+        }
+        await fillRange({ ...fill, sink }, piece ?? receiveFirst({ ...fill, sink }, response));
       } finally {
-        release?.();
-        this.#fills.delete(ending);
+        clearTimeout(timer);
+        begun.release?.();
+        this.#fills.delete(end);
         given?.removeEventListener("abort", abort);
       }
     });

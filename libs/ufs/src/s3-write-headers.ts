@@ -63,6 +63,12 @@ export function sourceHeaders(conditions: SourceConditions | undefined): Record<
   return headers;
 }
 
+/** True where a name begins so. Most heads have none of what is looked for, and are read once an object. */
+function tells(headers: Readonly<Record<string, string>>, prefix: string): boolean {
+  for (const name in headers) if (name.startsWith(prefix)) return true;
+  return false;
+}
+
 /** Name of an algorithm's header. */
 export function checksumHeader(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
@@ -98,6 +104,7 @@ export function notedChecksum(note: string | undefined): ObjectChecksums | undef
 
 /** Checksums that an answer's head tells. */
 export function checksumsOf(headers: Readonly<Record<string, string>>): ObjectChecksums | undefined {
+  if (!tells(headers, "x-amz-checksum-")) return undefined;
   const values: Partial<Record<ChecksumAlgorithm, string>> = {};
   for (const algorithm of ALGORITHMS) {
     const value = headers[checksumHeader(algorithm)];
@@ -121,6 +128,7 @@ export function checksums(
 export function clientHeaders(
   headers: Readonly<Record<string, string>>,
 ): { readonly headers: Readonly<Record<string, string>> } | undefined {
+  if (!tells(headers, "x-amz-")) return undefined;
   const kept = Object.entries(headers).filter(([name]) => FOR_CLIENTS.test(name));
   return kept.length === 0 ? undefined : { headers: Object.fromEntries(kept) };
 }
