@@ -152,17 +152,18 @@ export class Pass {
     const { spec, calls, placement, checkpoint, manifest } = this.#options;
     const done = namesOf(checkpoint.doneBeyond);
     const source = { spec, calls, placement, manifest, signal: this.#signal };
-    for await (const item of jobObjects(source, checkpoint)) {
-      const name = shortName(item.path);
-      const finish = this.#window.enter(item.place, name);
-      if (done.delete(name)) {
-        finish();
-        continue;
-      }
-      this.#enter(item, finish);
-      while (this.#window.size >= WINDOW_OBJECTS) {
-        this.#signal.throwIfAborted();
-        await this.#change();
+    for await (const items of jobObjects(source, checkpoint)) {
+      for (const item of items) {
+        const finish = this.#window.enter(item.place, item.path);
+        if (done.size > 0 && done.delete(shortName(item.path))) {
+          finish();
+          continue;
+        }
+        this.#enter(item, finish);
+        while (this.#window.size >= WINDOW_OBJECTS) {
+          this.#signal.throwIfAborted();
+          await this.#change();
+        }
       }
     }
     this.#listingEnded = true;

@@ -1,6 +1,7 @@
 /**
  * The objects of a job, in a fixed order, from any place on: listings of paths and patterns page by page, or the lines of a
- * manifest. At most one page of a listing and a few dozen lines are in memory at once, however many objects there are.
+ * manifest. At most two pages of a listing, the second on its way while the first is worked on, or a few dozen lines are in
+ * memory at once, however many objects there are.
  */
 import {
   formatPath,
@@ -41,8 +42,11 @@ export interface SourceOptions {
 /** Lines whose objects are asked for at once. */
 const LINES_AT_ONCE = 32;
 
+/** Objects that are handed on together: one after the other would cost as much as finding them. */
+type Items = readonly SourceItem[];
+
 /** Yields the objects of a job behind a place. @throws what makes listing impossible */
-export async function* jobObjects(options: SourceOptions, from: Place): AsyncGenerator<SourceItem> {
+export async function* jobObjects(options: SourceOptions, from: Place): AsyncGenerator<Items> {
   const { spec } = options;
   if (spec.manifestPath !== "" || spec.manifestHash !== "") {
     yield* manifestObjects(options, from.source === 0 ? from.after : "");
@@ -58,28 +62,23 @@ async function* pathObjects(
   source: number,
   path: string,
   after: string,
-): AsyncGenerator<SourceItem> {
+): AsyncGenerator<Items> {
   let found = after !== "";
-  for await (const item of listed(options, source, path, after)) {
-    found = true;
-    yield item;
+  for await (const items of listed(options, source, path, after)) {
+    found ||= items.length > 0;
+    yield items;
   }
   if (found) return;
   const failure = { code: "RL_NOT_FOUND", message: `the store has nothing at ${path}` };
-  yield { path, place: { source, after: "" }, failure };
+  yield [{ path, place: { source, after: "" }, failure }];
 }
 
-async function* listed(
-  options: SourceOptions,
-  source: number,
-  path: string,
-  after: string,
-): AsyncGenerator<SourceItem> {
+async function* listed(options: SourceOptions, source: number, path: string, after: string): AsyncGenerator<Items> {
   const { mount, key } = parsePath(path);
   if (isGlob(key)) {
     const matches = globMatcher(key);
-    for await (const item of below(options, source, mount, globPrefix(key), after)) {
-      if (matches(parsePath(item.path).key)) yield item;
+    for await (const items of below(options, source, mount, globPrefix(key), after)) {
+      yield items.filter((item) => matches(item.place.after));
     }
     return;
   }
@@ -92,7 +91,7 @@ async function* listed(
   if (after === "") {
     const page = await options.calls.list(formatPath({ mount, key: name }), "", options.signal);
     const [first] = page.objects;
-    if (first !== undefined && parsePath(first.path).key === name) yield itemOf(source, name, first);
+    if (first !== undefined && parsePath(first.path).key === name) yield [itemOf(source, name, first)];
   }
   yield* below(options, source, mount, `${name}/`, after === name ? "" : after);
 }
@@ -103,14 +102,16 @@ async function* below(
   mount: string,
   prefix: string,
   after: string,
-): AsyncGenerator<SourceItem> {
+): AsyncGenerator<Items> {
   const path = prefix === "" ? `/${mount}` : formatPath({ mount, key: prefix });
-  let startAfter = after;
-  for (;;) {
-    const page = await calls.list(path, startAfter, signal);
-    for (const object of page.objects) yield itemOf(source, parsePath(object.path).key, object);
-    if (!page.truncated) return;
-    startAfter = page.nextStartAfter;
+  const keyAt = mount.length + 2;
+  let coming: ReturnType<WorkerCalls["list"]> | undefined = calls.list(path, after, signal);
+  while (coming !== undefined) {
+    const page: Awaited<ReturnType<WorkerCalls["list"]>> = await coming;
+    coming = page.truncated ? calls.list(path, page.nextStartAfter, signal) : undefined;
+    // Nobody may ask for it any more.
+    coming?.catch(() => undefined);
+    yield page.objects.map((object) => itemOf(source, object.path.slice(keyAt), object));
   }
 }
 
@@ -124,7 +125,7 @@ function itemOf(
 }
 
 /** A place in a manifest is a line's number, and for a manifest in a store its version: a changed one cannot be gone on with. */
-async function* manifestObjects(options: SourceOptions, after: string): AsyncGenerator<SourceItem> {
+async function* manifestObjects(options: SourceOptions, after: string): AsyncGenerator<Items> {
   const [line = "0", known = ""] = after === "" ? [] : after.split(" ", 2);
   const skip = Number(line);
   let batch: { readonly path: string; readonly place: Place }[] = [];
@@ -138,10 +139,10 @@ async function* manifestObjects(options: SourceOptions, after: string): AsyncGen
     if (number <= skip || path === "" || path.startsWith("#")) continue;
     batch.push({ path, place: { source: 0, after: `${number} ${version}`.trimEnd() } });
     if (batch.length < LINES_AT_ONCE) continue;
-    yield* await Promise.all(batch.map((entry) => stat(options, entry)));
+    yield await Promise.all(batch.map((entry) => stat(options, entry)));
     batch = [];
   }
-  yield* await Promise.all(batch.map((entry) => stat(options, entry)));
+  yield await Promise.all(batch.map((entry) => stat(options, entry)));
 }
 
 async function stat(

@@ -36,23 +36,28 @@ export interface Shortfall {
 
 type AmountName = "listed" | "loaded" | "cached" | "refused" | "failed";
 
-/** Running sums. The counters are never changed but replaced: a record may keep them. */
+type Sums = {
+  -readonly [K in keyof JobCounters]: JobCounters[K] extends number ? number : { objects: number; bytes: number };
+};
+
+/** Running sums. */
 export class Tally {
-  #counters: JobCounters;
+  readonly #sums: Sums;
   readonly #mode: TallyMode;
 
   constructor(counters: JobCounters, mode: TallyMode) {
-    this.#counters = counters;
+    this.#sums = structuredClone(counters);
     this.#mode = mode;
   }
 
+  /** As they are now: a copy, which a record may keep. */
   get counters(): JobCounters {
-    return this.#counters;
+    return structuredClone(this.#sums);
   }
 
   /** An object changed in the store while the job ran, or was found changed. */
   changed(): void {
-    this.#counters = { ...this.#counters, changedObjects: this.#counters.changedObjects + 1 };
+    this.#sums.changedObjects++;
   }
 
   /** A path of which there is nothing. */
@@ -78,7 +83,7 @@ export class Tally {
       if (this.#badness(done) > (worst === undefined ? 0 : this.#badness(worst))) worst = done;
     }
     if (units.length > 0 && units.every(({ result }) => result.verified)) {
-      this.#counters = { ...this.#counters, verifiedObjects: this.#counters.verifiedObjects + 1 };
+      this.#sums.verifiedObjects++;
     }
     const mode = this.#mode;
     // What is handed over is known only when it has come.
@@ -114,7 +119,8 @@ export class Tally {
   }
 
   #add(name: AmountName, objects: number, bytes: number): void {
-    const { objects: count, bytes: sum } = this.#counters[name];
-    this.#counters = { ...this.#counters, [name]: { objects: count + objects, bytes: sum + bytes } };
+    const amount = this.#sums[name];
+    amount.objects += objects;
+    amount.bytes += bytes;
   }
 }

@@ -4,7 +4,7 @@ import { namesOf, shortName, Window } from "./job-window.ts";
 
 test("the mark is behind the last object before which everything is done", () => {
   const window = new Window({ source: 0, after: "" }, 0);
-  const finish = ["a", "b", "c", "d"].map((key) => window.enter({ source: 0, after: key }, shortName(key)));
+  const finish = ["a", "b", "c", "d"].map((key) => window.enter({ source: 0, after: key }, key));
   finish[1]?.();
   finish[3]?.();
   assert.deepEqual([window.mark.after, window.position, window.size], ["", 0, 4]);
@@ -28,7 +28,7 @@ test("whatever the order in which objects end, a checkpoint leaves out exactly w
   const done = new Set<string>();
   const open: { key: string; finish: () => void }[] = [];
   for (const key of keys) {
-    open.push({ key, finish: window.enter({ source: 0, after: key }, shortName(key)) });
+    open.push({ key, finish: window.enter({ source: 0, after: key }, key) });
     while (open.length > 200 * random()) {
       const [entry] = open.splice(Math.floor(random() * open.length), 1);
       entry?.finish();

@@ -12,7 +12,9 @@ export interface Place {
 }
 
 interface Entry extends Place {
-  readonly name: string;
+  readonly path: string;
+  /** Its short name, once a checkpoint has needed it. */
+  name?: string;
   done: boolean;
 }
 
@@ -50,8 +52,8 @@ export class Window {
   }
 
   /** Takes an object in hand; call the result when it is done. */
-  enter(place: Place, name: string): () => void {
-    const entry: Entry = { source: place.source, after: place.after, name, done: false };
+  enter(place: Place, path: string): () => void {
+    const entry: Entry = { source: place.source, after: place.after, path, done: false };
     this.#entries.push(entry);
     return () => {
       entry.done = true;
@@ -64,7 +66,10 @@ export class Window {
     let names = "";
     for (let index = this.#first; index < this.#entries.length; index++) {
       const entry = this.#entries[index];
-      if (entry?.done) names += entry.name;
+      if (entry?.done) {
+        entry.name ??= shortName(entry.path);
+        names += entry.name;
+      }
     }
     return Buffer.from(names, "latin1").toString("base64");
   }

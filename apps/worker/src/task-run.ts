@@ -15,6 +15,8 @@ import { outcomeOf, type TaskSettings, type TaskSources, type UnitOutcome } from
 
 /** Longest silence of a running task, milliseconds. */
 const HEARTBEAT_MS = 1_000;
+/** Results that come within so long go out as one event, milliseconds: each costs both sides as much as a small object does. */
+const GATHER_MS = 10;
 /** Most units in one task. */
 const MAX_UNITS = 10_000;
 
@@ -67,7 +69,7 @@ export async function* runTask(
   const signal = AbortSignal.any([caller.signal, ending.signal]);
   let readBytes = 0;
   let results: UnitResult[] = [];
-  let wake = Promise.withResolvers<void>();
+  let wake: () => void = () => undefined;
   const settings: TaskSettings = {
     op: request.op,
     verify: request.verify,
@@ -97,28 +99,30 @@ export async function* runTask(
       options.count(request.op, outcome.outcome, outcome.readBytes);
       outcomes[outcome.outcome] = (outcomes[outcome.outcome] ?? 0) + 1;
       results.push({ ...outcome, unit: index });
-      wake.resolve();
     }
   };
   const lanes = Array.from({ length: Math.min(limits.transfers.limit, request.units.length) }, lane);
   let running = true;
   const done = Promise.allSettled(lanes).then(() => {
     running = false;
-    wake.resolve();
+    wake();
   });
   try {
+    let toldMs = startedMs;
     for (;;) {
-      if (results.length === 0 && running) {
-        const beat = new AbortController();
-        const pause = clock.sleep(HEARTBEAT_MS, beat.signal).catch(() => undefined);
-        await Promise.race([wake.promise, pause]);
-        beat.abort();
+      if (running) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          void clock.sleep(GATHER_MS).then(resolve);
+        });
       }
-      wake = Promise.withResolvers<void>();
+      signal.throwIfAborted();
       const ended = !running;
+      const nowMs = clock.monotonicMs();
+      if (results.length === 0 && !ended && nowMs - toldMs < HEARTBEAT_MS) continue;
+      toldMs = nowMs;
       const ready = results;
       results = [];
-      signal.throwIfAborted();
       yield { results: ready, readBytes, evictedPages: lostPages(store.stats()) };
       if (ended) break;
     }
