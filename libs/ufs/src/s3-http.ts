@@ -1,20 +1,21 @@
 /**
- * The lean S3 client for GET and HEAD: signed requests on our own HTTP/1.1 connections. The AWS SDK, which costs about ten
- * times the CPU a request, does what is not hot (docs/adr/0004-s3-under-store-client.md, docs/adr/0010-cold-path.md).
+ * The lean S3 client of reads and listings: signed requests on our own HTTP/1.1 connections. The AWS SDK, which costs about ten
+ * times the CPU a request, is left with credentials (docs/adr/0004-s3-under-store-client.md, docs/adr/0010-cold-path.md).
  */
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { RinglightError } from "@ringlight/core";
-import { signRequest } from "@ringlight/sigv4";
+import { type RawTarget, signRequest } from "@ringlight/sigv4";
 import type { CredentialsSource } from "./credentials.ts";
 import { HttpBody } from "./http-body.ts";
 import { type Http1Response, type OnHead, StaleConnection } from "./http1-connection.ts";
+import { MalformedResponse } from "./http1-head.ts";
 import { Http1Pool, SilentStore } from "./http1-pool.ts";
 import { lookupLocal } from "./local-lookup.ts";
-import { failureError, networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
-import { type S3Location, targetOf } from "./s3-location.ts";
+import { describe, failureError, networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
+import { queryText, type S3Location, targetOf } from "./s3-location.ts";
 
 const MAX_ERROR_BYTES = 64 * 1024;
+/** Longest document that is read: a thousand keys of a thousand characters, all of them encoded, are a third of it. */
+const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 const ERROR_BODY_MS = 2000;
 /** What a header's value may be made of; a version token that came from elsewhere could hold anything. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -23,8 +24,6 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 export class S3Http {
   readonly location: S3Location;
   readonly credentials: CredentialsSource;
-  /** Connections of the SDK's client. */
-  readonly agent: HttpAgent | HttpsAgent;
   readonly #pool: Http1Pool;
   readonly #stallTimeoutMs: number;
   readonly #traceHeaders: (() => Readonly<Record<string, string>>) | undefined;
@@ -40,20 +39,11 @@ export class S3Http {
     this.location = location;
     this.credentials = credentials;
     this.#stallTimeoutMs = stallTimeoutMs;
-    // The mount's own limit lets calls in; this one covers the moment between a call's end and its socket's return.
-    const options = {
-      keepAlive: true,
-      maxSockets: maxConnections,
-      maxFreeSockets: maxConnections,
-      lookup: lookupLocal,
-    };
-    this.agent = location.secure ? new HttpsAgent(options) : new HttpAgent(options);
     const { hostname, port, secure } = location;
     this.#pool = new Http1Pool({ hostname, port, secure, lookup: lookupLocal, maxIdle: maxConnections });
   }
 
   close(): void {
-    this.agent.destroy();
     this.#pool.close();
   }
 
@@ -70,7 +60,53 @@ export class S3Http {
     onHead?: OnHead,
   ): Promise<Http1Response> {
     const operation = `${method} ${JSON.stringify(this.location.prefix + key)}`;
-    const url = targetOf(this.location, key);
+    return this.#send(method, targetOf(this.location, key), operation, headers, signal, onHead);
+  }
+
+  /** Asks the bucket itself by GET, and returns the document that it answers with. @throws as send */
+  async document(
+    query: readonly (readonly [string, string])[],
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { host, basePath } = this.location;
+    const url = { host, rawUrl: `${basePath}/${queryText(query)}` };
+    const response = await this.#send("GET", url, operation, {}, signal);
+    const body = new HttpBody(response, this.#stallTimeoutMs);
+    const abort = () => body.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      const pieces: Uint8Array[] = [];
+      let sizeBytes = 0;
+      for (;;) {
+        const piece = await body.next();
+        if (signal.aborted) throw signal.reason;
+        if (piece === "end") return Buffer.concat(pieces).toString("utf8");
+        if (piece === "stalled") throw silenceError(this.location, operation, this.#stallTimeoutMs);
+        if (piece === "closed") throw networkError(this.location, operation, new Error("the answer broke off"));
+        pieces.push(piece);
+        sizeBytes += piece.length;
+        if (sizeBytes > MAX_DOCUMENT_BYTES) {
+          const text = `the answer is over ${MAX_DOCUMENT_BYTES} bytes: ${describe(this.location, operation)}`;
+          throw new RinglightError("RL_UFS_ERROR", text);
+        }
+      }
+    } catch (error) {
+      throw error instanceof MalformedResponse ? networkError(this.location, operation, error) : error;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      body.destroy();
+    }
+  }
+
+  async #send(
+    method: "GET" | "HEAD",
+    url: RawTarget,
+    operation: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    onHead?: OnHead,
+  ): Promise<Http1Response> {
     const credentials = await this.credentials.get();
     const signed =
       credentials === undefined

@@ -117,3 +117,11 @@ export function targetOf(location: S3Location, key: string): RawTarget {
   }
   return { host: location.host, rawUrl: `${location.basePath}/${encodeKey(location.prefix + key)}` };
 }
+
+/** Parameters in order, as the signature wants them; an empty value is sent without "=". */
+export function queryText(query: readonly (readonly [string, string])[]): string {
+  const word = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const pairs = query.map(([name, value]) => (value === "" ? word(name) : `${word(name)}=${word(value)}`));
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}

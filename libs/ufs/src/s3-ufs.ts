@@ -76,7 +76,7 @@ class S3Ufs implements Ufs {
     this.writes = writes;
     this.#location = location;
     this.#http = http;
-    this.#lister = new S3Lister(http, limits.stallTimeoutMs);
+    this.#lister = new S3Lister(http);
     this.#limits = limits;
     this.#connections = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
     this.#observe = observe;
@@ -185,7 +185,6 @@ class S3Ufs implements Ufs {
     for (const read of this.#reads) read.finish(closed);
     for (const end of this.#fills) end(closed);
     this.writes.close();
-    await this.#lister.close();
     this.#http.close();
   }
 

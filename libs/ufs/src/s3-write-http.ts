@@ -18,7 +18,7 @@ import { Http1Pool } from "./http1-pool.ts";
 import { lookupLocal } from "./local-lookup.ts";
 import { TransientError, withRetries } from "./retry.ts";
 import { networkError, parseErrorXml, silenceError } from "./s3-errors.ts";
-import { type S3Location, targetOf } from "./s3-location.ts";
+import { queryText, type S3Location, targetOf } from "./s3-location.ts";
 import { isUndone, writeFailure } from "./s3-write-errors.ts";
 import { bodyHeaders, checksumHeader } from "./s3-write-headers.ts";
 import { collectBody, heldBack } from "./write-body.ts";
@@ -405,11 +405,4 @@ async function* framedBody(
   }
   const end = `0\r\n${trailer}:${value()}\r\n\r\n`;
   yield [latin1(`${end.length.toString(16)}\r\n${end}\r\n0\r\n\r\n`)];
-}
-
-function queryText(query: readonly (readonly [string, string])[]): string {
-  const word = (text: string) =>
-    encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  const pairs = query.map(([name, value]) => (value === "" ? word(name) : `${word(name)}=${word(value)}`));
-  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
 }
