@@ -127,7 +127,12 @@ export interface ClusterSnapshot {
 }
 
 /** Gauges and rates of one worker at this moment. */
-export interface WorkerTick {
+export interface WorkerTick extends BriefTick {
+  readonly tiers: readonly TierView[];
+}
+
+/** The same, as far as tables of many workers show it. */
+export interface BriefTick {
   /** When its statistics last came. */
   readonly sampleMs: number;
   /** Counters since the start of its process. */
@@ -135,7 +140,27 @@ export interface WorkerTick {
   /** Increase a second over the last ten seconds. */
   readonly rates: Columns;
   readonly gauges: Columns;
-  readonly tiers: readonly TierView[];
+  readonly tiers: readonly TierBrief[];
+}
+
+/** How full one tier of one worker is. */
+export type TierBrief = Pick<TierView, "name" | "limitBytes" | "usedBytes" | "pages" | "error">;
+
+/** `GET /api/worker-numbers`: columns with a value for each of `ids`; null, or nothing at the end, where a worker has none. */
+export interface Crowd {
+  readonly atMs: number;
+  readonly ids: readonly string[];
+  /** How old each worker's numbers are, milliseconds. */
+  readonly ageMs: readonly number[];
+  readonly totals: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly rates: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly gauges: Readonly<Record<string, readonly (number | null)[]>>;
+  /** By the tier's name. */
+  readonly tiers: Readonly<
+    Record<string, Readonly<Record<"limitBytes" | "usedBytes" | "pages", readonly (number | null)[]>>>
+  >;
+  /** Errors of disks, by "tier worker". */
+  readonly errors: Readonly<Record<string, string>>;
 }
 
 /** One tier of one worker. */
@@ -158,9 +183,13 @@ export interface Tick {
   readonly totals: Columns;
   /** By the names of the rules. */
   readonly rules: Readonly<Record<string, RuleUsage>>;
+  /** What all live workers together are busy with; the delay is that of the worst event loop. */
+  readonly load: { readonly loopDelayMs?: number; readonly cores: number; readonly fetches: number };
+  /** Workers whose numbers are in the totals. */
+  readonly known: number;
+  /** Empty where there are many workers: pages that show each of them ask for `/api/worker-numbers`. */
   readonly workers: Readonly<Record<string, WorkerTick>>;
-  /** Set where there are many workers: of each come only the columns that the tables show. */
-  readonly brief?: true;
+  readonly crowd?: true;
 }
 
 /** A time series: for each step the rates (counters) and values (gauges) of every column; null where nothing was seen. */

@@ -52,6 +52,7 @@ function statsOf(id: string, place: number): WorkerStats {
     workerId: id,
     startedUnixMs: startedMs,
     timeUnixMs: Date.now(),
+    // Behind the registry's, so that each worker has a problem: a console is looked at when a whole cluster is not well.
     epoch: 1,
     pages: [
       { tier: "mem", outcome: "hit", missReason: "", mount: "lake", count: hits, bytes: hits * 1000 },

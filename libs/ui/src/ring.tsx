@@ -81,6 +81,7 @@ export function Ring({
   const [peek, setPeek] = useState<string | undefined>();
 
   const byId = useMemo(() => new Map(members.map((member) => [member.id, member])), [members]);
+  const places = useMemo(() => new Map(members.map(({ id }, place) => [id, place])), [members]);
   const painting = useMemo(() => firstOwners(ring), [ring]);
   const shown = useRef<Painting | undefined>(undefined);
   const shares = useMemo(() => ring.members.map((member) => ring.share(member.id)), [ring]);
@@ -247,7 +248,7 @@ export function Ring({
         {slices.map(({ index, start, end }) => {
           const id = ring.members[index]!.id;
           const member = byId.get(id);
-          const order = members.findIndex((other) => other.id === id);
+          const order = places.get(id) ?? -1;
           const gap = slices.length > 1 ? Math.min(0.012, (end - start) / 4) : 0;
           const middle = (start + end) / 2;
           const faded = emphasised !== undefined && emphasised !== id;

@@ -30,9 +30,10 @@ export function TierBar({ tier, compact = false }: { tier: TierUsage; compact?: 
         aria-valuetext={`${words}, ${formatPercent(share, 0)}`}
         className="mt-1 h-1.5 overflow-hidden rounded-full bg-raised ring-1 ring-line ring-inset"
       >
+        {/* Moved, not made wider: that is the compositor's work, not the page's. In tables there are too many for either. */}
         <div
-          className="h-full rounded-full transition-[width] duration-500 motion-reduce:transition-none"
-          style={{ width: `${share * 100}%`, background: tierColour(tier.name) }}
+          className={`h-full rounded-full ${compact ? "" : "transition-transform duration-500 motion-reduce:transition-none"}`}
+          style={{ transform: `translateX(${(share - 1) * 100}%)`, background: tierColour(tier.name) }}
         />
       </div>
       {tier.error ? <p className="mt-1 text-xs break-words text-bad">Disk error: {tier.error}</p> : null}

@@ -1,32 +1,71 @@
 "use client";
-import { Badge, CopyCommand, formatAge, Icon, Panel } from "@ringlight/ui";
+import { Badge, CopyCommand, formatAge, formatCount, Icon, Panel } from "@ringlight/ui";
 import Link from "next/link";
+import { Fragment, useMemo } from "react";
 import { useLive, useNow } from "../state/live.tsx";
+import { kindsOf } from "../state/problem-kinds.ts";
+import { useUrlSet } from "../state/url-state.ts";
 import type { ClusterSnapshot, Problem } from "../wire.ts";
+
+/** Problems of one kind that are shown until more are asked for: of a thousand alike the first ones say what is wrong. */
+const ALIKE = 3;
+/** And then. */
+const MOST_ALIKE = 50;
 
 /** What needs attention, worst first; or in one line that nothing does. */
 export function Problems({ snapshot }: { snapshot: ClusterSnapshot }) {
   const { problems } = snapshot;
+  const [open, toggle] = useUrlSet("problems");
+  const { skewMs } = useLive();
+  const now = useNow(1000);
+  const kinds = useMemo(() => kindsOf(problems), [problems]);
   if (problems.length === 0) return <Healthy snapshot={snapshot} />;
+  const clockMs = now === undefined ? undefined : now + skewMs();
   return (
     <Panel
       title="Needs attention"
-      hint={problems.length === 1 ? "1 problem" : `${problems.length} problems`}
+      hint={problems.length === 1 ? "1 problem" : `${formatCount(problems.length)} problems`}
       flush
       className="mb-4"
     >
       <ul className="divide-y divide-line border-t border-line" data-testid="problems">
-        {problems.map((problem) => (
-          <ProblemRow key={`${problem.kind} ${problem.subject}`} problem={problem} />
-        ))}
+        {kinds.map((alike) => {
+          const [first] = alike;
+          const kind = first!.kind;
+          const shown = alike.slice(0, open.has(kind) ? MOST_ALIKE : ALIKE);
+          return (
+            <Fragment key={`${kind} ${first!.subject}`}>
+              {shown.map((problem) => (
+                <ProblemRow key={problem.subject} problem={problem} clockMs={clockMs} />
+              ))}
+              {alike.length > ALIKE ? (
+                <li className="flex items-center gap-3 px-4 py-2 pl-11 text-xs text-subtle tabular-nums">
+                  {alike.length > shown.length ? (
+                    <span data-testid={`alike-${kind}`}>
+                      {formatCount(alike.length - shown.length)} more of this kind
+                    </span>
+                  ) : null}
+                  <button
+                    type="button"
+                    className="rl-button"
+                    aria-expanded={open.has(kind)}
+                    onClick={() => toggle(kind)}
+                  >
+                    {open.has(kind)
+                      ? `Show the first ${ALIKE}`
+                      : `Show ${formatCount(Math.min(MOST_ALIKE, alike.length) - ALIKE)} more`}
+                  </button>
+                </li>
+              ) : null}
+            </Fragment>
+          );
+        })}
       </ul>
     </Panel>
   );
 }
 
-function ProblemRow({ problem }: { problem: Problem }) {
-  const { skewMs } = useLive();
-  const now = useNow(1000);
+function ProblemRow({ problem, clockMs }: { problem: Problem; clockMs: number | undefined }) {
   const bad = problem.severity === "critical";
   return (
     <li
@@ -45,9 +84,9 @@ function ProblemRow({ problem }: { problem: Problem }) {
             ) : (
               problem.title
             )}
-            {problem.sinceMs !== undefined && now !== undefined ? (
+            {problem.sinceMs !== undefined && clockMs !== undefined ? (
               <span className="ml-2 text-xs font-normal text-subtle tabular-nums">
-                for {formatAge(now + skewMs() - problem.sinceMs)}
+                for {formatAge(clockMs - problem.sinceMs)}
               </span>
             ) : null}
           </p>

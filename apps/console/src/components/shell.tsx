@@ -1,5 +1,5 @@
 "use client";
-import { Badge, Icon } from "@ringlight/ui";
+import { Badge, formatCount, Icon } from "@ringlight/ui";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { type ReactNode, useEffect, useState } from "react";
@@ -50,7 +50,7 @@ export function Shell({ children }: { children: ReactNode }) {
                   ? "Healthy"
                   : critical + warnings === 1
                     ? "1 problem"
-                    : `${critical + warnings} problems`}
+                    : `${formatCount(critical + warnings)} problems`}
               </Badge>
             ) : (
               <Badge tone={error ? "bad" : "idle"}>{error ? "Not connected" : "Connecting"}</Badge>

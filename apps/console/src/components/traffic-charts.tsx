@@ -12,6 +12,7 @@ import {
   type TimeRange,
   tierColour,
 } from "@ringlight/ui";
+import { memo } from "react";
 import * as column from "../columns.ts";
 import { familyOf, latencySeries, missReasonsOf, pageShares, sumOf, tiersOf, valuesOf } from "../state/derive.ts";
 import { useExemplars } from "../state/exemplars.ts";
@@ -35,7 +36,7 @@ const REASON_COLOURS: Readonly<Record<MissReason, string>> = {
 const API_COLOURS = ["var(--rl-w0)", "var(--rl-w1)", "var(--rl-w3)", "var(--rl-w6)", "var(--rl-w7)", "var(--rl-w11)"];
 
 /** The charts of what is read and how well it is served: of the cluster, or of one worker. */
-export function TrafficCharts({
+export const TrafficCharts = memo(function TrafficCharts({
   series,
   range,
   mount,
@@ -147,7 +148,7 @@ export function TrafficCharts({
       <UsageChart series={series} />
     </div>
   );
-}
+});
 
 /** That nothing happened, and the command that makes it happen. */
 function NoTraffic({ what, range, mount }: { what: string; range: TimeRange; mount: string | undefined }) {

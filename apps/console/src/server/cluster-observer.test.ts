@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import type { Registry } from "@ringlight/core";
 import { connectRegistry, type EmbeddedRegistry, startEmbeddedRegistry } from "@ringlight/registry";
 import { FakeWorker } from "../../test/fake-worker.ts";
+import { readCrowd } from "../crowd.ts";
 import type { ClusterSnapshot, Problem, WorkerState } from "../wire.ts";
 import { browse, fileDetail } from "./browse.ts";
 import { ClusterObserver, type ObserverEvent } from "./cluster-observer.ts";
@@ -86,6 +87,22 @@ test("totals are the exact sums of the workers' counters", async () => {
   assert.equal(totals["pages.hit.mem"], 7);
   assert.equal(totals["bytes.hit.mem"], 7000);
   assert.equal(totals["pages.miss.cold"], 2);
+});
+
+test("of many workers ticks carry the sums alone, and the numbers of each one can be asked for in columns", async () => {
+  const crowded = new ClusterObserver({ registry, endpoints: [`127.0.0.1:${server.port}`], crowd: 2 });
+  try {
+    await until(() => crowded.tick().known === 3 && crowded.tick().totals["ufs.get"] === 1_000_024);
+    const { workers: none, crowd, load } = crowded.tick();
+    assert.deepEqual([none, crowd, load.fetches], [{}, true, 0]);
+    const numbers = readCrowd(crowded.workerNumbers());
+    assert.deepEqual([...numbers.ids].sort(), workers.map(({ id }) => id).sort());
+    assert.equal(numbers.get(first.id)?.totals["pages.hit.mem"], 7);
+    assert.equal(observer.tick().crowd, undefined);
+    assert.equal(observer.tick().workers[first.id]?.totals["pages.hit.mem"], 7);
+  } finally {
+    await crowded.close();
+  }
 });
 
 test("increases of all workers reach the cluster's series, once each", async () => {

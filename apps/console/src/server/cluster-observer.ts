@@ -7,10 +7,13 @@ import { type Clock, type ClusterView, type Registry, systemClock } from "@ringl
 import { WorkerServiceClient } from "@ringlight/proto";
 import { ClientPool } from "@ringlight/rpc";
 import * as column from "../columns.ts";
+import { crowdOf } from "../crowd.ts";
 import { seriesStepS } from "../series-step.ts";
 import type {
+  BriefTick,
   ClusterSnapshot,
   Columns,
+  Crowd,
   RuleUsage,
   SeriesView,
   Tick,
@@ -34,7 +37,7 @@ const SETTLE_MS = 500;
 const TOLD_EACH_SECOND = 500;
 const LONGEST_INTERVAL_MS = 3000;
 
-/** Workers past which pages are told of each one only what all pages together show of it. */
+/** Workers past which pages are told the sums only, and ask for the numbers of each one where they show them. */
 const CROWD = 64;
 /** Seconds of each worker's own series; in a crowd they share the memory of so many. */
 const SERIES_SECONDS = 3600;
@@ -43,10 +46,10 @@ const LEAST_SERIES_SECONDS = 300;
 const PUBLISH_MS = 100;
 const PUBLISH_SHARE = 20;
 
-/** Columns of a crowd's workers: those of the tables and of the sums that pages make of all workers. */
+/** Columns of a crowd's workers: those of the tables. */
 const BRIEF_TOTALS = /^(pages|bytes)\./;
 const BRIEF_RATES = /^(pages\.|req\.|cpu$)/;
-const BRIEF_GAUGES = new Set<string>([column.RSS, column.LOOP_DELAY_MS, column.IN_FLIGHT]);
+const BRIEF_GAUGES = new Set<string>([column.RSS]);
 
 /** What the observer tells its subscribers. */
 export type ObserverEvent =
@@ -59,6 +62,8 @@ export interface ObserverOptions {
   readonly endpoints: readonly string[];
   readonly token?: string | undefined;
   readonly clock?: Clock;
+  /** Workers past which ticks carry no numbers of single workers. Default 64. */
+  readonly crowd?: number;
   /** Where the metrics of the workers are recorded. */
   readonly metrics?: MetricSink | undefined;
   /** Jobs, how the store of telemetry fares, and in what settings processes differ, for the problems that these are. */
@@ -91,9 +96,11 @@ export class ClusterObserver {
   readonly #jobs: () => readonly JobSample[];
   readonly #telemetry: () => LoadSample["telemetry"];
   readonly #differences: () => LoadSample["differences"];
+  readonly #crowd: number;
   #tickMs = 0;
   /** When pages were last told the numbers. */
   #toldMs = 0;
+  #numbers: Crowd | undefined;
   #snapshot: ClusterSnapshot;
   #fingerprint = "";
   /** Until when the next snapshot waits, by performance.now(). */
@@ -106,6 +113,7 @@ export class ClusterObserver {
     this.#registry = options.registry;
     this.#endpoints = options.endpoints;
     this.#clock = options.clock ?? systemClock;
+    this.#crowd = options.crowd ?? CROWD;
     this.#sinceMs = this.#clock.now();
     this.#jobs = options.jobs ?? (() => []);
     this.#telemetry = options.telemetry ?? (() => ({ refused: 0, failure: undefined }));
@@ -135,19 +143,36 @@ export class ClusterObserver {
     const totals: Record<string, number> = {};
     const workers: Record<string, WorkerTick> = {};
     const rules = new Map<string, RuleUsage>();
-    const brief = this.#tracked.size > CROWD;
+    const crowd = this.#tracked.size > this.#crowd;
+    const load: { loopDelayMs?: number; cores: number; fetches: number } = { cores: 0, fetches: 0 };
+    const nowMs = this.#clock.now();
+    let known = 0;
     for (const [id, tracked] of this.#tracked) {
-      const tick = brief ? this.#briefTick(tracked) : this.#workerTick(tracked);
-      if (!tick) continue;
-      workers[id] = tick;
+      if (!tracked.history.last) continue;
+      known++;
+      const tick = crowd ? undefined : this.#workerTick(tracked);
+      if (tick) workers[id] = tick;
+      if (tracked.state === "live") addLoad(load, tracked.history, nowMs);
       for (const { name, pages, bytes } of tracked.history.last?.rules ?? []) {
         const sum = rules.get(name) ?? { pages: 0, bytes: 0 };
         rules.set(name, { pages: sum.pages + pages, bytes: sum.bytes + bytes });
       }
-      const own = brief ? tracked.history.totals() : tick.totals;
+      const own = tick?.totals ?? tracked.history.totals();
       for (const name in own) totals[name] = (totals[name] ?? 0) + own[name]!;
     }
-    return { atMs: this.#clock.now(), totals, rules: Object.fromEntries(rules), workers, ...(brief ? { brief } : {}) };
+    return { atMs: nowMs, totals, rules: Object.fromEntries(rules), load, known, workers, ...(crowd && { crowd }) };
+  }
+
+  /** The numbers of all workers that the tables show; made once for all who ask before the workers have told of themselves again. */
+  workerNumbers(): Crowd {
+    if (this.#numbers === undefined || this.#numbers.atMs < this.#toldMs) {
+      const told = [...this.#tracked].flatMap(([id, tracked]) => {
+        const tick = this.#briefTick(tracked);
+        return tick ? [[id, tick] as const] : [];
+      });
+      this.#numbers = crowdOf(this.#clock.now(), told);
+    }
+    return this.#numbers;
   }
 
   /** Calls the listener on every event until the returned function is called. */
@@ -335,16 +360,14 @@ export class ClusterObserver {
     };
   }
 
-  #briefTick({ history, state }: Tracked): WorkerTick | undefined {
+  #briefTick({ history, state }: Tracked): BriefTick | undefined {
     if (!history.last) return undefined;
-    const rates = state === "live" ? history.rates(this.#clock.now(), (name) => BRIEF_RATES.test(name)) : {};
-    for (const name in rates) rates[name] = Math.round(rates[name]! * 1000) / 1000;
     return {
       sampleMs: history.lastMs,
       totals: history.totals((name) => BRIEF_TOTALS.test(name)),
-      rates,
+      rates: state === "live" ? history.rates(this.#clock.now(), (name) => BRIEF_RATES.test(name)) : {},
       gauges: history.gauges((name) => BRIEF_GAUGES.has(name)),
-      tiers: history.tiers().map((tier) => ({ ...tier, directories: [] })),
+      tiers: history.tiers(),
     };
   }
 
@@ -467,6 +490,19 @@ export class ClusterObserver {
       atMs: nowMs,
     };
   }
+}
+
+/** Adds what one worker is busy with. */
+function addLoad(
+  load: { loopDelayMs?: number; cores: number; fetches: number },
+  history: WorkerHistory,
+  nowMs: number,
+) {
+  const gauges = history.gauges((name) => name === column.LOOP_DELAY_MS || name === column.IN_FLIGHT);
+  const delayMs = gauges[column.LOOP_DELAY_MS];
+  if (delayMs !== undefined) load.loopDelayMs = Math.max(load.loopDelayMs ?? 0, delayMs);
+  load.fetches += gauges[column.IN_FLIGHT] ?? 0;
+  load.cores += history.rates(nowMs, (name) => name === column.CPU)[column.CPU] ?? 0;
 }
 
 /** Seconds of history that a worker gets where there are so many. */

@@ -8,21 +8,28 @@ type Values = readonly (number | null)[];
 
 /** Values of a column; where the series has no such column, zero wherever something was seen. */
 export function valuesOf(series: SeriesView, name: string): Values {
-  return series.columns[name] ?? seenOf(series).map((seen) => (seen ? 0 : null));
+  return series.columns[name] ?? seenOf(series).map((covered) => (covered ? 0 : null));
 }
 
+/** Every chart of a page asks for it, of the same series. */
+const seen = new WeakMap<SeriesView, boolean[]>();
+
 /** For each step, whether any statistics covered it. */
-function seenOf(series: SeriesView): boolean[] {
+function seenOf(series: SeriesView): readonly boolean[] {
+  const known = seen.get(series);
+  if (known !== undefined) return known;
   const counters = Object.entries(series.columns).filter(([name]) => !column.isGauge(name));
-  return series.times.map((_, index) => counters.some(([, values]) => values[index] !== null));
+  const found = series.times.map((_, index) => counters.some(([, values]) => values[index] !== null));
+  seen.set(series, found);
+  return found;
 }
 
 /** Sum of columns, step by step; null where none is known. */
 export function sumOf(series: SeriesView, names: readonly string[]): (number | null)[] {
   const columns = names.flatMap((name) => (series.columns[name] ? [series.columns[name]] : []));
-  const seen = seenOf(series);
+  const covered = seenOf(series);
   return series.times.map((_, index) =>
-    seen[index] ? columns.reduce((sum, values) => sum + (values[index] ?? 0), 0) : null,
+    covered[index] ? columns.reduce((sum, values) => sum + (values[index] ?? 0), 0) : null,
   );
 }
 

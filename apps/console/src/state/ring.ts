@@ -20,7 +20,8 @@ export function makingsKey({ members, epoch }: RingMakings): string {
 export function useRing(snapshot: ClusterSnapshot | undefined): Ring | undefined {
   const previous = useRef<Ring | undefined>(undefined);
   const large = (snapshot?.members.length ?? 0) > SMALL_RING;
-  const key = snapshot ? makingsKey(snapshot) : "";
+  const [members, epoch] = [snapshot?.members, snapshot?.epoch];
+  const key = useMemo(() => (members && epoch !== undefined ? makingsKey({ members, epoch }) : ""), [members, epoch]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key says all that the ring depends on
   const small = useMemo(() => {
     if (!snapshot || large) return undefined;

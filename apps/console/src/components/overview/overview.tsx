@@ -1,8 +1,11 @@
 "use client";
-import { EmptyState, ErrorState, isMoving, LoadingState } from "@ringlight/ui";
+import { compareTiers, EmptyState, ErrorState, isMoving, LoadingState } from "@ringlight/ui";
+import { useMemo } from "react";
+import * as column from "../../columns.ts";
 import { useCluster, useTick } from "../../state/live.tsx";
 import { useSeries } from "../../state/series.ts";
 import { useRange } from "../../state/time-range.ts";
+import { useWorkerNumbers } from "../../state/worker-numbers.ts";
 import { ChangesPanel } from "../changes-panel.tsx";
 import { PageHeader } from "../page-header.tsx";
 import { Problems } from "../problems.tsx";
@@ -17,8 +20,15 @@ import { UfsTotals } from "./ufs-totals.tsx";
 export function Overview() {
   const { snapshot, error, retry } = useCluster();
   const tick = useTick();
+  const numbers = useWorkerNumbers();
   const [range] = useRange();
   const series = useSeries(range);
+  // A list of its own for each tick would draw the table anew for each tick.
+  const tierNames = column
+    .membersOf(tick?.totals ?? {}, "stored.")
+    .sort(compareTiers)
+    .join();
+  const tiers = useMemo(() => tierNames.split(",").filter(Boolean), [tierNames]);
   return (
     <>
       <PageHeader title="Overview">
@@ -44,10 +54,10 @@ export function Overview() {
               )}
               {isMoving(range) ? <ChangesPanel range={range} /> : null}
               <div className="grid gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
-                <ServedTable snapshot={snapshot} tick={tick} />
+                <ServedTable snapshot={snapshot} tiers={tiers} numbers={numbers} />
                 <div className="space-y-4">
                   <SavedPanel tick={tick} />
-                  <UfsTotals snapshot={snapshot} tick={tick} />
+                  <UfsTotals snapshot={snapshot} tick={tick} numbers={numbers} />
                 </div>
               </div>
             </div>

@@ -1,7 +1,6 @@
 "use client";
 import {
   CopyCommand,
-  compareTiers,
   DataTable,
   formatPercent,
   formatSize,
@@ -14,23 +13,27 @@ import {
   workerColours,
 } from "@ringlight/ui";
 import Link from "next/link";
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
 import * as column from "../../columns.ts";
-import type { ClusterSnapshot, Columns, Tick } from "../../wire.ts";
+import type { WorkerNumbers } from "../../crowd.ts";
+import type { ClusterSnapshot, Columns, WorkerView } from "../../wire.ts";
 import { WorkerStateBadge } from "../worker-state.tsx";
 
 /** Which worker served how many bytes from where, since its process started. */
-export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tick: Tick | undefined }) {
+export const ServedTable = memo(function ServedTable({
+  snapshot,
+  tiers,
+  numbers,
+}: {
+  snapshot: ClusterSnapshot;
+  /** Names of the tiers, those nearest to the reader first. */
+  tiers: readonly string[];
+  numbers: WorkerNumbers | undefined;
+}) {
   const colours = useMemo(() => workerColours(snapshot.members), [snapshot.members]);
-  const names = new Set<string>();
-  for (const id in tick?.workers) for (const { name } of tick.workers[id]?.tiers ?? []) names.add(name);
-  const tiers = [...names].sort(compareTiers);
-  const rows = snapshot.workers.map((worker) => {
-    const own = tick?.workers[worker.id];
-    return { worker, totals: own?.totals ?? {}, known: own !== undefined };
-  });
+  // Numbers are looked up for the rows that are drawn, which are few of many.
+  const totalsOf = (worker: WorkerView): Columns | undefined => numbers?.get(worker.id)?.totals;
   const ufsOf = (totals: Columns) => (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0);
-  // Made for the rows that are drawn, which are few of many.
   const partsOf = (totals: Columns) => [
     ...tiers.map((tier) => ({ name: tier, value: totals[column.bytesHit(tier)] ?? 0, colour: tierColour(tier) })),
     { name: "joined", value: totals[column.BYTES_JOINED] ?? 0, colour: "var(--rl-joined)" },
@@ -46,13 +49,13 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
     >
       <DataTable
         caption="Bytes served by each worker, by source"
-        rows={rows}
-        rowKey={(row) => row.worker.id}
+        rows={snapshot.workers}
+        rowKey={({ id }) => id}
         columns={[
           {
             id: "worker",
             title: "Worker",
-            cell: ({ worker }) => (
+            cell: (worker) => (
               <span className="flex items-center gap-2">
                 <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
                 <Link
@@ -69,8 +72,8 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
             id: "split",
             title: "Split",
             className: "min-w-32 w-1/4",
-            cell: ({ worker, totals }) => (
-              <StackBar label={`${worker.id} served`} parts={partsOf(totals)} format={formatSize} />
+            cell: (worker) => (
+              <StackBar label={`${worker.id} served`} parts={partsOf(totalsOf(worker) ?? {})} format={formatSize} />
             ),
           },
           ...tiers.map((tier) => ({
@@ -82,8 +85,10 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
               </span>
             ),
             numeric: true,
-            cell: ({ totals, known }: (typeof rows)[number]) =>
-              known ? formatSize(totals[column.bytesHit(tier)] ?? 0) : NOTHING,
+            cell: (worker: WorkerView) => {
+              const totals = totalsOf(worker);
+              return totals ? formatSize(totals[column.bytesHit(tier)] ?? 0) : NOTHING;
+            },
           })),
           {
             id: "ufs",
@@ -94,13 +99,16 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
               </span>
             ),
             numeric: true,
-            cell: ({ totals, known }) => (known ? formatSize(ufsOf(totals)) : NOTHING),
+            cell: (worker) => {
+              const totals = totalsOf(worker);
+              return totals ? formatSize(ufsOf(totals)) : NOTHING;
+            },
           },
           {
             id: "hit-rate",
             title: "Hit rate",
             numeric: true,
-            cell: ({ totals }) => formatPercent(column.hitRate(totals)),
+            cell: (worker) => formatPercent(column.hitRate(totalsOf(worker) ?? {})),
           },
         ]}
       />
@@ -109,4 +117,4 @@ export function ServedTable({ snapshot, tick }: { snapshot: ClusterSnapshot; tic
       </div>
     </Panel>
   );
-}
+});

@@ -11,6 +11,7 @@ import {
   StatTile,
   type TimeRange,
 } from "@ringlight/ui";
+import { useMemo } from "react";
 import * as column from "../../columns.ts";
 import { familyOf, latencySeries, overallHitRate, pageShares, recentMean, sumOf } from "../../state/derive.ts";
 import type { SeriesView, Tick } from "../../wire.ts";
@@ -31,33 +32,23 @@ export function Tiles({
   range: TimeRange;
 }) {
   const totals = tick?.totals ?? {};
-  const sums = series
-    ? {
-        cache: sumOf(series, familyOf(series, "bytes.hit.")),
-        ufs: sumOf(series, [column.BYTES_MISS, column.BYTES_BYPASS]),
-        requests: sumOf(series, familyOf(series, "req.")),
-        errors: sumOf(series, [column.requests("5xx")]),
-        gets: sumOf(series, [column.ufs("get")]),
-        p99: latencySeries(series, 0.99),
-        hits: sumColumns(pageShares(series, familyOf(series, "pages.hit."))),
-      }
-    : undefined;
+  const sums = useMemo(() => (series ? sumsOf(series) : undefined), [series]);
   const now = (values: readonly (number | null)[] | undefined) => (values ? recentMean(values, NOW_STEPS) : undefined);
   const cacheTotal = column.sumFamily(totals, "bytes.hit.");
   const ufsTotal = (totals[column.BYTES_MISS] ?? 0) + (totals[column.BYTES_BYPASS] ?? 0);
   const failed = totals[column.requests("5xx")] ?? 0;
-  const saturation = tick ? saturationOf(tick) : undefined;
+  const saturation = tick?.load;
   const gets = tick ? (totals[column.ufs("get")] ?? 0) : undefined;
   return (
     <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
       <StatTile
         label={`Hit rate, ${describeRange(range)}`}
-        value={formatPercent(series ? overallHitRate(series) : undefined)}
+        value={formatPercent(sums?.hitRate)}
         detail={`${formatPercent(column.hitRate(totals))} since start`}
         trend={sums?.hits}
         colour="var(--rl-tier-mem)"
         testId="tile-hit-rate"
-        exact={series ? overallHitRate(series) : undefined}
+        exact={sums?.hitRate}
       />
       <StatTile
         label="From cache"
@@ -105,13 +96,13 @@ export function Tiles({
       />
       <StatTile
         label="Saturation"
-        value={formatLatency(saturation?.delayMs === undefined ? undefined : saturation.delayMs / 1000)}
+        value={formatLatency(saturation?.loopDelayMs === undefined ? undefined : saturation.loopDelayMs / 1000)}
         detail={
           saturation ? `worst loop delay; ${saturation.cores.toFixed(1)} cores, ${saturation.fetches} fetches` : NOTHING
         }
-        tone={(saturation?.delayMs ?? 0) > SATURATED_MS ? "warn" : "plain"}
+        tone={(saturation?.loopDelayMs ?? 0) > SATURATED_MS ? "warn" : "plain"}
         testId="tile-saturation"
-        exact={saturation?.delayMs}
+        exact={saturation?.loopDelayMs}
       />
       <StatTile
         label="UFS GETs, total"
@@ -126,18 +117,17 @@ export function Tiles({
   );
 }
 
-/** The worst event loop's delay, and what all workers' processors and stores are busy with. */
-function saturationOf(tick: Tick): {
-  readonly delayMs: number | undefined;
-  readonly cores: number;
-  readonly fetches: number;
-} {
-  const workers = Object.values(tick.workers);
-  const delays = workers.flatMap(({ gauges }) => gauges[column.LOOP_DELAY_MS] ?? []);
+/** What the tiles show of a series. */
+function sumsOf(series: SeriesView) {
   return {
-    delayMs: delays.length > 0 ? Math.max(...delays) : undefined,
-    cores: workers.reduce((sum, { rates }) => sum + (rates[column.CPU] ?? 0), 0),
-    fetches: workers.reduce((sum, { gauges }) => sum + (gauges[column.IN_FLIGHT] ?? 0), 0),
+    hitRate: overallHitRate(series),
+    cache: sumOf(series, familyOf(series, "bytes.hit.")),
+    ufs: sumOf(series, [column.BYTES_MISS, column.BYTES_BYPASS]),
+    requests: sumOf(series, familyOf(series, "req.")),
+    errors: sumOf(series, [column.requests("5xx")]),
+    gets: sumOf(series, [column.ufs("get")]),
+    p99: latencySeries(series, 0.99),
+    hits: sumColumns(pageShares(series, familyOf(series, "pages.hit."))),
   };
 }
 

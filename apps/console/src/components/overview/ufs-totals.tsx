@@ -1,13 +1,21 @@
 "use client";
 import { formatCount, formatSize, NOTHING, Panel } from "@ringlight/ui";
 import * as column from "../../columns.ts";
+import type { WorkerNumbers } from "../../crowd.ts";
 import type { ClusterSnapshot, Tick } from "../../wire.ts";
 
 /** What the stores behind the mounts were asked for, exactly, since the workers' start. */
-export function UfsTotals({ snapshot, tick }: { snapshot: ClusterSnapshot; tick: Tick | undefined }) {
+export function UfsTotals({
+  snapshot,
+  tick,
+  numbers,
+}: {
+  snapshot: ClusterSnapshot;
+  tick: Tick | undefined;
+  numbers: WorkerNumbers | undefined;
+}) {
   const totals = tick?.totals;
-  const known = Object.keys(tick?.workers ?? {}).length;
-  const away = snapshot.workers.filter((worker) => worker.state !== "live" && tick?.workers[worker.id]);
+  const away = snapshot.workers.filter((worker) => worker.state !== "live" && numbers?.get(worker.id));
   const rows = [
     { id: "get", label: "UFS GETs", value: totals?.[column.ufs("get")] },
     { id: "head", label: "UFS HEADs", value: totals?.[column.ufs("head")] },
@@ -44,9 +52,17 @@ export function UfsTotals({ snapshot, tick }: { snapshot: ClusterSnapshot; tick:
         </dd>
       </dl>
       <p className="mt-3 text-xs text-subtle">
-        Sum of {known} of {snapshot.workers.length} workers
-        {away.length > 0 ? `; last known of ${away.map((worker) => worker.id).join(", ")}` : ""}.
+        Sum of {formatCount(tick?.known ?? 0)} of {formatCount(snapshot.workers.length)} workers
+        {away.length > 0 ? `; last known of ${namesOf(away.map(({ id }) => id))}` : ""}.
       </p>
     </Panel>
   );
+}
+
+/** Names that a sentence can hold. */
+const NAMED = 6;
+
+function namesOf(ids: readonly string[]): string {
+  const named = ids.slice(0, NAMED).join(", ");
+  return ids.length > NAMED ? `${named} and ${formatCount(ids.length - NAMED)} more` : named;
 }

@@ -23,13 +23,14 @@ import Link from "next/link";
 import { useMemo } from "react";
 import { hitRate } from "../../columns.ts";
 import { useEpochs } from "../../state/epochs.ts";
-import { useCluster, useLive, useNow, useTick } from "../../state/live.tsx";
+import { useCluster, useLive, useNow } from "../../state/live.tsx";
 import { makingsKey, makingsOf, useRing } from "../../state/ring.ts";
 import { useHandOver, usePastRing } from "../../state/ring-history.ts";
 import { SMALL_RING, useRingWork } from "../../state/ring-work.ts";
 import { useUrlState } from "../../state/url-state.ts";
 import { type Holding, newIds, parseWish, type RingWish, wishCost, writeWish } from "../../state/what-if.ts";
-import type { HandOverView, Tick } from "../../wire.ts";
+import { useWorkerNumbers } from "../../state/worker-numbers.ts";
+import type { HandOverView } from "../../wire.ts";
 import { PageHeader } from "../page-header.tsx";
 import { EpochList } from "./epoch-list.tsx";
 import { EpochScrubber } from "./epoch-scrubber.tsx";
@@ -58,7 +59,7 @@ function flowsOf(change: RingDiff | undefined): RingFlow[] {
 }
 
 /** The ring that a wish would make, with what it moves and costs; undefined for none, or where nobody would be left. */
-function useWhatIf(wish: RingWish, ring: RingTable | undefined, tick: Tick | undefined) {
+function useWhatIf(wish: RingWish, ring: RingTable | undefined) {
   const key = writeWish(wish);
   const wished = useMemo(() => {
     if (!ring || key === "") return undefined;
@@ -83,10 +84,14 @@ function useWhatIf(wish: RingWish, ring: RingTable | undefined, tick: Tick | und
     if (!large) return { ...wished, ...whatIf(ring, wished.change) };
     return made?.diff && made.key === workKey ? { ...wished, ring: made.ring, diff: made.diff } : undefined;
   }, [ring, wished, large, made, workKey]);
+  const numbers = useWorkerNumbers(tried !== undefined);
   const cost = useMemo(() => {
     if (!tried) return undefined;
     const holdings = new Map<string, Holding>();
-    for (const [id, { tiers }] of Object.entries(tick?.workers ?? {})) {
+    const rates: Record<string, number> = {};
+    for (const id of numbers?.ids ?? []) {
+      const { tiers, rates: own } = numbers!.get(id)!;
+      for (const name in own) rates[name] = (rates[name] ?? 0) + own[name]!;
       const sum = (field: "usedBytes" | "pages" | "limitBytes") =>
         tiers.reduce((total, tier) => total + tier[field], 0);
       holdings.set(id, { bytes: sum("usedBytes"), pages: sum("pages"), limitBytes: sum("limitBytes") });
@@ -94,19 +99,14 @@ function useWhatIf(wish: RingWish, ring: RingTable | undefined, tick: Tick | und
     const limits = [...holdings.values()].map(({ limitBytes }) => limitBytes);
     // New workers are taken to be as large as the mean of those that are there.
     const mean = limits.length > 0 ? limits.reduce((sum, limit) => sum + limit, 0) / limits.length : 0;
-    const rates: Record<string, number> = {};
-    for (const worker of Object.values(tick?.workers ?? {})) {
-      for (const name in worker.rates) rates[name] = (rates[name] ?? 0) + worker.rates[name]!;
-    }
     return wishCost(tried.diff, holdings, tried.gone, mean * tried.added.length, hitRate(rates));
-  }, [tried, tick]);
+  }, [tried, numbers]);
   return { tried, cost };
 }
 
 /** The ring: as it routes at this moment, as it was at an epoch, or as a change would make it. */
 export function RingPage() {
   const { snapshot, error, retry } = useCluster();
-  const tick = useTick();
   const ring = useRing(snapshot);
   const [selected, select] = useUrlState("worker", "", { push: true });
   const [path, setPath] = useUrlState("path", "");
@@ -115,7 +115,7 @@ export function RingPage() {
   const epochs = useEpochs(snapshot?.epoch ?? 0).data?.epochs;
   const past = usePastRing(epochs, epochText === "" ? undefined : Number(epochText));
   const wish = useMemo(() => parseWish(wishText), [wishText]);
-  const { tried, cost } = useWhatIf(wish, past ? undefined : ring, tick);
+  const { tried, cost } = useWhatIf(wish, past ? undefined : ring);
   const handOver = useHandOver().data ?? undefined;
   const source = usePastRing(epochs, handOver?.toEpoch);
   const shown = past?.ring ?? tried?.ring ?? ring;
@@ -150,7 +150,6 @@ export function RingPage() {
     });
   }, [snapshot?.workers, colours, shown, compared, past]);
   const found = useMemo(() => lookUp(path, shown), [path, shown]);
-  const stale = useRegistryAge();
   if (!snapshot || !ring || !shown) {
     return (
       <>
@@ -166,7 +165,7 @@ export function RingPage() {
   return (
     <>
       <PageHeader title="Ring">
-        {stale === undefined ? null : <StaleNote ageMs={stale} why="Registry away" />}
+        <RegistryAge />
       </PageHeader>
       {ring.members.length === 0 ? (
         <EmptyState title="The ring has no members" command="ringlight up">
@@ -293,11 +292,11 @@ function HandOver({ handOver }: { handOver: HandOverView }) {
   );
 }
 
-/** Age of the registry's view while the registry is away. */
-function useRegistryAge(): number | undefined {
+/** Age of the registry's view while the registry is away. Its clock draws nothing but itself. */
+function RegistryAge() {
   const { snapshot } = useCluster();
   const { skewMs } = useLive();
   const now = useNow(1000);
-  if (!snapshot || snapshot.registry.connected || now === undefined || snapshot.registry.asOfMs === 0) return undefined;
-  return now + skewMs() - snapshot.registry.asOfMs;
+  if (!snapshot || snapshot.registry.connected || now === undefined || snapshot.registry.asOfMs === 0) return null;
+  return <StaleNote ageMs={now + skewMs() - snapshot.registry.asOfMs} why="Registry away" />;
 }

@@ -60,7 +60,7 @@ export function WorkerPage({ id }: { id: string }) {
     refetchInterval: paused ? false : 10_000,
     retry: 1,
   });
-  const numbers = tick?.brief ? query.data?.tick : (tick?.workers[id] ?? query.data?.tick);
+  const numbers = tick?.workers[id] ?? query.data?.tick;
   const clock = now === undefined ? undefined : now + skewMs();
   if (!worker) {
     return (

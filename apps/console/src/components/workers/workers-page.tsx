@@ -20,9 +20,10 @@ import {
 import Link from "next/link";
 import { useMemo } from "react";
 import * as column from "../../columns.ts";
-import { useCluster, useLive, useNow, useTick } from "../../state/live.tsx";
+import { useCluster, useLive, useNow } from "../../state/live.tsx";
 import { useUrlState } from "../../state/url-state.ts";
-import type { WorkerTick, WorkerView } from "../../wire.ts";
+import { useWorkerNumbers } from "../../state/worker-numbers.ts";
+import type { BriefTick, WorkerView } from "../../wire.ts";
 import { PageHeader } from "../page-header.tsx";
 import { WorkerStateBadge } from "../worker-state.tsx";
 
@@ -32,7 +33,7 @@ const CROWD = 60;
 /** All members of the ring. */
 export function WorkersPage() {
   const { snapshot, error, retry } = useCluster();
-  const tick = useTick();
+  const numbers = useWorkerNumbers();
   const { skewMs } = useLive();
   const now = useNow(1000);
   const colours = useMemo(() => workerColours(snapshot?.members ?? []), [snapshot?.members]);
@@ -46,7 +47,6 @@ export function WorkersPage() {
         .filter(({ id, hostname = "" }) => id.includes(sought) || hostname.includes(sought))
         .sort((a, b) => Number(a.state === "live") - Number(b.state === "live"))
     : all;
-  const rows = ranked.map((worker) => ({ worker, tick: tick?.workers[worker.id] }));
   const live = all.filter((worker) => worker.state === "live").length;
   const clock = now === undefined ? undefined : now + skewMs();
   return (
@@ -84,14 +84,14 @@ export function WorkersPage() {
         >
           <DataTable
             caption="Workers"
-            rows={rows}
-            rowKey={(row) => row.worker.id}
-            rowProps={({ worker }) => ({ "data-testid": `worker-row-${worker.id}`, "data-state": worker.state })}
+            rows={ranked}
+            rowKey={({ id }) => id}
+            rowProps={({ id, state }) => ({ "data-testid": `worker-row-${id}`, "data-state": state })}
             columns={[
               {
                 id: "worker",
                 title: "Worker",
-                cell: ({ worker }) => (
+                cell: (worker) => (
                   <div className="flex items-center gap-2">
                     <Swatch colour={colours.get(worker.id) ?? ""} hatched={worker.state === "down"} />
                     <Link
@@ -103,11 +103,17 @@ export function WorkersPage() {
                   </div>
                 ),
               },
-              { id: "state", title: "State", cell: (row) => <StateCell {...row} clock={clock} /> },
+              {
+                id: "state",
+                title: "State",
+                cell: (worker) => (
+                  <StateCell worker={worker} sampleMs={numbers?.get(worker.id)?.sampleMs} clock={clock} />
+                ),
+              },
               {
                 id: "address",
                 title: "Address",
-                cell: ({ worker }) => (
+                cell: (worker) => (
                   <div className="text-xs">
                     <div className="font-mono whitespace-nowrap">{worker.addresses?.s3 ?? NOTHING}</div>
                     <div className="whitespace-nowrap text-subtle">
@@ -121,7 +127,7 @@ export function WorkersPage() {
                 id: "uptime",
                 title: "Up for",
                 numeric: true,
-                cell: ({ worker }) =>
+                cell: (worker) =>
                   formatAge(
                     worker.startedMs === undefined || clock === undefined ? undefined : clock - worker.startedMs,
                   ),
@@ -130,9 +136,9 @@ export function WorkersPage() {
                 id: "tiers",
                 title: "Tiers",
                 className: "min-w-44 w-1/4",
-                cell: (row) => (
+                cell: (worker) => (
                   <div className="space-y-1.5">
-                    {(row.tick?.tiers ?? []).map((tier) => (
+                    {(numbers?.get(worker.id)?.tiers ?? []).map((tier) => (
                       <TierBar key={tier.name} tier={tier} compact />
                     ))}
                   </div>
@@ -142,20 +148,20 @@ export function WorkersPage() {
                 id: "hit-rate",
                 title: "Hit rate",
                 numeric: true,
-                cell: (row) => formatPercent(row.tick ? column.hitRate(row.tick.rates) : undefined),
+                cell: (worker) => formatPercent(column.hitRate(numbers?.get(worker.id)?.rates ?? {})),
               },
               {
                 id: "requests",
                 title: "Requests",
                 numeric: true,
-                cell: (row) => formatRate(rateOf(row.tick, "req.")),
+                cell: (worker) => formatRate(rateOf(numbers?.get(worker.id), "req.")),
               },
-              { id: "cpu", title: "CPU", numeric: true, cell: (row) => cpuText(row) },
+              { id: "cpu", title: "CPU", numeric: true, cell: (worker) => cpuText(worker, numbers?.get(worker.id)) },
               {
                 id: "rss",
                 title: "RSS",
                 numeric: true,
-                cell: (row) => formatSize(row.tick?.gauges[column.RSS]),
+                cell: (worker) => formatSize(numbers?.get(worker.id)?.gauges[column.RSS]),
               },
             ]}
           />
@@ -170,31 +176,31 @@ export function WorkersPage() {
 }
 
 /** Sum of a family of rates; undefined while there are none. */
-function rateOf(tick: WorkerTick | undefined, prefix: string): number | undefined {
+function rateOf(tick: BriefTick | undefined, prefix: string): number | undefined {
   return tick && Object.keys(tick.rates).length > 0 ? column.sumFamily(tick.rates, prefix) : undefined;
 }
 
-function cpuText({ worker, tick }: { worker: WorkerView; tick: WorkerTick | undefined }): string {
+function cpuText(worker: WorkerView, tick: BriefTick | undefined): string {
   const cores = tick?.rates[column.CPU];
   return worker.state !== "live" || cores === undefined ? NOTHING : `${formatShort(cores * 100)} %`;
 }
 
 function StateCell({
   worker,
-  tick,
+  sampleMs,
   clock,
 }: {
   worker: WorkerView;
-  tick: WorkerTick | undefined;
+  sampleMs: number | undefined;
   clock: number | undefined;
 }) {
-  const stale = worker.state !== "live" && tick && clock !== undefined;
+  const stale = worker.state !== "live" && sampleMs !== undefined && clock !== undefined;
   return (
     <div>
       <WorkerStateBadge state={worker.state} reason={worker.reason} />
       {stale ? (
         <div className="text-xs whitespace-nowrap text-subtle tabular-nums">
-          numbers {formatAge(clock - tick.sampleMs)} old
+          numbers {formatAge(clock - sampleMs)} old
         </div>
       ) : null}
     </div>
