@@ -205,13 +205,13 @@ export class Hit implements HitAnswer {
     return true;
   }
 
-  rest(signal: AbortSignal): AsyncIterable<Uint8Array> | undefined {
+  rest(signal: () => AbortSignal): AsyncIterable<Uint8Array> | undefined {
     const range = this.#range;
     const meta = this.#meta;
     if (this.#isHead || range === undefined || meta === undefined || this.#at > range.end) return undefined;
     const { bucket, key } = this.#known.target;
     const { traceparent } = typeof this.#trace === "string" ? newTraceContext() : this.#trace;
-    const context = { signal, status: newReadStatus(), traceId: this.#traceId, traceparent };
+    const context = { signal: signal(), status: newReadStatus(), traceId: this.#traceId, traceparent };
     return this.#path.options.router.openPinned(bucket, key, meta, { start: this.#at, end: range.end }, context);
   }
 

@@ -3,8 +3,9 @@
  * handler, and the whole connection to node:http as soon as it carries anything else. Requests are answered one after the
  * other; while one is, what the client pipelines is kept up to a bound, and then no longer read.
  *
- * Bodies of a known length are read in pieces of memory of ours (own-reads.ts, body-buffers.ts): from the first one on, the
- * connection reads heads into a scratch buffer that all share, and bodies straight into the piece that the handler gets.
+ * Reads go to memory of ours (own-reads.ts): heads to a scratch buffer that all connections share, and bodies of a known
+ * length straight into the piece that the handler gets (body-buffers.ts). Where a Node does not allow that, bytes come as
+ * "data" events.
  */
 import type { Socket } from "node:net";
 import { releasePooled } from "@ringlight/core";
@@ -33,8 +34,10 @@ export class DoorConnection {
   readonly #door: S3Door;
   readonly #socket: Socket;
   readonly #sender: PageSender;
+  /** What the client sent and is not yet answered: the bytes from #at to #end. */
   #bytes: Buffer = NO_BYTES;
   #at = 0;
+  #end = 0;
   #state: "idle" | "hit" | "rest" | "general" | "draining" | "gone" = "idle";
   #pumping = false;
   #paused = false;
@@ -52,14 +55,18 @@ export class DoorConnection {
   #filled = 0;
   /** The rest of the piece, while the next read goes there. */
   #direct: Uint8Array | undefined;
-  /** Reads go to memory of ours; no "data" event comes any more. */
-  #ownReads = false;
+  /** Reads go to memory of ours; no "data" event comes. */
+  readonly #ownReads: boolean;
   /** When the connection fell idle, a head began, or an answer last went on; of the monotonic clock. */
   #sinceMs: number;
   /** Address of the client, once it was asked for: a system call each time otherwise. */
   #client: string | undefined;
   /** Requests that were begun here. */
   #requests = 0;
+  readonly #restSignal = () => {
+    this.#rest = new AbortController();
+    return this.#rest.signal;
+  };
   readonly #onData = (chunk: Buffer) => this.#received(chunk);
   readonly #onEnd = () => this.#halfClosed();
   readonly #onClose = () => this.#closed();
@@ -77,7 +84,12 @@ export class DoorConnection {
       onPagesSent: () => this.#pagesSent(),
       onFailed: () => this.#socket.destroy(),
     });
-    socket.on("data", this.#onData);
+    this.#ownReads = readInto(
+      socket,
+      () => this.#nextBuffer(),
+      (length, buffer) => this.#read(length, buffer),
+    );
+    if (!this.#ownReads) socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onClose);
     socket.on("error", this.#onError);
@@ -108,7 +120,7 @@ export class DoorConnection {
     if (this.#state === "hit" || this.#state === "rest" || this.#state === "draining") {
       if (ageMs > stallTimeoutMs) this.#socket.destroy();
     } else if (this.#state === "idle") {
-      if (this.#requests > 0 && this.#at === this.#bytes.length) {
+      if (this.#requests > 0 && this.#at === this.#end) {
         if (ageMs > keepAliveTimeoutMs) this.#socket.end();
         if (ageMs > keepAliveTimeoutMs + headTimeoutMs) this.#socket.destroy();
       } else if (ageMs > headTimeoutMs) {
@@ -120,43 +132,58 @@ export class DoorConnection {
 
   #refuse(answer: string): void {
     this.#ended = true;
-    this.#bytes = NO_BYTES;
-    this.#at = 0;
+    this.#forgetBytes();
     this.#socket.end(answer);
   }
 
-  #received(received: Buffer): void {
-    if (this.#ended) return;
-    let chunk = received;
-    if (this.#bodyLeft > 0) {
-      const ofBody = this.#bodyCame(chunk);
-      if (ofBody === chunk.length) return;
-      chunk = chunk.subarray(ofBody);
-    }
-    const left = this.#bytes.length - this.#at;
-    if (left === 0) {
-      this.#bytes = chunk;
-      // A head is waited for since its first byte.
-      if (this.#state === "idle") this.#touch();
-    } else {
-      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), chunk]);
-    }
+  #forgetBytes(): void {
+    this.#bytes = NO_BYTES;
     this.#at = 0;
+    this.#end = 0;
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#ended) return;
+    const ofBody = this.#bodyLeft > 0 ? this.#bodyCame(chunk) : 0;
+    if (ofBody < chunk.length) this.#headCame(chunk, ofBody, chunk.length);
+  }
+
+  /** Bytes of heads came. */
+  #headCame(chunk: Buffer, from: number, to: number): void {
+    const isFirst = this.#at === this.#end;
+    if (isFirst) {
+      this.#bytes = chunk;
+      this.#at = from;
+      this.#end = to;
+    } else {
+      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at, this.#end), chunk.subarray(from, to)]);
+      this.#at = 0;
+      this.#end = this.#bytes.length;
+    }
     if (this.#state === "idle") this.#pump();
-    if (this.#state !== "idle" && this.#bytes.length - this.#at > MAX_PENDING_BYTES) this.#pause();
+    // A head is waited for since its first byte.
+    if (isFirst && this.#state === "idle" && this.#at < this.#end) this.#touch();
+    if (this.#state !== "idle" && this.#end - this.#at > MAX_PENDING_BYTES) this.#pause();
   }
 
   /** A read into memory of ours. */
   #read(length: number, buffer: Uint8Array): boolean {
+    if (this.#state === "gone") {
+      // Handed over, and node:http has not taken the descriptor: the stream gets its bytes after all.
+      return this.#socket.push(Buffer.from(buffer.subarray(0, length)));
+    }
     if (buffer === this.#direct) {
       this.#direct = undefined;
       this.#filledBy(length);
     } else {
-      this.#received(scratch.subarray(0, length));
+      if (this.#bodyLeft > 0) this.#received(scratch.subarray(0, length));
+      else if (!this.#ended) this.#headCame(scratch, 0, length);
       // The scratch buffer is the next read's.
-      if (this.#at < this.#bytes.length) this.#bytes = Buffer.from(this.#bytes.subarray(this.#at));
-      else this.#bytes = NO_BYTES;
-      this.#at = 0;
+      if (this.#bytes === scratch) {
+        this.#bytes = Buffer.from(scratch.subarray(this.#at, this.#end));
+        this.#at = 0;
+        this.#end = this.#bytes.length;
+      }
     }
     return !this.#paused && !this.#socket.destroyed;
   }
@@ -178,18 +205,10 @@ export class DoorConnection {
   }
 
   #beginBody(request: DoorRequest, lengthBytes: number): void {
-    // Before the body is known of, so that the first read goes to scratch: what came with the head has its place first.
-    if (!this.#ownReads && this.#socket.readableLength === 0) {
-      this.#ownReads = readInto(
-        this.#socket,
-        () => this.#nextBuffer(),
-        (length, buffer) => this.#read(length, buffer),
-      );
-    }
     request.pooled = this.#ownReads;
     this.#request = request;
     this.#bodyLeft = lengthBytes;
-    this.#at += this.#bodyCame(this.#bytes.subarray(this.#at));
+    this.#at += this.#bodyCame(this.#bytes.subarray(this.#at, this.#end));
   }
 
   /** Takes bytes that came elsewhere than in the body's piece. @returns how many of them were the body's */
@@ -260,14 +279,14 @@ export class DoorConnection {
 
   /** The client sends no more, and everything whole was answered. */
   #endIdle(): void {
-    if (this.#at < this.#bytes.length) this.#refuse(BAD_REQUEST);
+    if (this.#at < this.#end) this.#refuse(BAD_REQUEST);
     else this.#socket.end();
   }
 
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let turn = 0; this.#state === "idle" && !this.#socket.destroyed && this.#at < this.#bytes.length; turn++) {
+    for (let turn = 0; this.#state === "idle" && !this.#socket.destroyed && this.#at < this.#end; turn++) {
       if (turn === REQUESTS_A_TURN) {
         setImmediate(() => {
           this.#pumping = false;
@@ -275,7 +294,7 @@ export class DoorConnection {
         });
         return;
       }
-      const head = parseHead(this.#bytes, this.#at, this.#bytes.length);
+      const head = parseHead(this.#bytes, this.#at, this.#end);
       if (head === "partial") break;
       if (head === "foreign") {
         this.#handOver();
@@ -285,10 +304,7 @@ export class DoorConnection {
       this.#begin(head);
     }
     this.#pumping = false;
-    if (this.#at === this.#bytes.length) {
-      this.#bytes = NO_BYTES;
-      this.#at = 0;
-    }
+    if (this.#at === this.#end) this.#forgetBytes();
     if (this.#state !== "idle") return;
     if (this.#ended) this.#endIdle();
     else this.#resume();
@@ -340,15 +356,15 @@ export class DoorConnection {
   #pagesSent(): void {
     const answer = this.#answer;
     if (answer === undefined) return;
-    this.#rest = new AbortController();
-    const rest = answer.rest(this.#rest.signal);
-    if (rest === undefined) {
+    const rest = answer.rest(this.#restSignal);
+    const signal = this.#rest?.signal;
+    if (rest === undefined || signal === undefined) {
       this.#rest = undefined;
       this.#answerDone(false);
       return;
     }
     this.#state = "rest";
-    this.#sendRest(rest, this.#rest.signal).then(
+    this.#sendRest(rest, signal).then(
       () => this.#answerDone(false),
       () => this.#socket.destroy(),
     );
@@ -383,8 +399,7 @@ export class DoorConnection {
     if (this.#door.ticks !== this.#tick) this.#touch();
     if (!this.#keepAlive || this.#door.closing) {
       this.#ended = true;
-      this.#bytes = NO_BYTES;
-      this.#at = 0;
+      this.#forgetBytes();
       this.#socket.end();
     } else {
       this.#pump();
@@ -396,13 +411,12 @@ export class DoorConnection {
     const socket = this.#socket;
     if (this.#ended) {
       // A client that ended its side has left, as node:http has it; and what ended takes no bytes back.
-      this.#bytes = NO_BYTES;
-      this.#at = 0;
+      this.#forgetBytes();
       this.#pumping = false;
       socket.end();
       return;
     }
-    const kept = this.#bytes.subarray(this.#at);
+    const kept = this.#bytes.subarray(this.#at, this.#end);
     const rest = this.#ownReads ? Buffer.from(kept) : kept;
     this.#leave();
     socket.unshift(rest);
@@ -421,8 +435,7 @@ export class DoorConnection {
 
   #leave(): void {
     this.#state = "gone";
-    this.#bytes = NO_BYTES;
-    this.#at = 0;
+    this.#forgetBytes();
     this.#request = undefined;
     this.#piece = undefined;
     this.#sender.close();

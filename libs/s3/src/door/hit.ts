@@ -14,8 +14,11 @@ export interface HitAnswer {
   readonly lengthBytes: number;
   /** Lets go of the bytes that were sent and goes on to the next ones; false when there are none here. */
   next(): boolean;
-  /** What is left when `next` said false: undefined at the end of the answer. */
-  rest(signal: AbortSignal): AsyncIterable<Uint8Array> | undefined;
+  /**
+   * What is left when `next` said false: undefined at the end of the answer.
+   * @param signal makes the signal that ends it; called where something is left and only then, for a signal costs more than a look
+   */
+  rest(signal: () => AbortSignal): AsyncIterable<Uint8Array> | undefined;
   /** The bytes to send now cannot be read: the page is bad. The connection is cut. */
   damaged(): void;
   /** Everything was sent, or the connection is gone; lets go of everything. @param sentBytes bytes of the body */

@@ -201,3 +201,49 @@ for (const [name, sender] of Object.entries(senders)) {
     }
   });
 }
+
+test("heads that come in pieces of any length, behind each other, are answered in order", async (t) => {
+  const { open, hits } = await start(t);
+  const text = Array.from({ length: 12 }, (_, index) => get(`/hit${index}`)).join("");
+  for (const piece of [1, 7, 41, text.length]) {
+    const socket = open();
+    socket.setNoDelay(true);
+    for (let at = 0; at < text.length; at += piece) {
+      socket.write(text.slice(at, at + piece));
+      // A turn of the loop that both sides share: the pieces are read one by one.
+      if (piece < text.length) await new Promise(setImmediate);
+    }
+    socket.end();
+    const answers = await textUntilEnd(socket);
+    assert.deepEqual(
+      [...answers.matchAll(/Content-Length: (\d+)/g)].map(([, length]) => Number(length)),
+      Array.from({ length: 12 }, (_, index) => index),
+    );
+  }
+  assert.equal(hits.done.length, 48);
+});
+
+test("bytes behind an upgrade reach who took the connection over, though the door read its beginning", async (t) => {
+  const { door, open } = await start(t);
+  door.options.httpServer.on("upgrade", (_req, socket: Socket, head: Buffer) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    socket.write(head);
+    socket.on("data", (chunk: Buffer) => socket.write(chunk));
+    socket.on("end", () => socket.end());
+  });
+  const socket = open();
+  let text = "";
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+  });
+  socket.write(get("/hit3"));
+  await waitFor(() => text.endsWith("\0\0\0"), { what: "the hit" });
+  socket.write("GET /x HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nfirst,");
+  await waitFor(() => text.endsWith("first,"), { what: "the bytes behind the head" });
+  for (const word of ["second,", "third,", "x".repeat(300_000)]) {
+    socket.write(word);
+    await waitFor(() => text.endsWith(word), { what: "the echo" });
+  }
+  socket.end();
+  await once(socket, "close");
+});
