@@ -14,14 +14,25 @@ export interface Access {
 
 const MAX_OBJECTS = 4096;
 const MAX_READS = 16;
+/** A path that is read again becomes the newest after so many changes of path, and not at each: moving it in the map costs more than the rest. */
+const MOVE_AFTER = MAX_OBJECTS / 8;
+
+/** The reads of one path. */
+interface PathReads {
+  readonly reads: Access[];
+  /** When it was last made the newest, in changes of path. */
+  movedAt: number;
+}
 
 /** Remembers accesses by path. */
 export class AccessLog {
   readonly #count: ((path: string, access: Access) => void) | undefined;
-  readonly #byPath = new Map<string, Access[]>();
-  /** The path that was read last, which is the newest in the map already. */
+  /** Roughly in order of their last reads: a path stands before others by MOVE_AFTER at most. */
+  readonly #byPath = new Map<string, PathReads>();
+  /** The path that was read last. */
   #last = "";
   #lastReads: Access[] = [];
+  #changes = 0;
 
   /** @param count told of the accesses */
   constructor(count?: (path: string, access: Access) => void) {
@@ -31,24 +42,31 @@ export class AccessLog {
   /** @param counts false for a read that its owner counts */
   add(path: string, access: Access, counts = true): void {
     if (counts) this.#count?.(path, access);
-    if (path === this.#last) {
-      this.#lastReads.push(access);
-      if (this.#lastReads.length > MAX_READS) this.#lastReads.shift();
-      return;
+    if (path !== this.#last) this.#change(path);
+    this.#lastReads.push(access);
+    if (this.#lastReads.length > MAX_READS) this.#lastReads.shift();
+  }
+
+  /** Another path than before is read. */
+  #change(path: string): void {
+    this.#changes++;
+    let known = this.#byPath.get(path);
+    if (known === undefined) {
+      known = { reads: [], movedAt: this.#changes };
+      this.#byPath.set(path, known);
+      if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");
+    } else if (this.#changes - known.movedAt >= MOVE_AFTER) {
+      known.movedAt = this.#changes;
+      this.#byPath.delete(path);
+      this.#byPath.set(path, known);
     }
-    const reads = this.#byPath.get(path) ?? [];
-    this.#byPath.delete(path);
-    this.#byPath.set(path, reads);
     this.#last = path;
-    this.#lastReads = reads;
-    reads.push(access);
-    if (reads.length > MAX_READS) reads.shift();
-    if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");
+    this.#lastReads = known.reads;
   }
 
   /** The read whose trace id begins so, and the path that it was of. Looks through all that is remembered. */
   find(id: string): { readonly path: string; readonly access: Access } | undefined {
-    for (const [path, reads] of this.#byPath) {
+    for (const [path, { reads }] of this.#byPath) {
       const access = reads.find(({ traceId }) => traceId.startsWith(id));
       if (access !== undefined) return { path, access };
     }
@@ -57,6 +75,6 @@ export class AccessLog {
 
   /** Newest first. */
   of(path: string): Access[] {
-    return [...(this.#byPath.get(path) ?? [])].reverse();
+    return [...(this.#byPath.get(path)?.reads ?? [])].reverse();
   }
 }

@@ -124,7 +124,7 @@ class HitPath implements HitPages {
     if (headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined) return undefined;
     const conditions = hasConditions(headers) ? conditionsFromHeaders(headers) : NO_CONDITIONS;
     const requested = headers.range === undefined ? undefined : parseRange(headers.range);
-    const resolved = resolvePlan({ conditions, ...(requested && { range: requested }) }, meta);
+    const resolved = resolvePlan(requested === undefined ? { conditions } : { conditions, range: requested }, meta);
     if (resolved.outcome !== "ok") return undefined;
     const { range, partial } = resolved;
     const trace = traceOfHit(headers);
@@ -159,7 +159,8 @@ class HitPath implements HitPages {
     const sums = headers["x-amz-checksum-mode"] === "ENABLED" ? checksumLines(meta, length) : "";
     const traceId = trace?.traceId ?? ids.traceId;
     // As in the general path: the first half of a trace that begins here.
-    const requestId = headers.traceparent === undefined ? traceId.slice(0, 16).toUpperCase() : ids.requestId;
+    const requestId =
+      trace === undefined || headers.traceparent !== undefined ? ids.requestId : traceId.slice(0, 16).toUpperCase();
     const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();

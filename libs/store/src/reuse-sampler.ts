@@ -57,7 +57,8 @@ export class ReuseSampler {
   readonly #regions: Int32Array;
   #nextPlace = 0;
   #lastHash = -1;
-  readonly #unitBits: number;
+  /** Bytes of a unit. */
+  readonly #unitBytes: number;
 
   /**
    * @param pages how many pages are sampled at most, a power of two
@@ -65,7 +66,7 @@ export class ReuseSampler {
    */
   constructor(pages = DEFAULT_PAGES, unitBits = UNIT_BITS) {
     this.#limit = pages;
-    this.#unitBits = unitBits;
+    this.#unitBytes = 2 ** unitBits;
     const slots = pages + 1;
     this.#hashes = new Uint32Array(slots);
     this.#units = new Int32Array(slots);
@@ -113,7 +114,7 @@ export class ReuseSampler {
     if (this.#nextPlace === this.#order.length) this.#renumber();
     let slot = this.#find(hash);
     if (slot >= 0) {
-      const others = this.#unitsAfter(this.#places[slot]!) * 2 ** this.#unitBits;
+      const others = this.#unitsAfter(this.#places[slot]!) * this.#unitBytes;
       this.#counts[reuseBucket(others * weight + bytes)]! += weight;
       this.#leavePlace(slot);
     } else {
@@ -122,7 +123,7 @@ export class ReuseSampler {
       this.#enter(slot);
       this.#push(slot);
     }
-    this.#takePlace(slot, Math.ceil(bytes / 2 ** this.#unitBits));
+    this.#takePlace(slot, Math.ceil(bytes / this.#unitBytes));
     this.#lastS[slot] = nowMs / 1000;
     if (this.#size > this.#limit) this.#shrink();
   }
@@ -147,7 +148,7 @@ export class ReuseSampler {
       const slot = this.#heap[at]!;
       if (this.#lastS[slot]! >= Math.floor(sinceMs / 1000)) units += this.#units[slot]!;
     }
-    return (units * 2 ** this.#unitBits * HASHES) / this.#threshold;
+    return (units * this.#unitBytes * HASHES) / this.#threshold;
   }
 
   /** Takes the page with the greatest hash out, and samples only smaller ones from now on. */

@@ -50,6 +50,14 @@ export function formatVersionId(words: Uint32Array, at: number): VersionId {
   return id;
 }
 
+/** Versions whose words are kept, a power of two and at most 256. */
+const KEYS = 64;
+
+/** Where the words of a version are kept: the low bits of its last word, or anything for what is no version id. */
+function placeOf(id: VersionId): number {
+  return ((DIGITS[id.charCodeAt(30)]! << 4) | DIGITS[id.charCodeAt(31)]!) & (KEYS - 1);
+}
+
 function badVersion(id: string): RinglightError {
   return new RinglightError("RL_BAD_REQUEST", `"${id}" is not a version id; it must be 32 lower-case hex digits`);
 }
@@ -66,10 +74,13 @@ export class VersionTable {
   readonly #free: number[] = [];
   #top = 0;
   #count = 0;
-  /** The version looked up last, its words, and its reference where that is known: sequential reads ask for one version many times. */
-  readonly #key = new Uint32Array(4);
-  #keyId = "";
-  #keyRef = -1;
+  /**
+   * Versions looked up of late, their words, and their references where those are known: reads ask for the same ones many
+   * times. Their places are the low bits of the last word.
+   */
+  readonly #keyIds = new Array<string>(KEYS).fill("");
+  readonly #keys = Array.from({ length: KEYS }, () => new Uint32Array(4));
+  readonly #keyRefs = new Int32Array(KEYS).fill(-1);
 
   /** Number of versions in use. */
   get size(): number {
@@ -78,22 +89,26 @@ export class VersionTable {
 
   /** The four words of a version id, until the next call. @throws RL_BAD_REQUEST */
   wordsOf(id: VersionId): Uint32Array {
-    if (id !== this.#keyId) {
-      this.#keyId = "";
-      this.#keyRef = -1;
-      parseVersionId(id, this.#key);
-      this.#keyId = id;
+    const place = placeOf(id);
+    const key = this.#keys[place]!;
+    if (id !== this.#keyIds[place]) {
+      this.#keyIds[place] = "";
+      this.#keyRefs[place] = -1;
+      parseVersionId(id, key);
+      this.#keyIds[place] = id;
     }
-    return this.#key;
+    return key;
   }
 
   /** The reference of a version, or -1 if no page uses it. @throws RL_BAD_REQUEST */
   find(id: VersionId): number {
     const key = this.wordsOf(id);
-    if (this.#keyRef >= 0) return this.#keyRef;
+    const place = key[3]! & (KEYS - 1);
+    const known = this.#keyRefs[place]!;
+    if (known >= 0) return known;
     for (let ref = this.#buckets.first(key[1]!); ref >= 0; ref = this.#buckets.next()) {
       if (this.#hasWords(ref, key)) {
-        this.#keyRef = ref;
+        this.#keyRefs[place] = ref;
         return ref;
       }
     }
@@ -103,9 +118,11 @@ export class VersionTable {
   /** Whether a reference is that of the version. @throws RL_BAD_REQUEST */
   is(ref: number, id: VersionId): boolean {
     const key = this.wordsOf(id);
-    if (this.#keyRef >= 0) return this.#keyRef === ref;
+    const place = key[3]! & (KEYS - 1);
+    const known = this.#keyRefs[place]!;
+    if (known >= 0) return known === ref;
     if (!this.#hasWords(ref, key)) return false;
-    this.#keyRef = ref;
+    this.#keyRefs[place] = ref;
     return true;
   }
 
@@ -118,10 +135,11 @@ export class VersionTable {
         this.#words = grown(this.#words, ref * 4 + 4);
         this.#uses = grown(this.#uses, ref + 1);
       }
-      this.#words.set(this.wordsOf(id), ref * 4);
+      const key = this.wordsOf(id);
+      this.#words.set(key, ref * 4);
       this.#uses[ref] = 0;
-      this.#buckets.add(this.#key[1]!, ref);
-      this.#keyRef = ref;
+      this.#buckets.add(key[1]!, ref);
+      this.#keyRefs[key[3]! & (KEYS - 1)] = ref;
       this.#count++;
     }
     this.#uses[ref]!++;
@@ -131,7 +149,8 @@ export class VersionTable {
   /** Counts one use less; forgets the version with its last use. */
   drop(ref: number): void {
     if (--this.#uses[ref]! > 0) return;
-    if (this.#keyRef === ref) this.#keyRef = -1;
+    const place = this.#words[ref * 4 + 3]! & (KEYS - 1);
+    if (this.#keyRefs[place] === ref) this.#keyRefs[place] = -1;
     this.#buckets.remove(this.#words[ref * 4 + 1]!, ref);
     this.#free.push(ref);
     this.#count--;

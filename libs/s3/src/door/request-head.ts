@@ -60,18 +60,45 @@ const FOREIGN_NAMES = new Set([
   "upgrade",
 ]);
 
-/** Names in lower case by how they are written: clients write few, and always the same way. */
-const lowered = new Map<string, string>();
-const MAX_LOWERED = 1024;
-const MAX_LOWERED_LENGTH = 64;
+/** What is known of a header's name. */
+interface FieldName {
+  /** In lower case. */
+  readonly low: string;
+  /** "foreign": whoever sends it is node:http's. "told": its value decides something here. */
+  readonly kind: "plain" | "told" | "foreign";
+  /** The head that last had it; a name that is not remembered is told apart by its text. */
+  seenIn: number;
+}
 
-function lower(name: string): string {
-  const known = lowered.get(name);
-  if (known !== undefined) return known;
-  const text = name.toLowerCase();
-  // A copy: the name is a slice of its whole head, which it would keep in memory.
-  if (lowered.size < MAX_LOWERED && name.length <= MAX_LOWERED_LENGTH) lowered.set(Buffer.from(name).toString(), text);
-  return text;
+const TOLD_NAMES = new Set(["connection", "content-length", "expect"]);
+
+/** Names by how they are written: clients write few, and always the same way. Two ways of writing one name share what is known. */
+const fieldNames = new Map<string, FieldName>();
+const MAX_NAMES = 1024;
+const MAX_NAME_LENGTH = 64;
+/** Counts heads. */
+let heads = 0;
+
+function fieldName(name: string): FieldName {
+  return fieldNames.get(name) ?? newFieldName(name);
+}
+
+function newFieldName(name: string): FieldName {
+  const low = name.toLowerCase();
+  const made: FieldName = {
+    low,
+    // Names that every object has, as "constructor", would be found in every collection of headers.
+    kind: FOREIGN_NAMES.has(low) || low in {} ? "foreign" : TOLD_NAMES.has(low) ? "told" : "plain",
+    seenIn: 0,
+  };
+  if (fieldNames.size >= MAX_NAMES || name.length > MAX_NAME_LENGTH) return fieldNames.get(low) ?? made;
+  // Copies: the name is a slice of its whole head, which it would keep in memory.
+  const copy = Buffer.from(name).toString();
+  const lowCopy = Buffer.from(low).toString();
+  const known = fieldNames.get(lowCopy) ?? { ...made, low: lowCopy };
+  fieldNames.set(lowCopy, known);
+  fieldNames.set(copy, known);
+  return known;
 }
 
 const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"] as const;
@@ -187,21 +214,27 @@ function fieldsOf(
   const rawHeaders = new Array<string>(fields * 2);
   let keepAlive = true;
   let bodyBytes = 0;
+  heads++;
   const mayHaveBody = method !== "GET" && method !== "HEAD";
   for (let field = 0; field < fields; field++) {
     const name = text.slice(BOUNDS[field * 4], BOUNDS[field * 4 + 1]);
     const value = text.slice(BOUNDS[field * 4 + 2], BOUNDS[field * 4 + 3]);
-    const low = lower(name);
-    // Also refuses names that every object has, as "constructor".
-    if (headers[low] !== undefined || FOREIGN_NAMES.has(low)) return "foreign";
-    if (low === "connection") {
-      const option = value.toLowerCase();
-      if (option === "close") keepAlive = false;
-      else if (option !== "keep-alive") return "foreign";
-    } else if (low === "content-length") {
-      if (!mayHaveBody || !LENGTH.test(value)) return "foreign";
-      bodyBytes = Number(value);
-    } else if (low === "expect" && (!mayHaveBody || value.toLowerCase() !== "100-continue")) return "foreign";
+    const known = fieldName(name);
+    const { low, kind } = known;
+    if (kind === "foreign" || known.seenIn === heads || (known.seenIn === 0 && headers[low] !== undefined)) {
+      return "foreign";
+    }
+    known.seenIn = heads;
+    if (kind === "told") {
+      if (low === "connection") {
+        const option = value.toLowerCase();
+        if (option === "close") keepAlive = false;
+        else if (option !== "keep-alive") return "foreign";
+      } else if (low === "content-length") {
+        if (!mayHaveBody || !LENGTH.test(value)) return "foreign";
+        bodyBytes = Number(value);
+      } else if (!mayHaveBody || value.toLowerCase() !== "100-continue") return "foreign";
+    }
     headers[low] = value;
     rawHeaders[field * 2] = name;
     rawHeaders[field * 2 + 1] = value;
