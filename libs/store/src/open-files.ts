@@ -9,6 +9,10 @@ export class OpenFile {
   readonly fd: number;
   /** Readers that hold the file. */
   holders = 0;
+  /** It was used since it was last thought of closing it. */
+  used = false;
+  /** It is among those that are thought of. */
+  listed = false;
   /** Set when the page left the index: the last holder closes the file, and the slot may name another page by now. */
   onLastRelease: (() => void) | undefined;
   /** What was checked of the page since the file was opened, if it was not known to be good before. */
@@ -28,12 +32,13 @@ export class OpenFile {
 
 /**
  * A bounded cache of descriptors by slot. Files that readers hold are never closed, so that the bound may be passed by as
- * many as are held at once; the others are closed, least recently used first.
+ * many as are held at once; of the others those go that were not used since they were last thought of (CLOCK): a use costs a
+ * flag, where an order of uses would have to be kept at each.
  */
 export class OpenFiles {
   readonly #limit: number;
   readonly #files = new Map<number, OpenFile>();
-  /** Files that nobody holds, least recently used first. */
+  /** Files that were let go of, the next to be thought of first; some of them are held again. */
   readonly #idle = new Map<number, OpenFile>();
   /** Unlinked files that are being closed. */
   readonly #closings = new Set<Promise<void>>();
@@ -59,8 +64,6 @@ export class OpenFiles {
     if (file === undefined) {
       file = new OpenFile(slot, this.#open(path()));
       this.#files.set(slot, file);
-    } else if (file.holders === 0) {
-      this.#idle.delete(slot);
     }
     file.holders++;
     return file;
@@ -72,7 +75,11 @@ export class OpenFiles {
       this.#closeLater(file.fd, file.onLastRelease);
       return;
     }
-    this.#idle.set(file.slot, file);
+    file.used = true;
+    if (!file.listed) {
+      file.listed = true;
+      this.#idle.set(file.slot, file);
+    }
     if (this.#closed) this.#closeIdle(0);
     else if (this.#files.size > this.#limit) this.#closeIdle(this.#limit);
   }
@@ -98,11 +105,11 @@ export class OpenFiles {
 
   #open(path: string): number {
     try {
-      return fs.openSync(path, "r");
+      return openToRead(path);
     } catch (error) {
       if (errnoOf(error) !== "EMFILE" && errnoOf(error) !== "ENFILE") throw error;
       this.#closeIdle(0);
-      return fs.openSync(path, "r");
+      return openToRead(path);
     }
   }
 
@@ -111,8 +118,16 @@ export class OpenFiles {
     for (const [slot, file] of this.#idle) {
       if (this.#files.size <= target) return;
       this.#idle.delete(slot);
-      this.#files.delete(slot);
-      fs.closeSync(file.fd);
+      if (file.holders > 0) {
+        // Comes back when it is let go of.
+        file.listed = false;
+      } else if (file.used && target > 0) {
+        file.used = false;
+        this.#idle.set(slot, file);
+      } else {
+        this.#files.delete(slot);
+        fs.closeSync(file.fd);
+      }
     }
   }
 
@@ -125,5 +140,17 @@ export class OpenFiles {
       resolve();
       done();
     });
+  }
+}
+
+/** Reads are not written down in the files' inodes, where this process may say so: a file's owner may. 0 where the system does not know that. */
+const NO_ATIME = fs.constants.O_NOATIME ?? 0;
+
+function openToRead(path: string): number {
+  try {
+    return fs.openSync(path, fs.constants.O_RDONLY | NO_ATIME);
+  } catch (error) {
+    if (errnoOf(error) !== "EPERM") throw error;
+    return fs.openSync(path, "r");
   }
 }
