@@ -124,12 +124,17 @@ export function canonicalHeaderValue(value: string): string {
   return /[ \t]{2}|\t|^ | $/.test(value) ? trimBlanks(value.replace(/[ \t]+/g, " ")) : value;
 }
 
-/** What makes header lines other than canonical: blanks at the ends of a value or in runs, tabs, and bytes above ASCII. */
-const ODD_LINES = /[^\n -~]| {2}|: | \n/;
+/** What makes a header's value other than canonical: blanks at its ends or in runs, and what is not printable ASCII. */
+const ODD_VALUE = /[^ -~]| {2}|^ | $/;
+
+/** Whether a header's value stands in canonical form as it is; of those that do, some with bytes above ASCII are taken for odd. */
+export function isPlainValue(value: string): boolean {
+  return !ODD_VALUE.test(value);
+}
 
 /**
- * SHA-256, in hex, of the canonical request of a request without a query; undefined when its path or header lines do not stand
- * in canonical form as they are. One that is may yet be taken for odd (a value with ": " in it).
+ * SHA-256, in hex, of the canonical request of a request without a query, of which `lines` are in canonical form; undefined when
+ * its path is not.
  */
 export function plainRequestHash(
   method: string,
@@ -138,7 +143,7 @@ export function plainRequestHash(
   names: string,
   payloadHash: string,
 ): string | undefined {
-  if (path === "" || !PLAIN_PATH.test(path) || ODD_LINES.test(lines)) return undefined;
+  if (path === "" || !PLAIN_PATH.test(path)) return undefined;
   return hash("sha256", `${method}\n${path}\n\n${lines}\n${names}\n${payloadHash}`, "hex");
 }
 

@@ -8,14 +8,14 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { type Claim, parseAuthorization } from "./authorization.ts";
-import { plainRequestHash } from "./canonical.ts";
+import { isPlainValue, plainRequestHash } from "./canonical.ts";
 import { formatScope, type HmacPads, padsOf, parseAmzDate, stringToSign } from "./signing-key.ts";
 import {
   checkPayloadHash,
   credentialsOf,
   DEFAULT_MAX_SKEW_MS,
-  hasWideCharacters,
   headerValue,
+  isWide,
   type ReceivedRequest,
   type Verified,
   type VerifyOptions,
@@ -29,6 +29,8 @@ interface Opening {
   readonly scope: string;
   /** The signed names, joined as the canonical request has them. */
   readonly names: string;
+  /** Of each signed name the value that was last found to be in canonical form: most are the same in the next request. */
+  readonly plain: string[];
   /** The pads of the secret below. */
   pads: HmacPads | undefined;
   secret: string;
@@ -67,17 +69,20 @@ export class HeaderProofs {
     if (typeof token === "object") return undefined;
     const credentials = credentialsOf(claim, token, options);
     if ("ok" in credentials || !signsEnough(request, claim)) return undefined;
-    let lines = "";
-    for (const name of claim.signedHeaders) lines += `${name}:${headerValue(request, name)}\n`;
+    const lines = plainLines(request, opening);
+    if (lines === undefined) return undefined;
     const requestHash = plainRequestHash(request.method, request.rawUrl, lines, opening.names, payloadHash);
     if (requestHash === undefined) return undefined;
     if (opening.pads === undefined || opening.secret !== credentials.secretAccessKey) {
       opening.pads = padsOf(credentials.secretAccessKey, claim.scope);
       opening.secret = credentials.secretAccessKey;
     }
-    this.#expected.write(opening.pads.sign(stringToSign(amzDate, opening.scope, requestHash)), 0, "latin1");
-    this.#given.write(header.slice(-SIGNATURE_CHARS), 0, "latin1");
-    if (!timingSafeEqual(this.#expected, this.#given) || hasWideCharacters(request)) return undefined;
+    const expected = opening.pads.sign(stringToSign(amzDate, opening.scope, requestHash));
+    const given = header.slice(-SIGNATURE_CHARS);
+    this.#expected.write(expected, 0, "latin1");
+    this.#given.write(given, 0, "latin1");
+    // The second comparison is for characters wider than the byte that was compared.
+    if (!timingSafeEqual(this.#expected, this.#given) || given !== expected) return undefined;
     return { ok: true, accessKeyId: claim.accessKeyId, payloadHash, kind: "header" };
   }
 
@@ -103,6 +108,7 @@ export class HeaderProofs {
       claim,
       scope: formatScope(claim.scope),
       names,
+      plain: claim.signedHeaders.map(() => ""),
       pads: undefined,
       secret: "",
     };
@@ -122,13 +128,28 @@ export class HeaderProofs {
   }
 }
 
-/** Host and every x-amz-* header must be signed. */
-function signsEnough(request: ReceivedRequest, claim: Claim): boolean {
-  if (!claim.signedHeaders.includes("host")) return false;
-  for (const name in request.headers) {
-    if (name.startsWith("x-amz-") && !claim.signedHeaders.includes(name)) return false;
+/** Host and every x-amz-* header must be signed; characters wider than a byte in what is not signed are verifyRequest's to refuse. */
+function signsEnough({ headers }: ReceivedRequest, { signedHeaders }: Claim): boolean {
+  if (!signedHeaders.includes("host")) return false;
+  for (const name in headers) {
+    if (signedHeaders.includes(name) || name === "authorization") continue;
+    if (name.startsWith("x-amz-") || isWide(headers[name])) return false;
   }
   return true;
+}
+
+/** The lines of the signed headers; undefined where one does not stand in canonical form as it is. */
+function plainLines(request: ReceivedRequest, { claim, plain }: Opening): string | undefined {
+  let lines = "";
+  for (const [at, name] of claim.signedHeaders.entries()) {
+    const value = headerValue(request, name);
+    if (value !== plain[at]) {
+      if (!isPlainValue(value)) return undefined;
+      plain[at] = copy(value);
+    }
+    lines += `${name}:${value}\n`;
+  }
+  return lines;
 }
 
 /** A slice of a request's head would keep the whole head in memory. */

@@ -307,14 +307,16 @@ const BEYOND_A_BYTE = /[\u0100-\uffff]/;
  * True when some character of the request is no byte. No request off the wire has one (node:http and the hit path read
  * latin1); one that is made in the process must not pass for the bytes that its characters end in.
  */
-export function hasWideCharacters(request: ReceivedRequest): boolean {
+function hasWideCharacters(request: ReceivedRequest): boolean {
   if (BEYOND_A_BYTE.test(request.rawUrl)) return true;
-  for (const name in request.headers) {
-    const value = request.headers[name];
-    if (typeof value === "string" ? BEYOND_A_BYTE.test(value) : value?.some((one) => BEYOND_A_BYTE.test(one)))
-      return true;
-  }
+  for (const name in request.headers) if (isWide(request.headers[name])) return true;
   return false;
+}
+
+/** Whether a header's value has characters wider than a byte. */
+export function isWide(value: ReceivedRequest["headers"][string]): boolean {
+  if (typeof value === "string") return BEYOND_A_BYTE.test(value);
+  return value?.some((one) => BEYOND_A_BYTE.test(one)) ?? false;
 }
 
 /**
