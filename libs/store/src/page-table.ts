@@ -76,9 +76,12 @@ export class PageTable implements EvictablePages {
 
   /** The page's slot, or -1. @throws RL_BAD_REQUEST */
   find(id: VersionId, index: number): number {
+    return this.#find(this.#versions.wordsOf(id), index);
+  }
+
+  #find(key: Uint32Array, index: number): number {
     const versions = this.#versions;
     const buckets = this.#buckets;
-    const key = versions.wordsOf(id);
     for (let slot = buckets.first(pageHash(key[0]!, index)); slot >= 0; slot = buckets.next()) {
       const rows = this.#rows;
       const at = slot * ROW;
@@ -92,7 +95,7 @@ export class PageTable implements EvictablePages {
         ) {
           return slot;
         }
-      } else if (rows[at + INDEX] === index && versions.is(rows[at + VERSION]!, id)) return slot;
+      } else if (rows[at + INDEX] === index && versions.is(rows[at + VERSION]!, key)) return slot;
     }
     return -1;
   }
@@ -104,11 +107,16 @@ export class PageTable implements EvictablePages {
 
   /** Adds a page that is not there yet. `bornMs` is now; 0 for a page of an earlier process. @throws RL_BAD_REQUEST */
   insert(id: VersionId, index: number, lengthBytes: number, flags: number, bornMs = 0): number {
-    const known = this.#versions.find(id);
+    return this.insertWords(this.#versions.wordsOf(id), index, lengthBytes, flags, bornMs);
+  }
+
+  /** The same by the four words of the version. */
+  insertWords(key: Uint32Array, index: number, lengthBytes: number, flags: number, bornMs = 0): number {
+    const known = this.#versions.findWords(key);
     const hasList = known >= 0 && (this.#heads[known] ?? 0) > 0;
     if (!hasList && index > 0) {
-      const sole = this.find(id, 0);
-      if (sole >= 0) this.#toList(sole, id);
+      const sole = this.#find(key, 0);
+      if (sole >= 0) this.#toList(sole, key);
     }
     let slot = this.#free - 1;
     if (slot >= 0) this.#free = this.#rows[slot * ROW + NEXT]!;
@@ -123,8 +131,8 @@ export class PageTable implements EvictablePages {
     if (this.#ruleClasses !== undefined) this.#noteArrival(slot, 0, bornMs);
     const isSole = !hasList && index === 0;
     this.#rows[slot * ROW + LENGTH] = lengthBytes + (isSole ? flags | SOLE : flags) * 2 ** LENGTH_BITS;
-    if (isSole) this.#rows.set(this.#versions.wordsOf(id), slot * ROW);
-    else this.#link(slot, id, index);
+    if (isSole) this.#rows.set(key, slot * ROW);
+    else this.#link(slot, key, index);
     this.#buckets.add(this.hashOf(slot), slot);
     this.#count++;
     return slot;
@@ -175,6 +183,13 @@ export class PageTable implements EvictablePages {
     return formatVersionId(this.#rows, at);
   }
 
+  /** Copies the four words of the page's version to a place of an array. */
+  copyVersion(slot: number, into: Uint32Array, at: number): void {
+    const row = slot * ROW;
+    if (!this.has(slot, SOLE)) this.#versions.copyWords(this.#rows[row + VERSION]!, into, at);
+    else for (let word = 0; word < 4; word++) into[at + word] = this.#rows[row + word]!;
+  }
+
   indexOf(slot: number): number {
     return this.has(slot, SOLE) ? 0 : this.#rows[slot * ROW + INDEX]!;
   }
@@ -210,6 +225,16 @@ export class PageTable implements EvictablePages {
   /** Uses since the page came, 255 for as many or more. */
   usesOf(slot: number): number {
     return this.#uses[slot]!;
+  }
+
+  /** When the page came and how often it was used, as one number that restoreUse() takes in another process. */
+  useWord(slot: number): number {
+    return this.#born[slot]! | (this.#uses[slot]! << 16);
+  }
+
+  restoreUse(slot: number, word: number): void {
+    this.#born[slot] = word & 0xffff;
+    this.#uses[slot] = word >>> 16;
   }
 
   /** Milliseconds since the page came, to ten minutes; undefined for a page of an earlier process. */
@@ -276,14 +301,14 @@ export class PageTable implements EvictablePages {
   }
 
   /** Makes the sole page of a version the first of its list; its hash stays the same. */
-  #toList(slot: number, id: VersionId): void {
+  #toList(slot: number, key: Uint32Array): void {
     this.clear(slot, SOLE);
-    this.#link(slot, id, 0);
+    this.#link(slot, key, 0);
   }
 
   /** Puts a page at the head of its version's list, and counts it as a use of the version. */
-  #link(slot: number, id: VersionId, index: number): void {
-    const ref = this.#versions.acquire(id);
+  #link(slot: number, key: Uint32Array, index: number): void {
+    const ref = this.#versions.acquire(key);
     if (ref >= this.#heads.length) this.#heads = grown(this.#heads, ref + 1);
     const rows = this.#rows;
     const at = slot * ROW;

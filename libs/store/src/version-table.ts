@@ -102,44 +102,48 @@ export class VersionTable {
 
   /** The reference of a version, or -1 if no page uses it. @throws RL_BAD_REQUEST */
   find(id: VersionId): number {
-    const key = this.wordsOf(id);
+    return this.findWords(this.wordsOf(id));
+  }
+
+  /** The same by the version's four words. */
+  findWords(key: Uint32Array): number {
     const place = key[3]! & (KEYS - 1);
-    const known = this.#keyRefs[place]!;
+    const isKept = key === this.#keys[place];
+    const known = isKept ? this.#keyRefs[place]! : -1;
     if (known >= 0) return known;
     for (let ref = this.#buckets.first(key[1]!); ref >= 0; ref = this.#buckets.next()) {
       if (this.#hasWords(ref, key)) {
-        this.#keyRefs[place] = ref;
+        if (isKept) this.#keyRefs[place] = ref;
         return ref;
       }
     }
     return -1;
   }
 
-  /** Whether a reference is that of the version. @throws RL_BAD_REQUEST */
-  is(ref: number, id: VersionId): boolean {
-    const key = this.wordsOf(id);
+  /** Whether a reference is that of the version with these words. */
+  is(ref: number, key: Uint32Array): boolean {
     const place = key[3]! & (KEYS - 1);
-    const known = this.#keyRefs[place]!;
+    const isKept = key === this.#keys[place];
+    const known = isKept ? this.#keyRefs[place]! : -1;
     if (known >= 0) return known === ref;
     if (!this.#hasWords(ref, key)) return false;
-    this.#keyRefs[place] = ref;
+    if (isKept) this.#keyRefs[place] = ref;
     return true;
   }
 
-  /** The reference of a version, made if new, with one more use counted. @throws RL_BAD_REQUEST */
-  acquire(id: VersionId): number {
-    let ref = this.find(id);
+  /** The reference of the version with these words, made if new, with one more use counted. */
+  acquire(key: Uint32Array): number {
+    let ref = this.findWords(key);
     if (ref < 0) {
       ref = this.#free.pop() ?? this.#top++;
       if (ref >= this.#uses.length) {
         this.#words = grown(this.#words, ref * 4 + 4);
         this.#uses = grown(this.#uses, ref + 1);
       }
-      const key = this.wordsOf(id);
       this.#words.set(key, ref * 4);
       this.#uses[ref] = 0;
       this.#buckets.add(key[1]!, ref);
-      this.#keyRefs[key[3]! & (KEYS - 1)] = ref;
+      if (key === this.#keys[key[3]! & (KEYS - 1)]) this.#keyRefs[key[3]! & (KEYS - 1)] = ref;
       this.#count++;
     }
     this.#uses[ref]!++;
@@ -154,6 +158,11 @@ export class VersionTable {
     this.#buckets.remove(this.#words[ref * 4 + 1]!, ref);
     this.#free.push(ref);
     this.#count--;
+  }
+
+  /** Copies the four words of a version to a place of an array. */
+  copyWords(ref: number, into: Uint32Array, at: number): void {
+    for (let word = 0; word < 4; word++) into[at + word] = this.#words[ref * 4 + word]!;
   }
 
   /** The id behind a reference. */

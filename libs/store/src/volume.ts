@@ -14,9 +14,10 @@ import { DiskHealth } from "./disk-health.ts";
 import { createEvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
 import { createFile, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
+import { readSnapshot, writeSnapshot } from "./index-snapshot.ts";
 import { type OpenFile, OpenFiles } from "./open-files.ts";
 import { PageCheck } from "./page-check.ts";
-import { accountedBytes, formatPageName, TEMPORARY_PREFIX } from "./page-file.ts";
+import { accountedBytes, formatPageName, type PageName, TEMPORARY_PREFIX } from "./page-file.ts";
 import type { PageRules } from "./page-rules.ts";
 import { LEAVING, PageTable, VERIFIED } from "./page-table.ts";
 import { recoverPages, subdirectories } from "./recovery.ts";
@@ -158,22 +159,38 @@ export class Volume {
       const policy = new RuledPolicy(table, options.rules, make);
       let ownBytes = 0;
       const expect = (pages: number): void => table.reserve(pages);
-      const counts = await recoverPages(subdirectories(directory), expect, (page, subdirectory) => {
-        const { version, index } = page;
+      const enter = (slot: number): void => {
+        policy.enter(slot, true);
+        ownBytes += table.bytesOf(slot);
+      };
+      const paths = subdirectories(directory);
+      const snapshot = await readSnapshot(directory, paths);
+      if (snapshot !== undefined) expect(snapshot.pages);
+      const add = ({ version, index, lengthBytes }: PageName, subdirectory: number): boolean => {
         if (versions.hashOfPage(version, index) >>> 24 !== subdirectory || table.find(version, index) >= 0)
           return false;
-        const bytes = accountedBytes(page.lengthBytes);
-        const slot = table.insert(version, index, page.lengthBytes, 0);
-        policy.enter(slot, true);
-        ownBytes += bytes;
+        enter(table.insert(version, index, lengthBytes, 0));
         return true;
-      });
+      };
+      const known = (subdirectory: number): number | undefined => {
+        const before = table.size;
+        const holds = snapshot?.visit(subdirectory, (key, index, lengthBytes, useWord) => {
+          const slot = table.insertWords(key, index, lengthBytes, 0);
+          table.restoreUse(slot, useWord);
+          enter(slot);
+          // What was used more than once is worth more than what was not.
+          if (table.usesOf(slot) > 1) policy.onHit(slot);
+        });
+        return holds ? table.size - before : undefined;
+      };
+      const counts = await recoverPages(paths, expect, add, known);
       const limitBytes = await fittingLimit(directory, options.limitBytes, ownBytes);
       const volume = new Volume(options, lock, table, policy, limitBytes);
       volume.budget.usedBytes = ownBytes;
       await volume.#settle();
       const found = `tier ${options.tier}: ${counts.pages} pages (${formatBytes(ownBytes)}) found in ${directory}`;
-      log("info", `${found}, limit ${formatBytes(limitBytes)}, ${counts.removed} unfinished files removed`);
+      const how = `${counts.read} of ${paths.length} sub-directories read, ${counts.removed} unfinished files removed`;
+      log("info", `${found}, limit ${formatBytes(limitBytes)}, ${how}`);
       if (limitBytes < options.limitBytes) {
         const wanted = formatBytes(options.limitBytes);
         log("warn", `tier ${options.tier}: ${directory} has room for ${formatBytes(limitBytes)}, not for ${wanted}`);
@@ -368,6 +385,12 @@ export class Volume {
     this.#closed = true;
     this.budget.refuseWaiters();
     await this.idle();
+    try {
+      await writeSnapshot(this.directory, this.#subdirectories, this.table);
+    } catch (error) {
+      // The next start reads the directories.
+      this.#log("warn", `the index of ${this.directory} could not be written down: ${errnoOf(error) ?? String(error)}`);
+    }
     this.#files.close();
     this.#lock.release();
   }
