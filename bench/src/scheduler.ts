@@ -88,6 +88,8 @@ export async function benchScheduler(options: SchedulerBenchOptions): Promise<Sc
     }
     const scheduler = start("scheduler", "apps/scheduler/src/main.ts", [
       ...[`--data-dir=${join(directory, "scheduler")}`, registry, "--port=0", "--rest-port=0", "--log-level=warn"],
+      // Workers have just joined: what is measured is not to meet a hand-over of what came meanwhile.
+      "--rebalance-bandwidth=0",
     ]);
     const ready = async (url: string) => (await fetch(url).catch(() => undefined))?.ok === true;
     await waitFor(

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { waitFor } from "@ringlight/testing";
 import { type JobCluster, startJobCluster } from "./test-jobs.ts";
 
 const MIB = 1024 * 1024;
@@ -60,6 +61,30 @@ test("a copy to another kind of store carries the bytes, large ones in parts, an
   const second = await cluster.end((await cluster.submit(back)).id, 120_000);
   assert.deepEqual([second.state, second.listed?.objects], ["complete", 3], second.reason);
   assert.ok(count("UploadPart") >= 3, "the large one went in parts");
+});
+
+test("a large copy that is interrupted goes on with the parts that are missing", async () => {
+  // The parts of what the test before left on the disk; of the first three to come one does not end.
+  const uploads = { parts: count("UploadPart"), begun: count("CreateMultipartUpload") };
+  const bytes = readFileSync(join(directory, "d/large"));
+  cluster.origin.stall({ op: "UploadPart" }, Number.POSITIVE_INFINITY, { times: 1 });
+  const { id } = await cluster.submit({ kind: "copy", paths: ["/disk/d/large"], target: "/into/resumed" });
+  const ended = () => cluster.origin.requests.filter(({ op, status }) => op === "UploadPart" && status === 200).length;
+  const before = ended();
+  await waitFor(() => ended() >= before + 2, { timeoutMs: 60_000, what: "the other two parts" });
+  await cluster.control(id, "pause");
+  await cluster.until(id, ({ state }) => state === "paused");
+  assert.equal(cluster.origin.uploadCount, 1, "the upload is kept");
+  cluster.origin.clearFaults();
+  await cluster.control(id, "resume");
+  const job = await cluster.end(id, 120_000);
+  assert.deepEqual([job.state, job.loaded?.objects], ["complete", 1], job.reason);
+  assert.equal(count("CreateMultipartUpload") - uploads.begun, 1);
+  // Three, and once more the one that did not end; of the others one at most, whose answer the pause overtook.
+  const parts = count("UploadPart") - uploads.parts;
+  assert.ok(parts >= 4 && parts <= 5, `${parts} parts were sent`);
+  assert.ok(cluster.origin.bytesOf("into", "resumed").equals(bytes));
+  assert.equal(cluster.origin.uploadCount, 0);
 });
 
 test("a move removes what it has copied and compared, and keeps what it could not copy; a retry moves just that", async () => {

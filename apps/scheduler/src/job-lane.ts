@@ -10,7 +10,7 @@ import { isWorkerLost, type WorkerCalls } from "./worker-calls.ts";
 
 const TASKS_AT_ONCE = 2;
 /** Most units and bytes of one task. */
-const TASK_UNITS = 64;
+const TASK_UNITS = 256;
 const TASK_BYTES = 256 * 1024 * 1024;
 
 /** A unit on its way. */

@@ -4,7 +4,8 @@
  * Where both ends are one store it copies by itself; else the bytes pass here, large objects in parts of which several are on
  * their way at once. What was copied is compared with its source before it counts: by the stores' own checksums where they
  * keep comparable ones, by what was sent where the target answers with its MD5, and by reading the target back where neither
- * tells. An object that the target has already is left alone, so that a job that is begun again does only what is left.
+ * tells. An object that the target has already is left alone, and of a large one the parts that its upload has, so that a job
+ * that is begun again does only what is left.
  */
 import { createHash, type Hash } from "node:crypto";
 import {
@@ -22,8 +23,9 @@ import {
 import type { TaskUnit } from "@ringlight/proto";
 import { objectToProto } from "@ringlight/rpc";
 import { multipartEtag } from "@ringlight/ufs";
+import type { CopiedPart } from "./copy-journal.ts";
 import type { OpenMount } from "./mount-table.ts";
-import { outcomeOf, retried, type TaskSettings, type TaskSources, type UnitOutcome } from "./task-unit.ts";
+import { mayPass, outcomeOf, retried, type TaskSettings, type TaskSources, type UnitOutcome } from "./task-unit.ts";
 
 const MIB = 1024 * 1024;
 /** Objects up to this go in one request, bytes. */
@@ -158,9 +160,11 @@ async function copyInside({ sources, settings, source, target, meta }: Copying):
     await sources.writer.write(target.mount, [target.key], (writes) => writes.copy(target.key, from, { signal }));
     return undefined;
   }
-  await inParts({ sources, settings, source, target, meta }, COPIED_PART_BYTES, (writes, uploadId, part, range) =>
-    writes.uploadPartCopy(target.key, uploadId, part, { ...from, range }, { signal }),
-  );
+  const copying = { sources, settings, source, target, meta };
+  await inParts(copying, COPIED_PART_BYTES, async (writes, uploadId, part, range) => {
+    const { etag } = await writes.uploadPartCopy(target.key, uploadId, part, { ...from, range }, { signal });
+    return { etag };
+  });
   return undefined;
 }
 
@@ -178,36 +182,54 @@ async function copyThrough(copying: Copying): Promise<string | undefined> {
     return `"${md5.digest("hex")}"`;
   }
   const partBytes = Math.max(PART_BYTES, Math.ceil(meta.sizeBytes / MAX_PARTS));
-  const sent: string[] = [];
-  await inParts(copying, partBytes, async (writes, uploadId, part, range) => {
+  const parts = await inParts(copying, partBytes, async (writes, uploadId, part, range) => {
     const md5 = createHash("md5");
     const body = { sizeBytes: range.end - range.start + 1, stream: bytesOf(copying, range, md5) };
-    const written = await writes.uploadPart(target.key, uploadId, part, body, { signal });
-    sent[part - 1] = md5.digest("hex");
-    return written;
+    const { etag } = await writes.uploadPart(target.key, uploadId, part, body, { signal });
+    return { etag, md5: md5.digest("hex") };
   });
-  return multipartEtag(sent);
+  return multipartEtag(parts.map(({ md5 = "" }) => md5));
 }
 
-/** Writes an object in parts, several at once; what was begun and fails is given up at the store. */
+/**
+ * Writes an object in parts, several at once, and goes on with what an interrupted copy of the same has left. Returns the
+ * parts. What cannot succeed a moment later is given up at the store.
+ */
 async function inParts(
-  { sources, target, meta }: Copying,
+  { sources, settings, source, target, meta }: Copying,
   partBytes: number,
-  write: (writes: UfsWrites, uploadId: string, part: number, range: ByteRange) => Promise<{ readonly etag: string }>,
-): Promise<void> {
+  write: (
+    writes: UfsWrites,
+    uploadId: string,
+    part: number,
+    range: ByteRange,
+  ) => Promise<Omit<CopiedPart, "partNumber">>,
+): Promise<CopiedPart[]> {
   const { writes } = await sources.writer.writable(target.mount);
-  const { uploadId } = await writes.createUpload(target.key, { settings: settingsOf(meta) });
+  const { version, sizeBytes } = meta;
+  const entry = await sources.copies.open({
+    ...{ source: formatPath(source), sourceUri: source.record.uri, version, sizeBytes },
+    ...{ target: formatPath(target), targetUri: target.record.uri, partBytes },
+  });
+  const count = Math.ceil(sizeBytes / partBytes);
+  const rangeOf = (part: number) => ({ start: (part - 1) * partBytes, end: Math.min(sizeBytes, part * partBytes) - 1 });
+  let uploadId: string | undefined;
   try {
-    const count = Math.ceil(meta.sizeBytes / partBytes);
-    const parts: CompletedPart[] = [];
+    const sent = entry?.before && (await stillThere(writes, target.key, entry.before, rangeOf, settings.signal));
+    const done = new Map(sent?.map((part) => [part.partNumber, part]));
+    uploadId = sent === undefined ? undefined : entry?.before?.uploadId;
+    uploadId ??= (await writes.createUpload(target.key, { settings: settingsOf(meta) })).uploadId;
+    const upload = uploadId;
+    await entry?.begin(upload, [...done.values()]);
     let next = 1;
     const lane = async () => {
       while (next <= count) {
         const partNumber = next++;
-        const start = (partNumber - 1) * partBytes;
-        const range = { start, end: Math.min(meta.sizeBytes, start + partBytes) - 1 };
-        const { etag } = await write(writes, uploadId, partNumber, range);
-        parts.push({ partNumber, etag });
+        if (done.has(partNumber)) continue;
+        settings.signal.throwIfAborted();
+        const part = { partNumber, ...(await write(writes, upload, partNumber, rangeOf(partNumber))) };
+        done.set(partNumber, part);
+        await entry?.add(part);
       }
     };
     const settled = await Promise.allSettled(
@@ -219,12 +241,48 @@ async function inParts(
       ),
     );
     for (const result of settled) if (result.status === "rejected") throw result.reason;
-    parts.sort((a, b) => a.partNumber - b.partNumber);
-    await sources.writer.write(target.mount, [target.key], (w) => w.completeUpload(target.key, uploadId, { parts }));
+    const parts = [...done.values()].sort((a, b) => a.partNumber - b.partNumber);
+    const named: CompletedPart[] = parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
+    await sources.writer.write(target.mount, [target.key], (w) =>
+      w.completeUpload(target.key, upload, { parts: named }),
+    );
+    await entry?.end();
+    return parts;
   } catch (error) {
-    await writes.abortUpload(target.key, uploadId).catch(() => undefined);
+    if (entry !== undefined && (settings.signal.aborted || mayPass(error))) entry.close();
+    else {
+      if (uploadId !== undefined) await writes.abortUpload(target.key, uploadId).catch(() => undefined);
+      await entry?.end();
+    }
     throw error;
   }
+}
+
+/** Those parts of an upload that its store has as they were sent; undefined where it has no such upload any more. */
+async function stillThere(
+  writes: UfsWrites,
+  key: string,
+  { uploadId, parts }: { readonly uploadId: string; readonly parts: readonly CopiedPart[] },
+  rangeOf: (part: number) => ByteRange,
+  signal: AbortSignal,
+): Promise<CopiedPart[] | undefined> {
+  const there = new Map<number, { readonly etag: string; readonly sizeBytes: number }>();
+  try {
+    for (let partNumberMarker = 0; ; ) {
+      const page = await writes.listParts(key, uploadId, { partNumberMarker, maxParts: 1000 }, { signal });
+      for (const part of page.parts) there.set(part.partNumber, part);
+      if (!page.truncated) break;
+      partNumberMarker = page.nextPartNumberMarker;
+    }
+  } catch (error) {
+    if (isRinglightError(error, "RL_NO_SUCH_UPLOAD") || isRinglightError(error, "RL_NOT_FOUND")) return undefined;
+    throw error;
+  }
+  return parts.filter(({ partNumber, etag }) => {
+    const { start, end } = rangeOf(partNumber);
+    const kept = there.get(partNumber);
+    return kept !== undefined && kept.etag === etag && kept.sizeBytes === end - start + 1;
+  });
 }
 
 /** Bytes of the source's version at the job's rate, told to a hash as they pass. */

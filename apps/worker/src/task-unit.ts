@@ -10,6 +10,7 @@ import {
   type VersionId,
 } from "@ringlight/core";
 import type { TaskUnit, UnitResult } from "@ringlight/proto";
+import type { CopyJournal } from "./copy-journal.ts";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
 import type { PageReader } from "./page-reader.ts";
@@ -40,6 +41,8 @@ export interface TaskSources {
   readonly segmentBytes: number;
   readonly clock: Clock;
   readonly writer: Writer;
+  /** Copies in parts that were interrupted. */
+  readonly copies: CopyJournal;
   /** The cached pages of an object at another worker; undefined when that is not known any more. */
   readonly cachedAt: (workerId: string, mount: string, key: string, traceparent: string) => CachedSource | undefined;
 }
@@ -154,6 +157,11 @@ export function missingRuns(
   return runs;
 }
 
+/** True for errors after which the same may succeed a moment later. */
+export function mayPass(error: unknown): boolean {
+  return PASSING.some((code) => isRinglightError(error, code));
+}
+
 /** Does the work, and again after errors that may have passed. @throws its last error, or the signal's reason */
 export async function retried<T>(clock: Clock, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -161,8 +169,7 @@ export async function retried<T>(clock: Clock, signal: AbortSignal, work: () => 
     try {
       return await work();
     } catch (error) {
-      const passing = PASSING.some((code) => isRinglightError(error, code));
-      if (signal.aborted || !passing || attempt === ATTEMPTS) throw error;
+      if (signal.aborted || !mayPass(error) || attempt === ATTEMPTS) throw error;
       await clock.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1), signal);
     }
   }

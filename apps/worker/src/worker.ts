@@ -5,7 +5,15 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type LoadedConfig, packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
-import { type ClusterView, formatPath, systemClock, type VersionId, type WorkerRecord } from "@ringlight/core";
+import {
+  type ClusterView,
+  formatPath,
+  isRinglightError,
+  parsePath,
+  systemClock,
+  type VersionId,
+  type WorkerRecord,
+} from "@ringlight/core";
 import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
 import { processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
@@ -16,6 +24,7 @@ import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { Capture, entryOf } from "./capture.ts";
+import { CopyJournal } from "./copy-journal.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
 import { HotObjects } from "./hot-objects.ts";
@@ -478,9 +487,19 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       now: () => clock.now(),
       sleep: (ms, signal) => clock.sleep(ms, signal),
     };
+    const copies = new CopyJournal(join(config.dataDir, "copies"), async (target, targetUri, uploadId) => {
+      const { mount, key } = parsePath(target);
+      const { record, writes } = await writer.writable(mount);
+      if (record.uri !== targetUri) return;
+      await writes.abortUpload(key, uploadId).catch((error: unknown) => {
+        if (!isRinglightError(error, "RL_NO_SUCH_UPLOAD") && !isRinglightError(error, "RL_NOT_FOUND")) throw error;
+      });
+    });
+    opened.push(() => copies.close());
     const tasks = {
       ...service,
       clock,
+      copies,
       cachedAt,
       writer,
       limits: new LimitTable(clock),
