@@ -7,7 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { RinglightError } from "@ringlight/core";
 import { StoreCore } from "./store-core.ts";
 import type { StoreOptions } from "./store-options.ts";
-import type { FromStore, ToStore } from "./thread-messages.ts";
+import { type FromStore, INGEST_WINDOW, type ToStore } from "./thread-messages.ts";
 import { Watches } from "./watches.ts";
 
 const COMMIT_AFTER_MS = 40;
@@ -62,7 +62,9 @@ function serve(store: StoreCore): void {
       case "ingest":
         try {
           unanswered.push({ id: message.id, value: store.take(message.signal, message.body, Date.now()) });
-          soon();
+          // No more come before these are answered: to wait for company would be to stand still.
+          if (unanswered.length >= INGEST_WINDOW) commit();
+          else soon();
         } catch (error) {
           sayError(message.id, error);
         }

@@ -5,6 +5,9 @@ import type { OtlpBody, Signal } from "./otlp-body.ts";
 import type { PointBatch, StoreCore } from "./store-core.ts";
 import type { TraceQuery, TraceWatchEvent } from "./traces.ts";
 
+/** Bodies that are handed to the store's thread at once, and stored together: a query waits for no more than these. */
+export const INGEST_WINDOW = 4;
+
 /** Methods of the store that are called from the other thread. */
 export type StoreMethod = "search" | "detail" | "values" | "logs" | "metrics" | "metric" | "stats";
 

@@ -209,12 +209,14 @@ test("a body that is no OTLP is refused with what is wrong, and a span without a
     gzip: false,
     bytes: Buffer.from(JSON.stringify(value)),
   });
+  // A message of 127 bytes of which one came. Bytes at random are protobuf in one of eight cases: an end of a group, nothing more.
+  const cutShort = Uint8Array.of(0x0a, 0x7f, 0x01);
   await assert.rejects(
     store.ingest("traces", json({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: 5 }] }] }] })),
     /resourceSpans\[0\]\.scopeSpans\[0\]\.spans\[0\]\.traceId must be an id as hex digits/,
   );
   await assert.rejects(store.ingest("traces", { format: "protobuf", gzip: true, bytes: Buffer.from("x") }), /not gzip/);
-  await assert.rejects(store.ingest("traces", { format: "protobuf", gzip: false, bytes: randomBytes(100) }), {
+  await assert.rejects(store.ingest("traces", { format: "protobuf", gzip: false, bytes: cutShort }), {
     code: "RL_BAD_REQUEST",
   });
   const bomb = gzipSync(Buffer.alloc(40 * 1024 * 1024));

@@ -11,14 +11,12 @@ import type { Acceptance, OtlpBody, Signal } from "./otlp-body.ts";
 import type { PointBatch } from "./store-core.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
-import type { ArgumentsOf, FromStore, StoreMethod, ToStore } from "./thread-messages.ts";
+import { type ArgumentsOf, type FromStore, INGEST_WINDOW, type StoreMethod, type ToStore } from "./thread-messages.ts";
 import type { TraceDetail, TraceQuery, TraceSearchResult, TraceValues, TraceWatchEvent } from "./traces.ts";
 
 /** Bodies that wait, all together; past either the receiver is full. */
 const WAITING_BYTES = 32 * 1024 * 1024;
 const WAITING_BODIES = 2_000;
-/** Bodies that are handed to the thread at once: a query waits for no more than these. */
-const WINDOW = 4;
 const RESTART_MS = 1_000;
 const CALL_MS = 15_000;
 
@@ -258,7 +256,7 @@ export class TraceStore {
   }
 
   #feed(): void {
-    while (this.#ingests.size < WINDOW && this.#queue.length > 0 && this.#thread !== undefined) this.#post();
+    while (this.#ingests.size < INGEST_WINDOW && this.#queue.length > 0 && this.#thread !== undefined) this.#post();
   }
 
   #feedAll(): void {

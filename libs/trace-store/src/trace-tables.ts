@@ -24,6 +24,14 @@ const ROW_BYTES = 320;
 const TOKEN_BYTES = 24;
 /** Fragments of more bytes are deflated; for the others the call itself costs more than the bytes are worth. */
 const DEFLATE_FROM = 4096;
+const TOKENS_A_STATEMENT = 4;
+/** By the number of tokens that they store. */
+const INSERT_TOKENS: Readonly<Record<number, string>> = Object.fromEntries(
+  [1, TOKENS_A_STATEMENT].map((rows) => [
+    rows,
+    `INSERT OR IGNORE INTO token (hash, trace) VALUES ${Array(rows).fill("(?, ?)").join()}`,
+  ]),
+);
 /** First byte of a fragment. */
 const PLAIN = 0;
 const DEFLATED = 1;
@@ -229,15 +237,25 @@ export class TraceTables {
     this.rows[row.kept]! += 1;
   }
 
+  /** Several to a statement: what a statement costs beside its rows is most of what a token costs. */
+  #storeTokens(row: TraceRow, tokensBefore: number): void {
+    const pairs: number[] = [];
+    let place = 0;
+    for (const token of row.tokens) if (place++ >= tokensBefore) pairs.push(token, row.id);
+    for (let at = 0; at < pairs.length; ) {
+      const rows = pairs.length - at >= 2 * TOKENS_A_STATEMENT ? TOKENS_A_STATEMENT : 1;
+      this.#db.statement(INSERT_TOKENS[rows]!).run(...pairs.slice(at, at + 2 * rows));
+      at += 2 * rows;
+    }
+  }
+
   #store(row: TraceRow, tokensBefore: number, spans: readonly StoredSpan[]): void {
     const isNew = row.version === 0;
     this.#lastVersion++;
     row.version = this.#lastVersion;
     const body = packFragment(spans);
     this.#db.statement("INSERT INTO fragment (trace, seq, body) VALUES (?, ?, ?)").run(row.id, row.version, body);
-    const insertToken = this.#db.statement("INSERT OR IGNORE INTO token (hash, trace) VALUES (?, ?)");
-    let place = 0;
-    for (const token of row.tokens) if (place++ >= tokensBefore) insertToken.run(token, row.id);
+    this.#storeTokens(row, tokensBefore);
     const added = body.length + 40 + (isNew ? ROW_BYTES : 0) + (row.tokens.size - tokensBefore) * TOKEN_BYTES;
     row.bytes += added;
     this.bytes[row.kept]! += added;
