@@ -144,7 +144,9 @@ test("a load's bar moves with the spans of its tasks, and its actions do what th
   await expect(page.getByTestId("job")).toHaveAttribute("data-job-state", "stopped");
 });
 
-test("rules by path are listed with what they come to, and Explain's command line names them", async ({ page }) => {
+test("rules by path are listed with what they come to, and Explain tells them of a path in the words of the command line", async ({
+  page,
+}) => {
   await page.goto(`${url()}/mounts`);
   await expect(page.getByText("There are no rules")).toBeVisible();
   const directory = mkdtempSync(join(tmpdir(), "ringlight-rules-"));
@@ -152,6 +154,7 @@ test("rules by path are listed with what they come to, and Explain's command lin
   const rules = [
     "{ name: tables, path: /demo/tables/, pin: true }",
     "{ name: images, path: /demo/images/, quota: 8MiB, ttl: 12h }",
+    "{ name: everything, path: /demo, pin: false }",
   ];
   writeFileSync(file, `rules:\n${rules.map((rule) => `  - ${rule}\n`).join("")}`);
   try {
@@ -165,9 +168,22 @@ test("rules by path are listed with what they come to, and Explain's command lin
     await inspect(page, "policies-light");
     await page.emulateMedia({ colorScheme: "dark" });
     await inspect(page, "policies-dark");
-    expect(await ringlight("explain", FILE)).toMatch(/^Rules +tables: pinned/m);
+    const printed = await ringlight("explain", FILE);
+    expect(printed).toMatch(/^Rules +tables \(\/demo\/tables\/\): pin true\. Pages stay/m);
+    await page.goto(`${url()}/explain?${new URLSearchParams({ path: FILE })}`);
+    const pinned = page.getByTestId("rule-tables-pin");
+    await expect(pinned).toContainText("pin true");
+    const words = (await pinned.getByRole("cell").last().textContent()) ?? "";
+    expect(words).not.toBe("");
+    expect(printed).toContain(words);
+    const overruled = page.getByTestId("rule-everything-pin");
+    await expect(overruled).toContainText('No effect: the rule "tables" comes before it and decides pin.');
+    await inspect(page, "explain-rules-dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await inspect(page, "explain-rules-light");
+    await page.goto(`${url()}/mounts`);
   } finally {
-    await ringlight("policy", "rm", "tables", "images");
+    await ringlight("policy", "rm", "tables", "images", "everything");
     rmSync(directory, { recursive: true, force: true });
   }
   await expect(page.getByText("There are no rules")).toBeVisible();

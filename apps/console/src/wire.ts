@@ -304,9 +304,25 @@ export interface FileDetail {
   }[];
   /** Why the next read of a page that is not cached would miss at its owner; "" when all is cached. */
   readonly nextMissReason: string;
+  /** The kind of rule that took the page out, "ttl" or "quota"; "" where it was none. */
+  readonly evictedBy: string;
+  /** What each rule by path that matches says of it. */
+  readonly rules: readonly RuleEffectView[];
   readonly metadataAgeMs: number;
   readonly answered: number;
   readonly asked: number;
+}
+
+/** What one rule says of one path. */
+export interface RuleEffectView {
+  readonly rule: string;
+  readonly path: string;
+  /** "ttl", "pin", "priority" or "quota". */
+  readonly field: string;
+  readonly value: string;
+  /** The earlier rule that decides the field in this one's place; empty where this one does. */
+  readonly decidedBy: string;
+  readonly sentence: string;
 }
 
 /** History of the ring. */

@@ -186,7 +186,9 @@ test("REST lists, replaces and removes the same rules", async () => {
 });
 
 test("pages leave when their time is over, with the reason ttl, and Explain says so", async () => {
-  await applied("rules:\n  - { name: brief, path: /data/brief/, ttl: 3s }\n");
+  await applied(
+    "rules:\n  - { name: brief, path: /data/brief/, ttl: 3s }\n  - { name: all, path: /data, ttl: 1h, quota: 8TiB }\n",
+  );
   const brief = fill("brief", 40);
   const other = fill("other", 40);
   await load("other");
@@ -199,11 +201,22 @@ test("pages leave when their time is over, with the reason ttl, and Explain says
   assert.equal(await evictions("ttl"), 40);
   const explained = JSON.parse((await ringlight("explain", `/data/${brief[7]?.key}`, "--json")).out) as {
     nextRead: { reason: string; evictedBy: string };
-    policy: { ttlMs: number; rules: string[] };
+    policy: { ttlMs: number; rules: string[]; effects: { rule: string; field: string; decidedBy: string }[] };
   };
   assert.deepEqual([explained.nextRead.reason, explained.nextRead.evictedBy], ["evicted", "ttl"]);
-  assert.deepEqual([explained.policy.ttlMs, explained.policy.rules], [3_000, ["brief"]]);
-  assert.match((await ringlight("explain", `/data/${brief[7]?.key}`)).out, /Rules +brief: ttl 3 s/);
+  assert.deepEqual([explained.policy.ttlMs, explained.policy.rules], [3_000, ["brief", "all"]]);
+  assert.deepEqual(
+    explained.policy.effects.map(({ rule, field, decidedBy }) => [rule, field, decidedBy]),
+    [
+      ["brief", "ttl", ""],
+      ["all", "ttl", "brief"],
+      ["all", "quota", ""],
+    ],
+  );
+  const { out } = await ringlight("explain", `/data/${brief[7]?.key}`);
+  assert.match(out, /Rules +brief \(\/data\/brief\/\): ttl 3s\. Pages leave 3s after they came/);
+  assert.match(out, / +all \(\/data\): ttl 1h\. No effect: the rule "brief" comes before it and decides ttl\./);
+  assert.match(out, /left by a rule: its time was over/);
 });
 
 test("a pin keeps pages through pressure, for those that were here before it and after a restart, too", async () => {

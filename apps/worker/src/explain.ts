@@ -90,6 +90,7 @@ export async function explain(sources: ExplainSources, path: string): Promise<Ex
       pin: policy.pin ?? false,
       priority: policy.priority ?? "",
       rules: [...policy.rules],
+      effects: sources.policies.effectsOf(mount, key).map((effect) => ({ decidedBy: "", ...effect })),
     },
     evictedBy: why === "ttl" || why === "quota" ? why : "",
     metadataAgeMs: known === undefined || !Number.isFinite(known.ageMs) ? -1 : Math.round(known.ageMs),

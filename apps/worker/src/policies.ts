@@ -14,6 +14,8 @@ import {
   parsePath,
   policyMatcher,
   type Registry,
+  type RuleEffect,
+  ruleEffects,
 } from "@ringlight/core";
 import type { RuleStats } from "@ringlight/proto";
 import { LEVELS, type LocalPageStore } from "@ringlight/store";
@@ -77,6 +79,11 @@ export class Policies {
   /** What the rules say of a path. */
   policyOf(mount: string, key: string): PathPolicy | undefined {
     return this.#compiled.match(mount, key);
+  }
+
+  /** What each rule that matches says of a path. */
+  effectsOf(mount: string, key: string): RuleEffect[] {
+    return ruleEffects(this.#compiled.rules, mount, key);
   }
 
   /** What each rule comes to here. */

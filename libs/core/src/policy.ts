@@ -164,6 +164,78 @@ export function policyMatcher(rules: readonly PolicyRule[]): (mount: string, key
   };
 }
 
+/** What one rule says of one path. */
+export interface RuleEffect {
+  readonly rule: string;
+  /** As it is written in the rule. */
+  readonly path: string;
+  readonly field: "ttl" | "pin" | "priority" | "quota";
+  /** As it is written in the rule. */
+  readonly value: string;
+  /** The earlier rule that decides the field in this one's place; absent where this one does. */
+  readonly decidedBy?: string;
+  /** What it comes to, for people. */
+  readonly sentence: string;
+}
+
+/** What each rule that matches a path says of it, in the order of the rules. The same words wherever a path is explained. */
+export function ruleEffects(rules: readonly PolicyRule[], mount: string, key: string): RuleEffect[] {
+  const effects: RuleEffect[] = [];
+  const deciders = new Map<string, string>();
+  for (const rule of rules) {
+    const asked = parsePath(rule.path);
+    if (asked.mount !== mount || !pathMatcher(asked.key)(key)) continue;
+    const written = writtenRule(rule);
+    for (const field of ["ttl", "pin", "priority", "quota"] as const) {
+      if (written[field] === undefined) continue;
+      const value = String(written[field]);
+      // Every quota counts; of the others the first rule that says something decides.
+      const decidedBy = field === "quota" ? undefined : deciders.get(field);
+      if (decidedBy === undefined) deciders.set(field, rule.name);
+      effects.push({
+        rule: rule.name,
+        path: rule.path,
+        field,
+        value,
+        ...(decidedBy !== undefined && { decidedBy }),
+        sentence:
+          decidedBy === undefined
+            ? sentenceOf(field, value)
+            : `No effect: the rule "${decidedBy}" comes before it and decides ${field}.`,
+      });
+    }
+  }
+  return effects;
+}
+
+/** Why a page that was cached left by a rule, by the kind of the rule, and what to do. */
+export const EVICTED_BY_RULE: Readonly<
+  Record<"ttl" | "quota", { readonly sentence: string; readonly remedy: string }>
+> = {
+  ttl: {
+    sentence: "The page was cached, and left by a rule: its time was over.",
+    remedy: "Change the rule: ringlight policy ls",
+  },
+  quota: {
+    sentence: "The page was cached, and left by a rule: its path was beyond its quota.",
+    remedy: "Change the rule: ringlight policy ls",
+  },
+};
+
+function sentenceOf(field: RuleEffect["field"], value: string): string {
+  if (field === "ttl") return `Pages leave ${value} after they came, whether they are read or not.`;
+  if (field === "quota") return `Its bytes count for a bound of ${value} over the whole cluster.`;
+  if (field === "pin") {
+    return value === "true"
+      ? "Pages stay through any pressure, while pins take at most three quarters of their tier."
+      : "Pages are not pinned, whatever later rules say.";
+  }
+  if (value === "low") return "Pages leave before any of a normal or high priority.";
+  return value === "high"
+    ? "Pages leave last, when none of a lower priority are left."
+    : "Pages leave after those of a low priority and before those of a high one.";
+}
+
 function pathMatcher(asked: string): (key: string) => boolean {
   if (isGlob(asked)) return globMatcher(asked);
   const name = plain(asked);

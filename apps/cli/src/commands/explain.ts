@@ -1,6 +1,7 @@
 /** `ringlight explain`: where a path lives, what of it is cached, and what its next read will meet. */
 import type { Explanation, RinglightClient } from "@ringlight/client";
 import {
+  EVICTED_BY_RULE,
   formatBytes,
   formatDuration,
   MISS_REASON_NAMES,
@@ -37,13 +38,8 @@ function nextRead({ owner, cachedBytes }: Explanation, live: ReadonlySet<string>
     first !== undefined && !live.has(first) ? "owner_down" : (reasonOf(owner.missReason) ?? "cold");
   const { evictedBy } = owner;
   const known = { outcome: "miss", reason, ...MISS_REASONS[reason], evictedBy: evictedBy || null };
-  if (reason !== "evicted" || evictedBy === "") return known;
-  const why = evictedBy === "ttl" ? "its time was over" : "its path was beyond its quota";
-  return {
-    ...known,
-    sentence: `The page was cached, and left by a rule: ${why}.`,
-    remedy: "Change the rule: ringlight policy ls",
-  };
+  if (reason !== "evicted" || (evictedBy !== "ttl" && evictedBy !== "quota")) return known;
+  return { ...known, ...EVICTED_BY_RULE[evictedBy] };
 }
 
 function accessShape(worker: string, access: AccessRecord) {
@@ -120,13 +116,9 @@ function renderAccesses(accesses: Shape["accesses"], nowMs: number): string {
   return `Last accesses:\n${table(columns, rows)}`;
 }
 
-function renderPolicy({ rules, ttlMs, pin, priority }: NonNullable<Shape["policy"]>): string {
-  const says = [
-    ...(ttlMs > 0 ? [`ttl ${formatDuration(ttlMs)}`] : []),
-    ...(pin ? ["pinned"] : []),
-    ...(priority === "" ? [] : [`priority ${priority}`]),
-  ];
-  return `${rules.join(", ")}${says.length === 0 ? "" : `: ${says.join(", ")}`}`;
+/** Each rule that matches, what it says, and what that comes to. */
+function renderRules(effects: NonNullable<Shape["policy"]>["effects"]): string[] {
+  return effects.map(({ rule, path, field, value, sentence }) => `${rule} (${path}): ${field} ${value}. ${sentence}`);
 }
 
 function render(explained: Shape, nowMs: number): string {
@@ -165,7 +157,9 @@ function render(explained: Shape, nowMs: number): string {
       ...(next.remedy ? [`Remedy    ${next.remedy}`] : []),
     );
   }
-  if (explained.policy !== null) lines.push(`Rules     ${renderPolicy(explained.policy)}`);
+  for (const [index, line] of renderRules(explained.policy?.effects ?? []).entries()) {
+    lines.push(`${index === 0 ? "Rules     " : "          "}${line}`);
+  }
   return [...lines, "", renderAccesses(explained.accesses, nowMs)].join("\n");
 }
 

@@ -151,6 +151,8 @@ export async function fileDetail(observer: ClusterObserver, path: string, signal
       .slice(0, ACCESSES),
     // Another worker that answered in the owner's place knows only why it would miss itself.
     nextMissReason: cachedBytes >= object.sizeBytes ? "" : home === undefined ? "owner_down" : best.missReason,
+    evictedBy: home === undefined ? "" : best.evictedBy,
+    rules: best.policy?.effects ?? [],
     metadataAgeMs: best.metadataAgeMs,
     answered: answers.length,
     asked,

@@ -18,7 +18,16 @@ import { shellWord } from "../../state/shell-word.ts";
 import type { ErrorBody } from "../../wire.ts";
 import type { ExplainView } from "../../wire-explain.ts";
 import { PageHeader } from "../page-header.tsx";
-import { Accesses, CachedPages, FoundPanel, NextRead, OwnersByEpoch, Place, StoredTraces } from "./explain-parts.tsx";
+import {
+  Accesses,
+  CachedPages,
+  FoundPanel,
+  NextRead,
+  OwnersByEpoch,
+  Place,
+  Rules,
+  StoredTraces,
+} from "./explain-parts.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -75,6 +84,7 @@ export function ExplainPage() {
             <Place file={view.file} />
             <OwnersByEpoch path={view.path} file={view.file} />
           </div>
+          <Rules file={view.file} />
           <CachedPages file={view.file} />
           <Accesses file={view.file} highlight={view.found?.traceId} />
           <StoredTraces view={view} />

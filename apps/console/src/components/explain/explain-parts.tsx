@@ -1,6 +1,6 @@
 "use client";
 /** The panels of an explanation. */
-import { MISS_REASONS, type MissReason, parsePath, segmentKey } from "@ringlight/core";
+import { EVICTED_BY_RULE, MISS_REASONS, type MissReason, parsePath, segmentKey } from "@ringlight/core";
 import { buildRing } from "@ringlight/ring";
 import {
   DataTable,
@@ -88,8 +88,9 @@ export function FoundPanel({ found }: { found: FoundRead }) {
 
 /** What the next read of the path will meet, and why. */
 export function NextRead({ file }: { file: FileDetail }) {
-  const reason = file.nextMissReason;
-  const info = reason === "" ? undefined : infoOf(reason);
+  const { nextMissReason: reason, evictedBy } = file;
+  const byRule = reason === "evicted" && (evictedBy === "ttl" || evictedBy === "quota");
+  const info = reason === "" ? undefined : byRule ? EVICTED_BY_RULE[evictedBy] : infoOf(reason);
   return (
     <section
       aria-label="Next read"
@@ -115,6 +116,60 @@ export function NextRead({ file }: { file: FileDetail }) {
         ) : null}
       </div>
     </section>
+  );
+}
+
+/** The rules by path that match, what each says, and what that comes to; `ringlight explain` says the same. */
+export function Rules({ file }: { file: FileDetail }) {
+  return (
+    <Panel
+      title="Rules by path"
+      hint="of ttl, pin and priority the first rule that matches decides; every quota counts"
+      actions={
+        <Link className="rl-link text-xs" href="/mounts">
+          All rules
+        </Link>
+      }
+      flush
+    >
+      {file.rules.length === 0 ? (
+        <EmptyState title="No rule says anything of this path" command="ringlight policy apply rules.yaml">
+          Its pages stay as long as there is room and others are asked for less.
+        </EmptyState>
+      ) : (
+        <DataTable
+          caption="Rules that match the path"
+          rows={file.rules}
+          rowKey={({ rule, field }) => `${rule} ${field}`}
+          rowProps={({ rule, field, decidedBy }) => ({
+            "data-testid": `rule-${rule}-${field}`,
+            ...(decidedBy === "" ? {} : { className: "text-subtle" }),
+          })}
+          columns={[
+            {
+              id: "rule",
+              title: "Rule",
+              cell: ({ rule }) => <span className="font-medium whitespace-nowrap">{rule}</span>,
+            },
+            {
+              id: "path",
+              title: "Path",
+              cell: ({ path }) => <span className="font-mono text-xs break-all">{path}</span>,
+            },
+            {
+              id: "says",
+              title: "Says",
+              cell: ({ field, value, decidedBy }) => (
+                <span className={`whitespace-nowrap ${decidedBy === "" ? "" : "line-through"}`}>
+                  {field} {value}
+                </span>
+              ),
+            },
+            { id: "means", title: "What that comes to", className: "min-w-64", cell: ({ sentence }) => sentence },
+          ]}
+        />
+      )}
+    </Panel>
   );
 }
 

@@ -254,6 +254,20 @@ export interface PathPolicy {
   priority: string;
   /** Names of the rules that say so, and of those whose quota the path counts for. */
   rules: string[];
+  /** What each rule that matches says of the path, in the order of the rules. */
+  effects: RuleEffect[];
+}
+
+export interface RuleEffect {
+  rule: string;
+  /** As it is written in the rule. */
+  path: string;
+  /** "ttl", "pin", "priority" or "quota". */
+  field: string;
+  value: string;
+  /** An earlier rule that decides the field in this one's place; empty where this one does. */
+  decidedBy: string;
+  sentence: string;
 }
 
 export interface FindReadRequest {
@@ -2943,7 +2957,7 @@ export const ExplainResponse: MessageFns<ExplainResponse> = {
 };
 
 function createBasePathPolicy(): PathPolicy {
-  return { ttlMs: 0, pin: false, priority: "", rules: [] };
+  return { ttlMs: 0, pin: false, priority: "", rules: [], effects: [] };
 }
 
 export const PathPolicy: MessageFns<PathPolicy> = {
@@ -2959,6 +2973,9 @@ export const PathPolicy: MessageFns<PathPolicy> = {
     }
     for (const v of message.rules) {
       writer.uint32(34).string(v!);
+    }
+    for (const v of message.effects) {
+      RuleEffect.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -3008,6 +3025,14 @@ export const PathPolicy: MessageFns<PathPolicy> = {
             message.rules.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.effects.push(RuleEffect.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3029,6 +3054,122 @@ export const PathPolicy: MessageFns<PathPolicy> = {
     message.pin = object.pin ?? false;
     message.priority = object.priority ?? "";
     message.rules = object.rules?.map((e) => e) || [];
+    message.effects = object.effects?.map((e) => RuleEffect.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRuleEffect(): RuleEffect {
+  return { rule: "", path: "", field: "", value: "", decidedBy: "", sentence: "" };
+}
+
+export const RuleEffect: MessageFns<RuleEffect> = {
+  encode(message: RuleEffect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== "") {
+      writer.uint32(10).string(message.rule);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.field !== "") {
+      writer.uint32(26).string(message.field);
+    }
+    if (message.value !== "") {
+      writer.uint32(34).string(message.value);
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(42).string(message.decidedBy);
+    }
+    if (message.sentence !== "") {
+      writer.uint32(50).string(message.sentence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleEffect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleEffect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RuleEffect>): RuleEffect {
+    return RuleEffect.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RuleEffect>): RuleEffect {
+    const message = createBaseRuleEffect();
+    message.rule = object.rule ?? "";
+    message.path = object.path ?? "";
+    message.field = object.field ?? "";
+    message.value = object.value ?? "";
+    message.decidedBy = object.decidedBy ?? "";
+    message.sentence = object.sentence ?? "";
     return message;
   },
 };
