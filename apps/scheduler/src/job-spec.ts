@@ -71,7 +71,7 @@ export function specFromMessage(message: SpecMessage, manifest: Uint8Array, view
   }
   if (message.columns.length > 0) {
     if (kind !== "load") throw bad(`columns are for load, not for ${kind}`);
-    if (message.verify || message.metadataOnly) throw bad("columns go neither with verify nor with metadata only");
+    if (message.metadataOnly) throw bad("columns do not go with metadata only");
     if (message.columns.length > MAX_COLUMNS) throw bad(`${message.columns.length} columns; at most ${MAX_COLUMNS}`);
   }
   const number = (name: "replicas" | "concurrency" | "priority", most: number) => {

@@ -20,6 +20,7 @@ import { pagesOfColumns } from "./task-columns.ts";
 import {
   missingRuns,
   outcomeOf,
+  type PageRunRange,
   presentBytes,
   retried,
   type TaskSettings,
@@ -217,7 +218,7 @@ async function fetchMissing(sources: TaskSources, pages: UnitPages, settings: Ta
 export async function fetchRun(
   { pages: reader, pageBytes }: TaskSources,
   pages: UnitPages,
-  run: { readonly first: number; readonly last: number },
+  run: PageRunRange,
   { limits, signal, traceparent, onRead }: TaskSettings,
 ): Promise<void> {
   const { meta, version, mount, key, ufs } = pages;

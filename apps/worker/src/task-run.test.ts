@@ -271,6 +271,31 @@ test("of a Parquet file only the chunks of the named columns and the footer are 
   assert.deepEqual([...new Set(again.map(({ outcome }) => outcome))], ["cached"]);
   const others = await run("check", units, { columns: ["a"] });
   assert.ok(others.some(({ outcome }) => outcome === "missing"));
+  // One more column, and all that is meant is read back and compared with the store: the new pages twice, the others once.
+  const verified = await run("load", units, { columns: ["b", "d", "f"], verify: true });
+  assert.deepEqual([...new Set(verified.map((result) => result.verified))], [true]);
+  const meant = verified.reduce((sum, { wantedBytes }) => sum + wantedBytes, 0);
+  const read = verified.reduce((sum, { readBytes }) => sum + readBytes, 0);
+  const fresh = meant - wanted;
+  assert.ok(fresh > 0 && meant < file.length, `${meant} of ${file.length}`);
+  // Owners of other segments than the last one read the footer from the store.
+  assert.ok(
+    read >= meant + fresh && read <= meant + fresh + units.length * PAGE,
+    `${read} bytes were read for ${meant}`,
+  );
+  await run("load", units, { columns: ["a"] });
+  const etag = cluster.origin.object("data", "t.parquet")?.etag ?? "";
+  const spoilt = Uint8Array.from(file);
+  spoilt[10] = (spoilt[10] ?? 0) ^ 1;
+  cluster.origin.putObject("data", "t.parquet", spoilt, { etag });
+  const unlike = await run("load", units, { columns: ["a"], verify: true });
+  assert.deepEqual([...new Set(unlike.map((result) => result.verified))], [true]);
+  const [first] = unlike;
+  assert.ok(
+    (first?.readBytes ?? 0) >= 2 * (first?.wantedBytes ?? 1),
+    "what differed was fetched again, and compared again",
+  );
+  cluster.origin.putObject("data", "t.parquet", file, { etag });
   const [none] = await run("load", [unitOf("t.parquet")], { columns: ["z"] });
   assert.deepEqual([none?.outcome, none?.code], ["failed", "RL_BAD_REQUEST"]);
   put("no.parquet", "this is no Parquet file at all");

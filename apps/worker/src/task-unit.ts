@@ -140,16 +140,33 @@ export function presentPages({ store }: TaskSources, pages: UnitPages): Set<numb
   return held;
 }
 
+/** Adjacent pages, the first and the last of them. */
+export interface PageRunRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Runs of the unit's pages that the store does not hold, each of at most so many bytes but at least one page. */
-export function missingRuns(
-  { store, pageBytes }: TaskSources,
+export function missingRuns(sources: TaskSources, pages: UnitPages, mostBytes: number): PageRunRange[] {
+  return meantRuns(
+    pages,
+    sources.pageBytes,
+    mostBytes,
+    (index) => sources.store.peek(pages.version, index) === undefined,
+  );
+}
+
+/** Runs of those of the unit's pages that are meant, and wanted. */
+export function meantRuns(
   pages: UnitPages,
+  pageBytes: number,
   mostBytes: number,
-): { readonly first: number; readonly last: number }[] {
+  isWanted: (index: number) => boolean = () => true,
+): PageRunRange[] {
   const most = Math.max(1, Math.floor(mostBytes / pageBytes));
   const runs: { first: number; last: number }[] = [];
   for (let index = pages.first; index <= pages.last; index++) {
-    if (pages.only?.has(index) === false || store.peek(pages.version, index) !== undefined) continue;
+    if (pages.only?.has(index) === false || !isWanted(index)) continue;
     const run = runs.at(-1);
     if (run !== undefined && run.last === index - 1 && index - run.first < most) run.last = index;
     else runs.push({ first: index, last: index });

@@ -1,7 +1,7 @@
 /** Reads a unit back out of the page store and compares it with what the store behind the mount says of it, or with its bytes. */
 import { createHash } from "node:crypto";
 import { type ObjectMeta, pageLength, RinglightError } from "@ringlight/core";
-import type { TaskSettings, TaskSources, UnitPages } from "./task-unit.ts";
+import { meantRuns, type TaskSettings, type TaskSources, type UnitPages } from "./task-unit.ts";
 
 /** An ETag that is an MD5 of the object's bytes, as that of an object that was put in one piece and not encrypted by a key of the store. */
 const MD5_ETAG = /^"([0-9a-f]{32})"$/;
@@ -9,8 +9,9 @@ const MD5_ETAG = /^"([0-9a-f]{32})"$/;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
- * True when all pages of the unit are cached and right. Pages that are wrong are dropped and fetched once more; false when
- * pages were evicted meanwhile. @throws RL_CORRUPT when they are wrong again
+ * True when all pages of the unit are cached and right. Pages that are wrong are dropped, together with all others of the
+ * object that are here, and fetched once more; so are those that were dropped with another unit's. False when pages were
+ * gone again. @throws RL_CORRUPT when they are wrong again
  */
 export async function verifyUnit(
   sources: TaskSources,
@@ -19,11 +20,12 @@ export async function verifyUnit(
   settings: TaskSettings,
   fetchAgain: () => Promise<void>,
 ): Promise<boolean> {
-  for (let attempt = 0; ; attempt++) {
+  for (let wrong = 0, gone = 0; ; ) {
     const verdict = await compare(sources, pages, meta, settings);
-    if (verdict !== "wrong") return verdict === "right";
-    sources.store.invalidate(pages.version);
-    if (attempt > 0) {
+    if (verdict === "right") return true;
+    if (verdict === "gone" && gone++ > 0) return false;
+    if (verdict === "wrong") sources.store.invalidate(pages.version);
+    if (verdict === "wrong" && wrong++ > 0) {
       throw new RinglightError(
         "RL_CORRUPT",
         "what was cached differs from what the store has, twice; it was dropped. Check the network and the proxies between",
@@ -59,9 +61,7 @@ async function compareBytes(
   { limits, signal, onRead }: TaskSettings,
 ): Promise<"right" | "wrong" | "gone"> {
   const { pageBytes } = sources;
-  const most = Math.max(1, Math.floor(Math.min(PIECE_BYTES, limits.pieceBytes) / pageBytes));
-  for (let first = pages.first; first <= pages.last; first += most) {
-    const last = Math.min(pages.last, first + most - 1);
+  for (const { first, last } of meantRuns(pages, pageBytes, Math.min(PIECE_BYTES, limits.pieceBytes))) {
     const start = first * pageBytes;
     const end = Math.min(pages.meta.sizeBytes, (last + 1) * pageBytes) - 1;
     await limits.rate.take(end - start + 1, signal);
