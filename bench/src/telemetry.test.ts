@@ -30,8 +30,10 @@ function starts(factor: number, spread: number) {
     const round = {
       on: [slice(20 * factor * luck(1)), slice(20 * factor * luck(1))],
       off: [slice(20 * luck(2)), slice(20 * luck(2))],
+      onAgain: [slice(20 * factor * luck(5)), slice(20 * factor * luck(5))],
       offAgain: [slice(20 * luck(3)), slice(20 * luck(3))],
-      everySampled: [slice(30 * luck(4)), slice(30 * luck(4))],
+      // It takes part in the first rounds only.
+      everySampled: start < 4 ? [slice(30 * luck(4)), slice(30 * luck(4))] : [],
     };
     return [round, round];
   });
@@ -43,6 +45,8 @@ test("telemetry that costs 1 % keeps the bar of 3 %, one that costs 6 % misses i
   const cheap = figuresOf(starts(1.01, 0.002), PROFILES, 0);
   assert.equal(cheap.verdict, "kept");
   assert.ok(Math.abs(cheap.onAgainstOff.cpuPerRequest.estimate - 1.01) < 0.004);
+  assert.ok(Math.abs(cheap.againAgainstFirst.cpuPerRequest.estimate - 1) < 0.004);
+  assert.ok(Math.abs(cheap.everySampledAgainstOff.cpuPerRequest.estimate - 1.5) < 0.01);
   assert.match(
     telemetryText(cheap),
     /bar: within 3 % of requests\/s\. By requests\/s kept, by CPU time a request kept: KEPT/,

@@ -1,11 +1,12 @@
 /**
- * `bench telemetry`: what telemetry costs the fastest reads. Workers are alike but for OTEL_SDK_DISABLED: one sends spans,
- * lines and counts to a receiver, with the settings that it has by default; one sends nothing; one more sends nothing either, and
- * says what two equal workers differ by here. A last one samples every trace, to show what a span costs where it is wanted.
+ * `bench telemetry`: what telemetry costs the fastest reads. Workers are alike but for OTEL_SDK_DISABLED: two send spans, lines and
+ * counts to a receiver, with the settings that they have by default; two send nothing. What the two of a side differ by is what
+ * this machine cannot tell apart. A last one samples every trace, to show what a span costs where it is wanted.
  *
  * Two processes of one program differ by some percent for as long as they live (where their memory lies, what was compiled
- * when), and a machine's mood changes within a second. So workers are started anew for each round, a round is cut into slices of
- * all sides in turn, and the interval takes the starts as its units, not the rounds. Besides, the worker's own CPU profile says
+ * when), and a machine's mood changes within a second. So a side is two processes, whose mean varies half as much; workers are
+ * started anew for each round, a round is cut into slices of all sides in turn (on, off, off, on, and the other way round), and the
+ * interval takes the starts as its units, not the rounds. Besides, the worker's own CPU profile says
  * what share of its time telemetry's functions take: a busy machine makes all functions slow alike, and the share stays.
  */
 import { loadavg } from "node:os";
@@ -34,14 +35,16 @@ const WARM_SECONDS = 2;
 const SLICES = 4;
 /** Rounds that the same processes serve: by two, the two starts of four rounds could not tell 4 % from nothing. */
 const ROUNDS_A_START = 1;
+/** Rounds in which a worker that samples every trace takes part: it costs much, which few rounds show. */
+const SAMPLED_ROUNDS = 4;
 /** Seconds of a CPU profile, one a start. */
 const PROFILE_SECONDS = 3;
 /** Telemetry may cost so much of the requests a second, and of the CPU time of a request. */
 const ALLOWED = 0.03;
 const CONFIDENCE = 0.95;
 
-type SideName = "on" | "off" | "offAgain" | "everySampled";
-/** Slices of each side in one round. */
+type SideName = "on" | "onAgain" | "off" | "offAgain" | "everySampled";
+/** Slices of each side in one round; none of a side that did not take part. */
 type Round = Record<SideName, Measured[]>;
 
 /** What one side came to: medians of the rounds. */
@@ -74,9 +77,10 @@ export interface TelemetryFigures {
   /** Load average of the machine at the beginning, over a minute: 0 is a machine with nothing else to do. */
   readonly loadBefore: number;
   readonly sides: Readonly<Record<SideName, SideFigures>>;
+  /** The mean of both that are on against the mean of both that are off. */
   readonly onAgainstOff: Comparison;
-  /** Two equal workers: what this machine tells apart now. */
-  readonly offAgainstOff: Comparison;
+  /** One of each against the other of each, which are equal: what this machine tells apart now. */
+  readonly againAgainstFirst: Comparison;
   readonly everySampledAgainstOff: Comparison;
   /** Of the side that is on. */
   readonly profile: ProfileShares;
@@ -150,22 +154,25 @@ async function roundsOfOneStart(
       });
   };
   const off = { OTEL_SDK_DISABLED: "true" };
+  const on = [`--console-url=${url}`];
+  // In this order there and back, no side is nearer to either end than another.
   const sides = {
-    on: await side([`--console-url=${url}`], {}),
+    on: await side(on, {}),
     off: await side([], off),
     offAgain: await side([], off),
-    everySampled: await side([`--console-url=${url}`, "--trace-ratio=1"], {}),
+    onAgain: await side(on, {}),
+    ...(first < SAMPLED_ROUNDS && { everySampled: await side([...on, "--trace-ratio=1"], {}) }),
   };
-  const names = Object.keys(sides) as SideName[];
-  for (const name of names) await sides[name](WARM_SECONDS, 0, 1);
+  const runners = Object.entries(sides) as [SideName, Awaited<ReturnType<typeof side>>][];
+  for (const [, run] of runners) await run(WARM_SECONDS, 0, 1);
   const taken: Round[] = [];
   for (let round = 0; round < rounds; round++) {
-    const measured: Round = { on: [], off: [], offAgain: [], everySampled: [] };
+    const measured: Round = { on: [], onAgain: [], off: [], offAgain: [], everySampled: [] };
     for (let slice = 0; slice < SLICES; slice++) {
       // Who is first changes with every round, and the way back with every slice.
-      const turned = names.map((_, place) => names[(place + first + round) % names.length]!);
-      for (const name of slice % 2 === 0 ? turned : turned.reverse()) {
-        measured[name].push(await sides[name](stage.effort.seconds / SLICES, LEAD_SECONDS, slice + 1));
+      const turned = runners.map((_, place) => runners[(place + first + round) % runners.length]!);
+      for (const [name, run] of slice % 2 === 0 ? turned : turned.reverse()) {
+        measured[name].push(await run(stage.effort.seconds / SLICES, LEAD_SECONDS, slice + 1));
       }
     }
     taken.push(measured);
@@ -223,20 +230,30 @@ export function figuresOf(
   loadBefore: number,
 ): TelemetryFigures {
   const rounds = starts.flat();
-  const sideOf = (name: SideName): SideFigures => ({
-    requestsPerSecond: median(rounds.map((round) => ofRound(round[name], requestRate))),
-    cpuMicrosPerRequest: median(rounds.map((round) => ofRound(round[name], cpuMicros))),
-  });
-  const compare = (b: SideName, a: SideName, figure: (measured: Measured) => number): Interval => {
-    const ofStarts = (name: SideName) =>
-      starts.map((some) => geometricMean(some.map((round) => ofRound(round[name], figure))));
+  const sideOf = (name: SideName): SideFigures => {
+    const taken = rounds.filter((round) => round[name].length > 0);
+    return {
+      requestsPerSecond: median(taken.map((round) => ofRound(round[name], requestRate))),
+      cpuMicrosPerRequest: median(taken.map((round) => ofRound(round[name], cpuMicros))),
+    };
+  };
+  const compare = (
+    b: readonly SideName[],
+    a: readonly SideName[],
+    figure: (measured: Measured) => number,
+  ): Interval => {
+    const complete = starts.filter((some) =>
+      some.every((round) => [...a, ...b].every((name) => round[name].length > 0)),
+    );
+    const ofStarts = (names: readonly SideName[]) =>
+      complete.map((some) => geometricMean(some.flatMap((round) => names.map((name) => ofRound(round[name], figure)))));
     return ratioInterval(ofStarts(a), ofStarts(b), { paired: true, confidence: CONFIDENCE });
   };
-  const against = (b: SideName, a: SideName): Comparison => ({
+  const against = (b: readonly SideName[], a: readonly SideName[]): Comparison => ({
     requestsPerSecond: compare(b, a, requestRate),
     cpuPerRequest: compare(b, a, cpuMicros),
   });
-  const onAgainstOff = against("on", "off");
+  const onAgainstOff = against(["on", "onAgain"], ["off", "offAgain"]);
   const { low, high } = onAgainstOff.requestsPerSecond;
   const byRequests = low >= 1 - ALLOWED ? "kept" : high < 1 - ALLOWED ? "missed" : "undecided";
   const cpu = onAgainstOff.cpuPerRequest;
@@ -245,10 +262,16 @@ export function figuresOf(
     rounds: rounds.length,
     starts: starts.length,
     loadBefore,
-    sides: { on: sideOf("on"), off: sideOf("off"), offAgain: sideOf("offAgain"), everySampled: sideOf("everySampled") },
+    sides: {
+      on: sideOf("on"),
+      onAgain: sideOf("onAgain"),
+      off: sideOf("off"),
+      offAgain: sideOf("offAgain"),
+      everySampled: sideOf("everySampled"),
+    },
     onAgainstOff,
-    offAgainstOff: against("offAgain", "off"),
-    everySampledAgainstOff: against("everySampled", "off"),
+    againAgainstFirst: against(["onAgain", "offAgain"], ["on", "off"]),
+    everySampledAgainstOff: against(["everySampled"], ["off", "offAgain"]),
     profile: {
       traces: median(profiles.map(({ traces }) => traces)),
       counts: median(profiles.map(({ counts }) => counts)),
@@ -283,12 +306,13 @@ export function telemetryText(figures: TelemetryFigures): string {
   return [
     `warm 4 KiB range GETs, ${CONNECTIONS} connections, medians of ${rounds} paired rounds over ${starts} starts of the workers; load of the machine before ${loadBefore.toFixed(1)}`,
     row("telemetry on", sides.on),
+    row("telemetry on, again", sides.onAgain),
     row("telemetry off", sides.off),
     row("telemetry off, again", sides.offAgain),
     row("every trace sampled", sides.everySampled),
     `ratios with their ${CONFIDENCE * 100} % intervals:`,
     comparison("on against off", figures.onAgainstOff),
-    comparison("off again against off", figures.offAgainstOff),
+    comparison("again against first (equal)", figures.againAgainstFirst),
     comparison("every trace sampled against off", figures.everySampledAgainstOff),
     `by the CPU profile of the worker with telemetry on: ${share(figures.profile.traces)} of its time for traces and their sending, ${share(figures.profile.counts)} for counters and histograms (which count with telemetry off, too)`,
     `bar: within 3 % of requests/s. By requests/s ${byRequests}, by CPU time a request ${byCpu}: ${SENTENCES[verdict]}`,
