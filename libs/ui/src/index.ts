@@ -11,6 +11,7 @@ export * from "./ring-band.ts";
 export * from "./ring-flow.ts";
 export * from "./stat-tile.tsx";
 export * from "./states.tsx";
+export * from "./theme.ts";
 export * from "./tier-bar.tsx";
 export * from "./time-range.ts";
 export * from "./trace/critical-path.ts";

@@ -40,8 +40,22 @@ export function compareTiers(a: string, b: string): number {
   return rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** Resolves CSS colours (tokens too) to numbers, for canvases. Needs a document. */
-export function resolveColours(colours: readonly string[], host: HTMLElement): RgbColour[] {
+/** What colours resolve to, by the theme that they were resolved in. */
+const resolved = new Map<string, Map<string, RgbColour>>();
+
+/**
+ * Resolves CSS colours (tokens too) to numbers, for canvases. What a theme makes of a colour is asked for once. Needs a document.
+ * @param theme that the page shows: see useTheme()
+ */
+export function resolveColours(colours: readonly string[], host: HTMLElement, theme: string): RgbColour[] {
+  const known = resolved.get(theme) ?? new Map<string, RgbColour>();
+  resolved.set(theme, known);
+  const unknown = [...new Set(colours)].filter((colour) => !known.has(colour));
+  if (unknown.length > 0) for (const [colour, rgb] of resolveNow(unknown, host)) known.set(colour, rgb);
+  return colours.map((colour) => known.get(colour)!);
+}
+
+function resolveNow(colours: readonly string[], host: HTMLElement): [string, RgbColour][] {
   const probe = document.createElement("span");
   probe.style.display = "none";
   host.append(probe);
@@ -50,16 +64,16 @@ export function resolveColours(colours: readonly string[], host: HTMLElement): R
   canvas.height = 1;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   try {
-    return colours.map((colour) => {
+    return colours.map((colour): [string, RgbColour] => {
       probe.style.color = colour;
-      const resolved = getComputedStyle(probe).color;
-      const plain = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(resolved);
-      if (plain) return [Number(plain[1]), Number(plain[2]), Number(plain[3])];
-      if (!context) return [128, 128, 128];
-      context.fillStyle = resolved;
+      const computed = getComputedStyle(probe).color;
+      const plain = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(computed);
+      if (plain) return [colour, [Number(plain[1]), Number(plain[2]), Number(plain[3])]];
+      if (!context) return [colour, [128, 128, 128]];
+      context.fillStyle = computed;
       context.fillRect(0, 0, 1, 1);
       const [red = 128, green = 128, blue = 128] = context.getImageData(0, 0, 1, 1).data;
-      return [red, green, blue];
+      return [colour, [red, green, blue]];
     });
   } finally {
     probe.remove();

@@ -5,6 +5,7 @@ import { formatPercent } from "./format.ts";
 import { resolveColours } from "./palette.ts";
 import { arcAt, arcPosition, bandGeometry, donutSlices, paintBand, slicePath } from "./ring-band.ts";
 import { flipOwners, type RingFlow, ribbons } from "./ring-flow.ts";
+import { useTheme } from "./theme.ts";
 
 /** A member as the picture shows it. */
 export interface RingMemberView {
@@ -76,7 +77,7 @@ export function Ring({
   const canvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const [sizePx, setSizePx] = useState(0);
-  const [theme, setTheme] = useState(0);
+  const theme = useTheme();
   const [hover, setHover] = useState<{ x: number; y: number; arc: number } | undefined>();
   const [peek, setPeek] = useState<string | undefined>();
 
@@ -95,16 +96,7 @@ export function Ring({
     const observer = new ResizeObserver(measure);
     observer.observe(box);
     measure();
-    const repaint = () => setTheme((count) => count + 1);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", repaint);
-    const attribute = new MutationObserver(repaint);
-    attribute.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    return () => {
-      observer.disconnect();
-      attribute.disconnect();
-      scheme.removeEventListener("change", repaint);
-    };
+    return () => observer.disconnect();
   }, []);
 
   const geometry = useMemo(
@@ -112,7 +104,6 @@ export function Ring({
     [ring, sizePx],
   );
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of theme changes what the tokens resolve to
   useEffect(() => {
     const target = canvas.current;
     const context = target?.getContext("2d");
@@ -123,6 +114,7 @@ export function Ring({
     const [background, ...colours] = resolveColours(
       ["var(--rl-surface)", ...ids.map((id) => byId.get(id)?.colour ?? "var(--rl-subtle)")],
       host,
+      theme,
     );
     const style = (id: string, place: number, faded: boolean) => ({
       colour: colours[place]!,
@@ -163,7 +155,7 @@ export function Ring({
       if (progress < 1) request = requestAnimationFrame(step);
     });
     return () => cancelAnimationFrame(request);
-  }, [geometry, painting, before, byId, emphasised, theme]);
+  }, [geometry, painting, before, byId, emphasised, theme, ring.arcs]);
 
   const overlay = bandGeometry(ring.arcs, VIEW, BAND_INNER, BAND_OUTER);
   const pin = marker && marker.arc < ring.arcs ? arcPosition(overlay, marker.arc) : undefined;

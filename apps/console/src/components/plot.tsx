@@ -1,6 +1,6 @@
 "use client";
 /** The canvas of a chart, its cursor for pointer and keyboard, and the single requests that are marked on it. */
-import { formatLatency, formatTime, resolveColours } from "@ringlight/ui";
+import { formatLatency, formatTime, resolveColours, useTheme } from "@ringlight/ui";
 import Link from "next/link";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
@@ -46,7 +46,7 @@ export function Plot({
 }) {
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | undefined>(undefined);
-  const [theme, setTheme] = useState(0);
+  const theme = useTheme();
   const [cursor, setCursor] = useState<number | undefined>();
   const [anchor, setAnchor] = useState<number | undefined>();
   const [placed, setPlaced] = useState<readonly PlacedExemplar[]>([]);
@@ -65,24 +65,11 @@ export function Plot({
   dataRef.current = data;
 
   useEffect(() => {
-    const repaint = () => setTheme((count) => count + 1);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", repaint);
-    const attribute = new MutationObserver(repaint);
-    attribute.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    return () => {
-      scheme.removeEventListener("change", repaint);
-      attribute.disconnect();
-    };
-  }, []);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `theme` counts changes of what the tokens resolve to
-  useEffect(() => {
     const box = host.current;
     if (!box) return;
     const lines = shape === "" ? [] : shape.split("\n").map((line) => line.split("\t") as [string, string]);
     const tokens = ["var(--rl-line)", "var(--rl-subtle)", ...lines.map(([, colour]) => colour)];
-    const [grid, axis, ...colours] = resolveColours(tokens, box);
+    const [grid, axis, ...colours] = resolveColours(tokens, box, theme);
     const place = (plot: uPlot) => {
       const next = placeExemplars(plot, refs.current.exemplars ?? []);
       setPlaced((known) => (known.length === 0 && next.length === 0 ? known : next));
@@ -124,9 +111,8 @@ export function Plot({
   useEffect(() => {
     chart.current?.setData(data);
   }, [data]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new exemplars are placed on the chart as it stands
   useEffect(() => {
-    if (chart.current) setPlaced(placeExemplars(chart.current, refs.current.exemplars ?? []));
+    if (chart.current) setPlaced(placeExemplars(chart.current, exemplars ?? []));
   }, [exemplars]);
 
   /** Moves the keyboard's cursor, and the window that it draws with Shift. */

@@ -2,7 +2,7 @@
 import { Badge, formatCount, Icon } from "@ringlight/ui";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { isCurrentPage, PAGE_GROUPS, PAGES, type PageEntry } from "../pages.ts";
 import { useCluster } from "../state/live.tsx";
 import { CommandPalette } from "./command-palette.tsx";
@@ -19,10 +19,10 @@ export function Shell({ children }: { children: ReactNode }) {
   const { snapshot, error } = useCluster();
   const [map, setMap] = useState(false);
   const [palette, setPalette] = useState(false);
-  const [sheet, setSheet] = useState(false);
+  // The page on which the sheet was opened: one that is gone to closes it.
+  const [sheetOn, setSheetOn] = useState<string>();
+  const sheet = sheetOn === path;
   useShortcuts({ onMap: () => setMap((open) => !open), onPalette: () => setPalette((open) => !open) });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a page that is gone to closes the sheet
-  useEffect(() => setSheet(false), [path]);
   const critical = snapshot?.problems.filter((problem) => problem.severity === "critical").length ?? 0;
   const warnings = (snapshot?.problems.length ?? 0) - critical;
 
@@ -96,7 +96,7 @@ export function Shell({ children }: { children: ReactNode }) {
                 type="button"
                 className="flex h-14 w-full flex-col items-center justify-center gap-0.5 rounded-md text-[11px] text-muted"
                 aria-expanded={sheet}
-                onClick={() => setSheet(!sheet)}
+                onClick={() => setSheetOn(sheet ? undefined : path)}
               >
                 <Icon name="menu" size={17} />
                 More

@@ -5,12 +5,12 @@ import type { FileDetail } from "../../wire.ts";
 /** Cells of the map at most; a larger file has several pages in a cell. */
 const CELLS = 240;
 
-/** How much of each cell of the map each worker holds; the rows are workers, the values 0 to 1. */
-function cellShares(
+/** The cells of the map in which a worker holds something, and how much of them: 0 to 1. */
+function filledCells(
   runs: readonly { readonly first: number; readonly last: number }[],
   pageCount: number,
   cells: number,
-): number[] {
+): { readonly cell: number; readonly share: number }[] {
   const held = new Array<number>(cells).fill(0);
   const perCell = pageCount / cells;
   for (const { first, last } of runs) {
@@ -21,14 +21,14 @@ function cellShares(
       held[cell] = Math.min(1, held[cell]! + overlap / perCell);
     }
   }
-  return held;
+  return held.map((share, cell) => ({ cell, share })).filter(({ share }) => share > 0);
 }
 
 /** The file from its first page to its last: which worker holds what. */
 export function PageMap({ file, colours }: { file: FileDetail; colours: ReadonlyMap<string, string> }) {
   if (file.pageCount === 0) return <p className="text-muted">An empty object has no pages.</p>;
   const cells = Math.min(CELLS, file.pageCount);
-  const rows = file.cached.map((row) => ({ ...row, shares: cellShares(row.runs, file.pageCount, cells) }));
+  const rows = file.cached.map((row) => ({ ...row, filled: filledCells(row.runs, file.pageCount, cells) }));
   const words = rows.map((row) => `${row.workerId} holds ${formatSize(row.bytes)}`).join(", ");
   return (
     <div className="space-y-1.5">
@@ -41,20 +41,17 @@ export function PageMap({ file, colours }: { file: FileDetail; colours: Readonly
         style={{ height: Math.max(1, rows.length) * 14 }}
       >
         {rows.map((row, line) =>
-          row.shares.map((share, cell) =>
-            share > 0 ? (
-              <rect
-                // biome-ignore lint/suspicious/noArrayIndexKey: the cell's place is what it is
-                key={`${row.workerId} ${cell}`}
-                x={cell}
-                y={line * 10 + 0.5}
-                width={cells > 80 ? 1.02 : 0.92}
-                height={9}
-                fill={colours.get(row.workerId) ?? "var(--rl-subtle)"}
-                opacity={0.35 + share * 0.65}
-              />
-            ) : null,
-          ),
+          row.filled.map(({ cell, share }) => (
+            <rect
+              key={`${row.workerId} ${cell}`}
+              x={cell}
+              y={line * 10 + 0.5}
+              width={cells > 80 ? 1.02 : 0.92}
+              height={9}
+              fill={colours.get(row.workerId) ?? "var(--rl-subtle)"}
+              opacity={0.35 + share * 0.65}
+            />
+          )),
         )}
       </svg>
       <div className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted tabular-nums">

@@ -1,6 +1,6 @@
 "use client";
 /** The whole trace in a strip, drawn on a canvas; a drag chooses the part of its time that the waterfall shows. */
-import { resolveColours } from "@ringlight/ui";
+import { resolveColours, useTheme } from "@ringlight/ui";
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { TraceModel } from "./trace-model.ts";
 import type { TimeSlice } from "./waterfall.tsx";
@@ -19,7 +19,7 @@ export function Minimap({
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [widthPx, setWidth] = useState(0);
-  const [theme, setTheme] = useState(0);
+  const theme = useTheme();
   const [drag, setDrag] = useState<{ from: number; to: number } | undefined>();
   const services = useMemo(() => [...model.colours.keys()], [model]);
 
@@ -28,19 +28,9 @@ export function Minimap({
     if (!box) return;
     const observer = new ResizeObserver(() => setWidth(box.clientWidth));
     observer.observe(box);
-    const repaint = () => setTheme((count) => count + 1);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", repaint);
-    const attribute = new MutationObserver(repaint);
-    attribute.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    return () => {
-      observer.disconnect();
-      attribute.disconnect();
-      scheme.removeEventListener("change", repaint);
-    };
+    return () => observer.disconnect();
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of theme changes what the tokens resolve to
   useEffect(() => {
     const target = canvas.current;
     const context = target?.getContext("2d");
@@ -52,6 +42,7 @@ export function Minimap({
     const colours = resolveColours(
       [...services.map((service) => model.colours.get(service)!), "var(--rl-bad)"],
       document.body,
+      theme,
     );
     const colourOf = new Map(services.map((service, index) => [service, colours[index]!]));
     const bad = colours.at(-1)!;

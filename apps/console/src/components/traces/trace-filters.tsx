@@ -22,8 +22,9 @@ export function TraceFilters({
     label: string,
     rest: { width: string; placeholder: string; options?: readonly string[] },
   ) => (
-    <Field label={label} width={rest.width}>
+    <Field label={label} width={rest.width} of={`${id}-field-${name}`}>
       <input
+        id={`${id}-field-${name}`}
         className="rl-input h-7! text-xs!"
         value={form[name]}
         placeholder={rest.placeholder}
@@ -49,8 +50,9 @@ export function TraceFilters({
     width: string,
     options: readonly (readonly [string, string])[],
   ) => (
-    <Field label={label} width={width}>
+    <Field label={label} width={width} of={`${id}-field-${name}`}>
       <select
+        id={`${id}-field-${name}`}
         className="rl-input h-7! px-1.5! text-xs!"
         value={form[name]}
         onChange={(event) => onChange(name, event.target.value)}
@@ -111,12 +113,14 @@ export function TraceFilters({
   );
 }
 
-function Field({ label, width, children }: { label: string; width: string; children: ReactNode }) {
+/** A control with its label; `of` is the control's id. */
+function Field({ label, width, of, children }: { label: string; width: string; of: string; children: ReactNode }) {
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
-    <label className={`block ${width}`}>
-      <span className="mb-0.5 block text-[11px] font-medium text-subtle">{label}</span>
+    <div className={width}>
+      <label htmlFor={of} className="mb-0.5 block text-[11px] font-medium text-subtle">
+        {label}
+      </label>
       {children}
-    </label>
+    </div>
   );
 }

@@ -61,13 +61,13 @@ export function Waterfall({ model, slice, selected, onSelect, found, only, folde
   });
 
   // A link to a span brings it into sight.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only a new selection moves the view
+  const { scrollToIndex } = virtual;
   useEffect(() => {
     const place = selected === undefined ? undefined : placeOf.get(selected);
     if (place === undefined) return;
     setActive(place);
-    virtual.scrollToIndex(place, { align: "auto" });
-  }, [selected, placeOf]);
+    scrollToIndex(place, { align: "auto" });
+  }, [selected, placeOf, scrollToIndex]);
 
   const go = (place: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, place));
