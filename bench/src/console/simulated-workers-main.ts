@@ -2,7 +2,7 @@
  * Workers that only tell of themselves: `node simulated-workers-main.ts <registry> <count>` joins so many to the ring, each with
  * a gRPC port of its own, and streams statistics of busy workers to whoever asks. Prints "ready" when all have joined.
  */
-import { WorkerServiceService, WorkerStats } from "@ringlight/proto";
+import { ProcessServiceService, ProcessSettings, WorkerServiceService, WorkerStats } from "@ringlight/proto";
 import { connectRegistry } from "@ringlight/registry";
 import { serverStream, startGrpcServer, unary } from "@ringlight/rpc";
 
@@ -75,6 +75,16 @@ function statsOf(id: string, place: number): WorkerStats {
 
 const silent = unary<unknown, never>(() => Promise.reject(new Error("a simulated worker only tells of itself")));
 
+/** What a worker tells of its settings, once for each of its starts. */
+const SETTINGS = Array.from({ length: 40 }, (_, place) => ({
+  key: `setting${place}`,
+  value: String(place),
+  origin: "default",
+  from: "",
+  defaultValue: String(place),
+  about: "A setting of a simulated worker",
+}));
+
 const registry = connectRegistry({ cluster: "default", endpoints: [registryEndpoint], leaseTtlMs: LEASE_TTL_MS });
 await registry.ready(READY_MS);
 
@@ -102,6 +112,14 @@ async function join(place: number): Promise<void> {
           watchStats: serverStream((request: { intervalMs: number }, context) =>
             watch(request.intervalMs, context.signal),
           ),
+        },
+      ],
+      [
+        ProcessServiceService,
+        {
+          getSettings: unary(async () => ProcessSettings.create({ process: "worker", id, settings: SETTINGS })),
+          setLogLevel: silent,
+          takeCpuProfile: serverStream(async function* () {}),
         },
       ],
     ],

@@ -8,12 +8,17 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Database } from "./database.ts";
 
-/** Resolutions and how long each is kept, the finest first. */
+/**
+ * Resolutions and how long each is kept, the finest first. `flushEvery`: a chunk of long steps changes as often as one of short
+ * ones, but little of it does; it is written so many times more seldom, which is what may be lost with the process.
+ */
 export const RESOLUTIONS = [
-  { stepMs: 1_000, keepMs: 3_600_000 },
-  { stepMs: 10_000, keepMs: 86_400_000 },
-  { stepMs: 300_000, keepMs: 30 * 86_400_000 },
+  { stepMs: 1_000, keepMs: 3_600_000, flushEvery: 1 },
+  { stepMs: 10_000, keepMs: 86_400_000, flushEvery: 3 },
+  { stepMs: 300_000, keepMs: 30 * 86_400_000, flushEvery: 6 },
 ] as const;
+/** Chunks of a resolution that are written each second at least: of a small cluster all. */
+const LEAST_FLUSHED = 12;
 
 /** Steps of a chunk. */
 export const CHUNK_STEPS = 60;
@@ -141,16 +146,19 @@ export class MetricChunks {
     }
   }
 
-  /** Writes a share of what has changed, at least `least` chunks; within a transaction. */
-  flush(share: number, least = 32): void {
+  /** Writes a share of what has changed, of coarse chunks a smaller one; within a transaction. */
+  flush(share: number): void {
     const dirty = [...this.#open.values()].filter((chunk) => chunk.dirty);
-    const most = Math.max(least, Math.ceil(dirty.length * share));
-    for (const chunk of dirty.slice(0, most)) {
-      this.#write(chunk);
-      // To the end of the line, so that every source has its turn.
-      const key = `${chunk.stepMs}/${chunk.startMs}/${chunk.source}`;
-      this.#open.delete(key);
-      this.#open.set(key, chunk);
+    for (const { stepMs, flushEvery } of RESOLUTIONS) {
+      const own = dirty.filter((chunk) => chunk.stepMs === stepMs);
+      const most = share >= 1 ? own.length : Math.max(LEAST_FLUSHED, Math.ceil((own.length * share) / flushEvery));
+      for (const chunk of own.slice(0, most)) {
+        this.#write(chunk);
+        // To the end of the line, so that every source has its turn.
+        const key = `${chunk.stepMs}/${chunk.startMs}/${chunk.source}`;
+        this.#open.delete(key);
+        this.#open.set(key, chunk);
+      }
     }
   }
 

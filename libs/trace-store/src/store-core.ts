@@ -8,7 +8,7 @@ import { LogTables } from "./log-tables.ts";
 import type { LogQuery, LogResult, StoredLog } from "./logs.ts";
 import { MetricChunks } from "./metric-chunks.ts";
 import { MetricReader } from "./metric-query.ts";
-import { MetricSeriesTable, type SeriesDefinition, widthOf } from "./metric-series.ts";
+import { MetricSeriesTable, type Series, type SeriesDefinition, widthOf } from "./metric-series.ts";
 import type { MetricExemplar, MetricInfo, MetricQuery, MetricResult } from "./metrics.ts";
 import { type Acceptance, decodeLogs, decodeMetrics, decodeTraces, type OtlpBody, type Signal } from "./otlp-body.ts";
 import { type FoundExemplar, type MetricPoint, OtlpMetricDecoder } from "./otlp-metrics.ts";
@@ -71,6 +71,8 @@ export class StoreCore {
   readonly #exemplars: FoundExemplar[] = [];
   /** Series of the observer by the number that it uses. */
   readonly #refs: SeriesDefinition[] = [];
+  /** The same as they stand in the table, once they were looked up there. */
+  #refSeries: (Series | undefined)[] = [];
   #pendingSpans: ResourceSpanRecords[] = [];
   #pendingLogs: ResourceLogRecords[] = [];
   #pendingPoints: MetricPoint[] = [];
@@ -188,6 +190,7 @@ export class StoreCore {
         if (nowMs - this.#seriesSavedMs > HOUR_MS) {
           if (this.#seriesSavedMs > 0) this.#series.saveTimes();
           this.#series.prune(nowMs - 31 * 24 * HOUR_MS);
+          this.#refSeries = [];
           this.#seriesSavedMs = nowMs;
         }
       });
@@ -276,6 +279,7 @@ export class StoreCore {
       this.#traces.recount();
       this.#logs.recount();
       this.#series.reload();
+      this.#refSeries = [];
       this.#chunks.recount();
       // A full disk: make room, so that the next commit finds some.
       if (error instanceof RinglightError && error.code === "RL_DISK_FULL") {
@@ -325,7 +329,8 @@ export class StoreCore {
       const definition = this.#refs[ref];
       if (definition === undefined) return;
       const width = widthOf(definition);
-      const series = this.#series.find(definition);
+      this.#refSeries[ref] ??= this.#series.find(definition);
+      const series = this.#refSeries[ref];
       if (series !== undefined) {
         series.lastMs = toMs;
         this.#chunks.enter(definition.source, series.id, fromMs, toMs, values, at, width, definition.kind === "gauge");
