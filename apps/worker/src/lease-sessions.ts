@@ -142,6 +142,8 @@ export class LeaseSessions {
 
   /** Resolves when nobody serves the object from a lease that was given before the call. */
   async revoke(mount: string, key: string): Promise<void> {
+    // Who holds something has a session, and what a session that has ended gave back is waited for.
+    if (this.#sessions.size === 0 && this.#outstanding.size === 0) return;
     const path = formatPath({ mount, key });
     for (const session of [...(this.#holders.get(path) ?? [])]) void this.#revokeOf(session, path);
     await Promise.all([path, ""].flatMap((revoked) => [...(this.#outstanding.get(revoked) ?? [])]));

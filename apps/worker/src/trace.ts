@@ -8,7 +8,6 @@ import {
   newTraceContext,
   originSpan,
   parseTraceparent,
-  recordSpan,
 } from "@ringlight/telemetry";
 
 /** What a piece of work knows of its trace: enough to make spans that are children of whoever asked for it. */
@@ -54,7 +53,7 @@ export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsOb
   const traceId = span.isKept ? span.context.traceId : undefined;
   if (op === "get" && status === "ok") return traceId;
   const nowMs = Date.now();
-  recordSpan({
+  span.add(() => ({
     context: newTraceContext(span.context.traceparent),
     name: `ringlight.ufs.${op}`,
     kind: "client",
@@ -67,6 +66,6 @@ export function traceUfs(mount: string, { op, status, durationMs, bytes }: UfsOb
       "ringlight.bytes": bytes,
     },
     ...(status !== "ok" && status !== "retried" && { error: status }),
-  });
+  }));
   return traceId;
 }

@@ -90,6 +90,7 @@ export class Writer {
     for (const worker of workers()) if (worker.id !== workerId) others.push(worker);
     // Here first: readers of this worker are the likeliest to ask at once.
     const here = forget(notices);
+    if (others.length === 0) return here;
     await Promise.all([here, peers.tell(others, notices)]);
   }
 }

@@ -47,6 +47,8 @@ export interface UfsWriteBody {
    * the write.
    */
   readonly stream: AsyncIterable<Uint8Array>;
+  /** All pieces of a body that is short enough to be held, in place of `stream`; throws as that does. */
+  readonly collect?: () => Promise<Uint8Array[]>;
   /** MD5 as Content-MD5 has it, if the client sent one. Verified by whoever made the stream; passed on where it can be. */
   readonly contentMd5?: string;
   /** A checksum to be kept with the object. */

@@ -9,6 +9,13 @@ import { errorDocument, type S3Error } from "./s3-error.ts";
 /** Headers of an answer, names as they are sent. */
 export type AnswerHeaders = Record<string, string | number>;
 
+/** Who takes a body's pieces as they come. */
+export interface PieceTaker {
+  piece(piece: Buffer): void;
+  /** The last one was there. */
+  ended(): void;
+}
+
 /** A request as the handler takes it: node:http's, or one that the door parsed itself. */
 export interface S3Request extends Readable {
   readonly method?: string | undefined;
@@ -23,6 +30,8 @@ export interface S3Request extends Readable {
   /** The body's pieces lie in memory that is used again. */
   readonly pooled?: boolean;
   readonly socket: Socket;
+  /** Has the body's pieces handed over past the stream, which then has none and does not end; false where that cannot be. */
+  takePieces?(taker: PieceTaker): boolean;
 }
 
 /** An answer as the handler gives it. */

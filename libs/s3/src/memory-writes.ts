@@ -61,9 +61,14 @@ function md5(bytes: Uint8Array): Buffer {
   return createHash("md5").update(bytes).digest();
 }
 
+/** Longest body that is not streamed, bytes. */
+const COLLECTED_BYTES = 1024 * 1024;
+
 async function readAll(body: UfsWriteBody): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of body.stream) pieces.push(piece);
+  // As stores do: short bodies are collected, longer ones streamed.
+  if (body.collect !== undefined && body.sizeBytes <= COLLECTED_BYTES) pieces.push(...(await body.collect()));
+  else for await (const piece of body.stream) pieces.push(piece);
   const bytes = Buffer.concat(pieces);
   if (bytes.length !== body.sizeBytes) throw new RinglightError("RL_INTERNAL", "the body has not the length it said");
   return bytes;

@@ -34,6 +34,26 @@ export function readAttributes(status: ReadStatus): Record<string, string | numb
   };
 }
 
+function attributesOf(
+  done: RequestDone,
+  status: ReadStatus,
+  exchange: Exchange,
+): Record<string, string | number | boolean> {
+  const { bucket = "", key = "" } = done;
+  const path = `/${bucket}/${key}`;
+  return {
+    "http.request.method": exchange.req.method ?? "",
+    "http.response.status_code": done.status,
+    "aws.s3.bucket": bucket,
+    "aws.request_id": exchange.requestId,
+    "ringlight.api": done.api,
+    "ringlight.mount": bucket,
+    ...(key !== "" && { "aws.s3.key": key, "ringlight.path": path, "ringlight.key.hash": keyHash(path) }),
+    "ringlight.bytes": done.bytesOut,
+    ...readAttributes(status),
+  };
+}
+
 /** Ends the span of a request. @returns the trace's id where it is kept */
 export function endOfRequest(
   span: ActiveSpan,
@@ -44,25 +64,13 @@ export function endOfRequest(
 ): string | undefined {
   span.name = `s3.${done.api}`;
   if (status.misses > 0 || status.joined > 0 || status.fellBack) span.missed();
-  const { bucket = "", key = "" } = done;
-  const path = `/${bucket}/${key}`;
-  span.set({
-    "http.request.method": exchange.req.method ?? "",
-    "http.response.status_code": done.status,
-    "aws.s3.bucket": bucket,
-    "aws.request_id": exchange.requestId,
-    "ringlight.api": done.api,
-    "ringlight.mount": bucket,
-    ...(key !== "" && { "aws.s3.key": key, "ringlight.path": path, "ringlight.key.hash": keyHash(path) }),
-    "ringlight.bytes": done.bytesOut,
-    ...readAttributes(status),
-  });
   const isOurs = done.status >= 500 && done.status !== 501;
   const kept = span.end({
     error: failure,
     // A client's mistake is no failure of ours, and neither is one that leaves.
     failed: failure !== undefined && (isOurs || done.status === 404 || done.status === 403),
     decisiveMs: done.firstByteMs,
+    describe: () => attributesOf(done, status, exchange),
   });
   return kept ? span.context.traceId : undefined;
 }

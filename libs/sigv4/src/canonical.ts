@@ -166,5 +166,8 @@ export function canonicalRequestHash(parts: CanonicalParts): string {
     names += names === "" ? name : `;${name}`;
   }
   const text = `${parts.method}\n${parts.path}\n${parts.query}\n${lines}\n${names}\n${parts.payloadHash}`;
-  return hash("sha256", Buffer.from(text, "latin1"), "hex");
+  // Text of ASCII is hashed as it is: as bytes of UTF-8, which are the same.
+  return hash("sha256", ASCII.test(text) ? text : Buffer.from(text, "latin1"), "hex");
 }
+
+const ASCII = /^[\0-\x7f]*$/;

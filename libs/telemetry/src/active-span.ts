@@ -38,7 +38,12 @@ export interface SpanEnd {
   readonly decisiveMs?: number;
   /** False for errors that say nothing of the work: the caller left. */
   readonly failed?: boolean;
+  /** Further attributes; asked for only where the span is not forgotten at once. */
+  readonly describe?: () => Attributes;
 }
+
+/** A finished span, or how to make it: most spans are forgotten with their request. */
+type Finished = RecordedSpan | (() => RecordedSpan);
 
 /** Spans that wait for the end of one request; with more the request is kept at once. */
 const MAX_WAITING = 256;
@@ -50,7 +55,7 @@ interface Request {
   kept: boolean;
   missed: boolean;
   ended: boolean;
-  readonly waiting: RecordedSpan[];
+  readonly waiting: Finished[];
   readonly tracestate: string | undefined;
   readonly baggage: string | undefined;
 }
@@ -128,10 +133,10 @@ export class ActiveSpan {
   }
 
   /** Takes a finished span of the same request. */
-  add(span: RecordedSpan): void {
+  add(span: Finished): void {
     const request = this.#request;
     if (!isTracing()) return;
-    if (request.kept) sendSpan(span);
+    if (request.kept) send(span);
     else if (!request.ended) {
       request.waiting.push(span);
       if (request.waiting.length >= MAX_WAITING) release(request);
@@ -139,7 +144,7 @@ export class ActiveSpan {
   }
 
   /** Ends it. @returns true when it is kept. Later calls do nothing. */
-  end({ error, decisiveMs, failed = error !== undefined }: SpanEnd = {}): boolean {
+  end({ error, decisiveMs, failed = error !== undefined, describe }: SpanEnd = {}): boolean {
     if (this.#over) return this.#request.kept;
     this.#over = true;
     const request = this.#request;
@@ -154,7 +159,13 @@ export class ActiveSpan {
       if (this.#isFirst) request.ended = true;
       return false;
     }
+    if (this.#isFirst && !request.kept) {
+      request.ended = true;
+      request.waiting.length = 0;
+      return false;
+    }
     if (request.kept) release(request);
+    if (describe !== undefined) this.set(describe());
     this.add({
       context: this.context,
       name: this.name,
@@ -164,10 +175,7 @@ export class ActiveSpan {
       attributes: this.#attributes,
       ...(failed && { error }),
     });
-    if (this.#isFirst) {
-      request.ended = true;
-      request.waiting.length = 0;
-    }
+    if (this.#isFirst) request.ended = true;
     return request.kept;
   }
 
@@ -184,7 +192,11 @@ export class ActiveSpan {
 
 function release(request: Request): void {
   request.kept = true;
-  for (const span of request.waiting.splice(0)) sendSpan(span);
+  for (const span of request.waiting.splice(0)) send(span);
+}
+
+function send(span: Finished): void {
+  sendSpan(typeof span === "function" ? span() : span);
 }
 
 function bounded(header: string | undefined): string | undefined {

@@ -86,6 +86,9 @@ export class S3WriteHttp {
   readonly #credentials: CredentialsSource;
   readonly #stallTimeoutMs: number;
   readonly #pool: Http1Pool;
+  /** Give up what is under way. */
+  readonly #underway = new Set<(error: RinglightError) => void>();
+  #closed: RinglightError | undefined;
 
   constructor(location: S3Location, credentials: CredentialsSource, stallTimeoutMs: number) {
     this.location = location;
@@ -95,7 +98,10 @@ export class S3WriteHttp {
     this.#pool = new Http1Pool({ hostname, port, secure, lookup: lookupLocal, maxIdle: MAX_IDLE });
   }
 
-  close(): void {
+  /** Ends what is under way, and whatever is asked for later, with the error. Idempotent. */
+  close(error: RinglightError): void {
+    this.#closed ??= error;
+    for (const fail of this.#underway) fail(error);
     this.#pool.close();
   }
 
@@ -212,9 +218,9 @@ export class S3WriteHttp {
       const { value, done } = await body.next();
       if (done !== true) first = value;
     }
-    if (signal.aborted) {
+    if (signal.aborted || this.#closed !== undefined) {
       if (streams) await body.return(undefined);
-      throw abortError(signal, operation);
+      throw this.#closed ?? abortError(signal, operation);
     }
     // What cannot be sent again does not go out on a connection that may be dead already.
     const connection = this.#pool.connection(streams || !repeatable);
@@ -225,6 +231,7 @@ export class S3WriteHttp {
       const gate = new Gate();
       const settle = () => {
         settled = true;
+        this.#underway.delete(fail);
         watch.stop();
         signal.removeEventListener("abort", abort);
         gate.open();
@@ -241,6 +248,7 @@ export class S3WriteHttp {
         fail(networkError(this.location, operation, error));
       };
       signal.addEventListener("abort", abort, { once: true });
+      this.#underway.add(fail);
       const heard = () => watch.begin(answerMs);
       connection
         .send(head, method === "HEAD", first, streams)

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
-import { isRinglightError, type Ufs, type UfsWriteBody, type UfsWrites } from "@ringlight/core";
-import { randomBytes, type S3Origin, startS3Origin } from "@ringlight/testing";
+import { isRinglightError, systemClock, type Ufs, type UfsWriteBody, type UfsWrites } from "@ringlight/core";
+import { randomBytes, type S3Origin, startS3Origin, waitFor } from "@ringlight/testing";
 import { openUfs } from "./index.ts";
 import { bodyOf, ufsWriteContract } from "./ufs-write-contract.ts";
 
@@ -90,14 +90,39 @@ describe("writes to s3:// when the store is in trouble", () => {
   });
 
   it("does not hurry a slow client", async () => {
+    const stallTimeoutMs = 150;
+    const strict = await openUfs(
+      { uri: "s3://bkt", options: { endpoint: origin.endpoint }, credentials: { kind: "anonymous" } },
+      { stallTimeoutMs },
+    );
+    // The client is silent for longer than the store may be.
     async function* slowly() {
       for (let piece = 0; piece < 4; piece++) {
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        yield randomBytes(piece, 500_000);
+        await systemClock.sleep(2 * stallTimeoutMs);
+        yield randomBytes(piece, 300_000);
       }
     }
-    await writes.put("slow", { body: { sizeBytes: 2_000_000, stream: slowly() } });
-    assert.equal(origin.object("bkt", "slow")?.sizeBytes, 2_000_000);
+    await strict.writes?.put("slow", { body: { sizeBytes: 1_200_000, stream: slowly() } });
+    assert.equal(origin.object("bkt", "slow")?.sizeBytes, 1_200_000);
+    await strict.close();
+  });
+
+  it("ends what is under way when the mount is closed", async () => {
+    const closing = await openUfs({
+      uri: "s3://bkt",
+      options: { endpoint: origin.endpoint },
+      credentials: { kind: "anonymous" },
+    });
+    origin.stall({ op: "PutObject" }, Number.POSITIVE_INFINITY);
+    const put = (key: string, sizeBytes: number) =>
+      closing.writes?.put(key, { body: bodyOf(randomBytes(1, sizeBytes), 300_000) }) ?? Promise.resolve();
+    const ended = [put("small", 1_000), put("large", 3_000_000)].map((under) =>
+      assert.rejects(under, code("RL_CANCELLED")),
+    );
+    await waitFor(() => origin.requests.filter(({ op }) => op === "PutObject").length === 2, { timeoutMs: 10_000 });
+    await closing.close();
+    await Promise.all(ended);
+    await assert.rejects(put("later", 1_000), code("RL_CANCELLED"));
   });
 
   it("leaves the old object when the connection breaks", async () => {

@@ -44,25 +44,13 @@ const SLOW_ANSWER_MS = 15 * 60_000;
 /** Deletes of keys that XML cannot carry, at once. */
 const SINGLE_DELETES_AT_ONCE = 8;
 
-/** A signal that aborts with either; AbortSignal.any costs several times as much, and is let go by the garbage collector alone. */
-function linked(closing: AbortSignal, caller: AbortSignal | undefined): { signal: AbortSignal; unlink: () => void } {
-  if (caller === undefined) return { signal: closing, unlink: () => undefined };
-  const both = new AbortController();
-  const signals = [closing, caller];
-  const abort = () => both.abort(signals.find(({ aborted }) => aborted)?.reason);
-  if (signals.some(({ aborted }) => aborted)) abort();
-  for (const signal of signals) signal.addEventListener("abort", abort);
-  const unlink = () => {
-    for (const signal of signals) signal.removeEventListener("abort", abort);
-  };
-  return { signal: both.signal, unlink };
-}
+/** For callers that never leave. */
+const NEVER = new AbortController().signal;
 
 /** The writes of an s3:// mount. */
 export class S3Writes extends S3Multipart implements UfsWrites {
   readonly #location: S3Location;
   readonly #http: S3WriteHttp;
-  readonly #closing: AbortController;
   /** The store was seen to keep checksums. */
   #keepsChecksums = false;
 
@@ -74,37 +62,30 @@ export class S3Writes extends S3Multipart implements UfsWrites {
   ) {
     const http = new S3WriteHttp(location, credentials, limits.stallTimeoutMs);
     const connections = new ConnectionLimit(limits.maxConnections, limits.maxQueued);
-    const closing = new AbortController();
     const run: RunWrite = (op, verb, ask, options) => {
       const operation = `${verb} ${JSON.stringify(location.prefix + (ask.key ?? ""))}`;
       const observed = new Observed(op, observe);
       return observed.run(async () => {
-        const { signal, unlink } = linked(closing.signal, options?.signal);
-        let release: (() => void) | undefined;
+        const signal = options?.signal ?? NEVER;
+        const release = await connections.take(signal);
         try {
-          release = await connections.take(signal);
           const answerMs = ask.slow ? SLOW_ANSWER_MS : limits.timeoutMs;
           const answer = await http.send({ ...ask, operation, answerMs }, signal);
           observed.bytes = ask.body instanceof Uint8Array ? 0 : (ask.body?.sizeBytes ?? 0);
           return answer;
         } finally {
-          release?.();
-          unlink();
+          release();
         }
       });
     };
     super(location, run);
     this.#location = location;
     this.#http = http;
-    this.#closing = closing;
   }
 
   /** Ends what is under way. Idempotent. */
   close(): void {
-    this.#closing.abort(
-      new RinglightError("RL_CANCELLED", `the mount of bucket "${this.#location.bucket}" was closed`),
-    );
-    this.#http.close();
+    this.#http.close(new RinglightError("RL_CANCELLED", `the mount of bucket "${this.#location.bucket}" was closed`));
   }
 
   async put(key: string, request: PutRequest, options?: UfsCallOptions): Promise<WriteResult> {

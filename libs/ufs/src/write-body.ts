@@ -31,6 +31,12 @@ const INCOMPLETE = "You did not provide the number of bytes specified by the Con
 
 /** Collects the pieces of a body that is small enough to be held; nothing is copied. @throws as heldBack */
 export async function collectBody(body: UfsWriteBody, what: string): Promise<Uint8Array[]> {
+  if (body.collect !== undefined) {
+    const all = await body.collect();
+    const came = all.reduce((sum, piece) => sum + piece.length, 0);
+    if (came !== body.sizeBytes) throw wrongLength(body, String(came), what);
+    return all;
+  }
   const pieces: Uint8Array[] = [];
   for await (const piece of heldBack(body, what)) pieces.push(piece);
   return pieces;

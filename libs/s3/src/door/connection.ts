@@ -26,6 +26,8 @@ const REQUESTS_A_TURN = 16;
 const NO_BYTES = Buffer.alloc(0);
 /** Holds what a read brought until its callback returns. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+/** Where a connection that carries bodies reads heads: what it brings of the body behind the head has to be copied. */
+const headScratch = scratch.subarray(0, 4 * 1024);
 const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 
@@ -191,8 +193,10 @@ export class DoorConnection {
   /** Where the next read goes. */
   #nextBuffer(): Uint8Array {
     this.#direct = undefined;
-    if (this.#bodyLeft > 0 && this.#state === "general") this.#direct = this.#pieceOf().subarray(this.#filled);
-    return this.#direct ?? scratch;
+    if (this.#bodyLeft === 0) return headScratch;
+    if (this.#state !== "general") return scratch;
+    this.#direct = this.#pieceOf().subarray(this.#filled);
+    return this.#direct;
   }
 
   /** The piece of the body that is to be filled. */
@@ -246,7 +250,7 @@ export class DoorConnection {
     const isLast = this.#bodyLeft === 0;
     if (isLast) this.#request = undefined;
     if (this.#state === "general" && request !== undefined) {
-      const wantsMore = request.push(piece);
+      const wantsMore = request.came(piece);
       if (isLast) request.bodyEnded();
       else if (!wantsMore) this.#pause();
     } else if (isLast && this.#state === "draining") this.#finished();

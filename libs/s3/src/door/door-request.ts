@@ -1,7 +1,7 @@
 /** A request that the door parsed itself, in the shape in which the general handler takes requests. */
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
-import type { S3Request } from "../exchange.ts";
+import type { PieceTaker, S3Request } from "../exchange.ts";
 import { MAX_PIECE_BYTES } from "./body-buffers.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -19,6 +19,8 @@ export class DoorRequest extends Readable implements S3Request {
   /** Pieces lie in memory of body-buffers.ts. */
   pooled = false;
   readonly #more: () => void;
+  /** Takes pieces past the stream. */
+  #taker: PieceTaker | undefined;
 
   /** @param more asked when the body's next piece is wanted */
   constructor(socket: Socket, head: RequestHead, more: () => void) {
@@ -32,6 +34,20 @@ export class DoorRequest extends Readable implements S3Request {
     this.#more = more;
   }
 
+  /** The body's pieces go to the taker and not into the stream. @returns false where the stream has some already */
+  takePieces(taker: PieceTaker): boolean {
+    if (this.complete || this.destroyed || this.readableLength > 0) return false;
+    this.#taker = taker;
+    return true;
+  }
+
+  /** A piece of the body came. @returns false when there shall be no more for now */
+  came(piece: Buffer): boolean {
+    if (this.#taker === undefined) return this.push(piece);
+    this.#taker.piece(piece);
+    return true;
+  }
+
   override _read(): void {
     if (this.complete) this.push(null);
     else this.#more();
@@ -40,6 +56,7 @@ export class DoorRequest extends Readable implements S3Request {
   /** The body's last byte was pushed. */
   bodyEnded(): void {
     this.complete = true;
-    this.push(null);
+    if (this.#taker === undefined) this.push(null);
+    else this.#taker.ended();
   }
 }

@@ -12,6 +12,63 @@ interface Continues {
 /** Pieces that may wait for their reader before the connection is paused. */
 const MAX_WAITING = 4;
 
+function stalled(): S3Error {
+  return new S3Error(
+    "RequestTimeout",
+    "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
+  );
+}
+
+function left(): RinglightError {
+  return new RinglightError("RL_CANCELLED", "the client went away before its body was complete");
+}
+
+/**
+ * The pieces of a short body, all of them, without a stream in between; undefined where they come by the stream alone. As
+ * bodyPieces() in all that the client sees.
+ */
+export function gatherBody(
+  req: S3Request,
+  res: S3Response & Continues,
+  stallTimeoutMs: number,
+): Promise<Uint8Array[]> | undefined {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array[]>();
+  const pieces: Uint8Array[] = [];
+  let open = true;
+  const settle = () => {
+    open = false;
+    clearTimeout(timer);
+    req.off("close", onClose);
+  };
+  const onClose = () => {
+    settle();
+    reject(left());
+  };
+  const timer = setTimeout(() => {
+    settle();
+    reject(stalled());
+  }, stallTimeoutMs).unref();
+  const isTaken = req.takePieces?.({
+    piece: (piece) => {
+      if (req.pooled !== true) noteBodyPiece(piece.length);
+      if (!open) return;
+      pieces.push(piece);
+      timer.refresh();
+    },
+    ended: () => {
+      settle();
+      resolve(pieces);
+    },
+  });
+  if (isTaken !== true) {
+    clearTimeout(timer);
+    return undefined;
+  }
+  req.on("close", onClose);
+  if (req.headers.expect?.toLowerCase() === "100-continue") res.writeContinue?.();
+  return promise;
+}
+
 /**
  * Yields the body piece by piece. A client that asked for it is told to continue when the first piece is asked for, and one
  * that sends nothing for `stallTimeoutMs` while it is waited for is RequestTimeout. Leaving early lets the rest of the body
@@ -41,15 +98,12 @@ export async function* bodyPieces(
     tell();
   };
   const onClose = () => {
-    if (!ended) failure ??= new RinglightError("RL_CANCELLED", "the client went away before its body was complete");
+    if (!ended) failure ??= left();
     tell();
   };
   const timer = setTimeout(() => {
     if (!wake) return;
-    failure ??= new S3Error(
-      "RequestTimeout",
-      "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
-    );
+    failure ??= stalled();
     tell();
   }, stallTimeoutMs).unref();
   req.on("end", onEnd);

@@ -112,22 +112,21 @@ export function taggingHeader(headers: ReceivedHeaders): string | undefined {
 
 /** Reads the settings of a new object, without its tags. @throws S3Error */
 export function objectSettings(headers: ReceivedHeaders): ObjectSettings {
-  const settings: Record<string, unknown> = {
-    contentType: headerText(headers, "content-type"),
-    contentEncoding: contentEncoding(headers),
-    contentDisposition: headerText(headers, "content-disposition"),
-    contentLanguage: headerText(headers, "content-language"),
-    cacheControl: headerText(headers, "cache-control"),
-    expires: headerText(headers, "expires"),
-    storageClass: storageClass(headers),
-    userMetadata: userMetadata(headers),
-  };
-  const passed = storeHeaders(headers);
-  if (Object.keys(passed).length > 0) settings.headers = passed;
+  const settings: Record<string, unknown> = {};
   // An empty header says nothing, as an absent one.
-  for (const name of Object.keys(settings)) {
-    if (settings[name] === undefined || settings[name] === "") delete settings[name];
-  }
+  const set = (name: keyof ObjectSettings, value: unknown) => {
+    if (value !== undefined && value !== "") settings[name] = value;
+  };
+  set("contentType", headerText(headers, "content-type"));
+  set("contentEncoding", contentEncoding(headers));
+  set("contentDisposition", headerText(headers, "content-disposition"));
+  set("contentLanguage", headerText(headers, "content-language"));
+  set("cacheControl", headerText(headers, "cache-control"));
+  set("expires", headerText(headers, "expires"));
+  set("storageClass", storageClass(headers));
+  set("userMetadata", userMetadata(headers));
+  const passed = storeHeaders(headers);
+  if (Object.keys(passed).length > 0) set("headers", passed);
   return settings;
 }
 

@@ -6,7 +6,7 @@ import type { Exchange } from "../exchange.ts";
 import { S3Error } from "../s3-error.ts";
 import type { Target } from "../target.ts";
 import type { S3WriteBackend } from "../write-backend.ts";
-import { bodyPieces } from "./body-pieces.ts";
+import { bodyPieces, gatherBody } from "./body-pieces.ts";
 import { MAX_DOCUMENT_BYTES } from "./documents.ts";
 import { MAX_PUT_BYTES, parsePayload } from "./payload.ts";
 import { openBody, readBody } from "./verified-body.ts";
@@ -51,7 +51,8 @@ export function bodyOf(
     if (!seed || secret === undefined) throw accessDenied();
     signer = new ChunkSigner(seed, secret);
   }
-  return openBody(bodyPieces(req, res, call.stallTimeoutMs), payload, signer);
+  const gather = payload.coding === "plain" ? () => gatherBody(req, res, call.stallTimeoutMs) : undefined;
+  return openBody(bodyPieces(req, res, call.stallTimeoutMs), payload, signer, gather);
 }
 
 /** True when the request has no body at all. */
