@@ -1,6 +1,6 @@
 /** The worker's S3 port: the door with its hit path, and the way in which page bytes leave. */
 import { createServer } from "node:http";
-import { loadNative } from "@ringlight/native";
+import { loadNative, type Native } from "@ringlight/native";
 import {
   copyingSender,
   type HitSource,
@@ -23,6 +23,8 @@ export interface DataPath {
   /** Why it is not sendfile; for people. */
   readonly reason?: string;
   readonly sender: PageSenderFactory;
+  /** Keeps pages mapped for the sender. */
+  readonly mapper?: Pick<Native, "mapPage" | "unmapPage">;
 }
 
 /** Chooses the way: sendfile(2) where the addon is there and not switched off. */
@@ -30,7 +32,7 @@ export function chooseDataPath(setting: "auto" | "off"): DataPath {
   if (setting === "off") return { name: "typescript", reason: "sendfile is off", sender: copyingSender };
   const loaded = loadNative();
   if (loaded.native === undefined) return { name: "typescript", reason: loaded.reason, sender: copyingSender };
-  return { name: "sendfile", sender: sendfileSender(loaded.native) };
+  return { name: "sendfile", sender: sendfileSender(loaded.native), mapper: loaded.native };
 }
 
 /** The way as the log and /readyz name it: "sendfile", or "typescript (why)". */

@@ -130,8 +130,10 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     });
     opened.push(() => telemetry.close());
     traceCalls(grpcTracer);
+    const dataPath = chooseDataPath(config.sendfile);
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
+      mapper: dataPath.mapper,
       log: (level, message) => log[level](message),
     });
     opened.push(() => store.close());
@@ -158,7 +160,6 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     const connections = { open: 0 };
     const measured = processMetrics();
     opened.push(() => measured.close());
-    const dataPath = chooseDataPath(config.sendfile);
     const statistics: WorkerStatistics = new WorkerStatistics(id, startedMs, {
       epoch: () => ring.ring.epoch,
       tiers: () => store.stats(),

@@ -4,6 +4,8 @@ import { once } from "node:events";
 import {
   closeSync,
   cpSync,
+  existsSync,
+  ftruncateSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -13,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { AGAIN, ensureNative, loadNative, type Native } from "./index.ts";
@@ -132,4 +134,45 @@ test("where nothing can be built, the reason is kept for the worker to say", (t)
   const [before, after] = JSON.parse(run.stdout) as string[];
   assert.equal(before, "the addon was not built");
   assert.match(after ?? "", /^(no C compiler was found|Node's C headers were not found|the addon is for Linux only)/);
+});
+
+test("small answers from a mapped file are its bytes, cut off or not, and another file's under the same descriptor after it", async (t) => {
+  const native = addon(t);
+  if (native === undefined || !existsSync("/dev/shm")) return;
+  const { fd, client } = await pair(t);
+  const directory = mkdtempSync("/dev/shm/ringlight-native-");
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const open = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text);
+    return openSync(join(directory, name), "r+");
+  };
+  const head = Buffer.from("HEAD:");
+  const answer = async (file: number, position: number, length: number) => {
+    const sent = native.sendFile(fd, head, 0, 5, file, position, length);
+    if (sent < 0) return sent;
+    const [chunk] = (await once(client, "data")) as [Buffer];
+    return chunk.toString();
+  };
+  const first = open("first", "0123456789".repeat(1000));
+  assert.equal(native.mapPage(first, 10_001), false, "longer than the file");
+  assert.equal(native.mapPage(first, 10_000), true);
+  assert.equal(native.mapPage(first, 10_000), false, "it is mapped already");
+  assert.equal(await answer(first, 9_995, 5), "HEAD:56789");
+  assert.equal(await answer(first, 9_995, 6), -constants.errno.ENODATA, "beyond the end");
+  unlinkSync(join(directory, "first"));
+  assert.equal(await answer(first, 2, 3), "HEAD:234");
+  ftruncateSync(first, 0);
+  assert.equal(await answer(first, 8_000, 3), -constants.errno.EFAULT);
+  native.unmapPage(first, 10_000);
+  native.unmapPage(first, 10_000);
+  closeSync(first);
+  const second = open("second", "abcdefghij".repeat(1000));
+  assert.equal(second, first, "the system gives the lowest number");
+  assert.equal(await answer(second, 0, 3), "HEAD:abc");
+  assert.equal(native.mapPage(second, 10_000), true);
+  assert.equal(await answer(second, 9_000, 4), "HEAD:abcd");
+  native.unmapPage(second, 10_000);
+  closeSync(second);
+  assert.equal(native.mapPage(-1, 1), false);
+  assert.equal(native.mapPage(1 << 20, 1), false);
 });

@@ -3,6 +3,7 @@
  *
  * sendFile   one non-blocking turn: a head, then bytes of a file, as far as the socket takes them now
  * watch      a watcher of one socket that tells, once each time it is armed, that the socket takes bytes again
+ * mapPage    keeps a file's bytes in memory for sendFile, until unmapPage
  * mapFile    the bytes of a file in memory, without a copy, for readers on the worker's host
  *
  * The descriptors belong to libuv and to the page store. Nothing here closes them: a watcher polls a duplicate, because
@@ -20,6 +21,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <uv.h>
@@ -41,18 +43,28 @@ static napi_value fail(napi_env env, const char *message) {
   return NULL;
 }
 
-/* Sends, and says how many bytes went; -errno when none did. */
-static ssize_t send_some(int fd, const void *bytes, size_t length, int flags) {
+/* Sends one part or two, and says how many bytes went; -errno when none did. */
+static ssize_t send_parts(int fd, const void *first, size_t length, const void *second, size_t more, int flags) {
+  struct iovec parts[2] = {{(void *)first, length}, {(void *)second, more}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = more > 0 ? 2 : 1};
   for (;;) {
-    ssize_t sent = send(fd, bytes, length, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = sendmsg(fd, &message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) return sent;
     if (errno != EINTR) return -errno;
   }
 }
 
+/* Page files that are mapped, by descriptor. Whoever closes one unmaps it first: the descriptor is another file's afterwards. */
+#define MAX_MAPPED_FD 65536
+static struct mapping { char *bytes; size_t length; } mappings[MAX_MAPPED_FD];
+
 static ssize_t send_small(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
   char joined[MAX_SMALL_HEAD + SMALL_BYTES];
   size_t filled = 0;
+  /* The kernel reads the mapping: of a file that was cut off it says so (-EFAULT), and nobody dies. */
+  if (file_fd >= 0 && file_fd < MAX_MAPPED_FD && (uint64_t)at + length <= mappings[file_fd].length) {
+    return send_parts(socket_fd, head, head_length, mappings[file_fd].bytes + at, length, 0);
+  }
   while (filled < length) {
     ssize_t got = pread(file_fd, joined + head_length + filled, length - filled, at + (off_t)filled);
     if (got == 0) return -ENODATA;
@@ -61,13 +73,13 @@ static ssize_t send_small(int socket_fd, const char *head, size_t head_length, i
     filled += (size_t)got;
   }
   memcpy(joined, head, head_length);
-  return send_some(socket_fd, joined, head_length + length, 0);
+  return send_parts(socket_fd, joined, head_length + length, NULL, 0, 0);
 }
 
 static ssize_t send_pages(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
   size_t total = 0;
   if (head_length > 0) {
-    ssize_t sent = send_some(socket_fd, head, head_length, length > 0 ? MSG_MORE : 0);
+    ssize_t sent = send_parts(socket_fd, head, head_length, NULL, 0, length > 0 ? MSG_MORE : 0);
     if (sent < 0 || (size_t)sent < head_length) return sent;
     total = head_length;
   }
@@ -132,8 +144,7 @@ static void on_writable(uv_poll_t *poll, int status, int events) {
   napi_env env = watcher->env;
   napi_handle_scope scope;
   napi_value callback, receiver, error;
-  (void)status;
-  (void)events;
+  (void)status, (void)events;
   uv_poll_stop(poll);
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, watcher->callback, &callback) == napi_ok && callback != NULL &&
@@ -213,48 +224,76 @@ static napi_value unwatch(napi_env env, napi_callback_info info) {
 
 #define TMPFS 0x01021994
 
+/* The file's first bytes; NULL where the file is shorter, or not on tmpfs: elsewhere a disk that fails would end the process by SIGBUS. */
+static char *map_bytes(int fd, int64_t length) {
+  struct stat file;
+  struct statfs system;
+  if (length <= 0 || fstat(fd, &file) != 0 || file.st_size < length || fstatfs(fd, &system) != 0 || system.f_type != TMPFS) {
+    return NULL;
+  }
+  char *bytes = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
+  return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static int takes_file(napi_env env, napi_callback_info info, int32_t *fd, int64_t *length) {
+  napi_value args[2];
+  size_t count = 2;
+  return napi_get_cb_info(env, info, &count, args, NULL, NULL) == napi_ok && count == 2 &&
+         napi_get_value_int32(env, args[0], fd) == napi_ok && napi_get_value_int64(env, args[1], length) == napi_ok;
+}
+
+/* mapPage(fd, length) -> whether small answers from the file are sent from memory now. */
+static napi_value map_page(napi_env env, napi_callback_info info) {
+  napi_value result;
+  int32_t fd;
+  int64_t length;
+  if (!takes_file(env, info, &fd, &length)) return fail(env, "mapPage takes (fd, length)");
+  char *bytes = fd < 0 || fd >= MAX_MAPPED_FD || mappings[fd].bytes != NULL ? NULL : map_bytes(fd, length);
+  if (bytes != NULL) mappings[fd] = (struct mapping){bytes, (size_t)length};
+  napi_get_boolean(env, bytes != NULL, &result);
+  return result;
+}
+
+/* unmapPage(fd, length): before the descriptor is closed. */
+static napi_value unmap_page(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  int64_t length;
+  if (!takes_file(env, info, &fd, &length)) return fail(env, "unmapPage takes (fd, length)");
+  if (fd < 0 || fd >= MAX_MAPPED_FD || mappings[fd].bytes == NULL) return NULL;
+  munmap(mappings[fd].bytes, mappings[fd].length);
+  mappings[fd] = (struct mapping){0};
+  return NULL;
+}
+
 static void unmap(napi_env env, void *bytes, void *length) {
   (void)env;
   munmap(bytes, (size_t)(uintptr_t)length);
 }
 
 /*
- * mapFile(fd, length) -> ArrayBuffer of the file's first bytes, which must not be written to; undefined where the file is
- * shorter, or not on tmpfs: elsewhere a disk that fails would end the process by SIGBUS. Unmapped when it is detached or freed.
+ * mapFile(fd, length) -> ArrayBuffer of the file's first bytes, which must not be written to; undefined where they cannot be
+ * mapped. Unmapped when it is detached or freed.
  */
 static napi_value map_file(napi_env env, napi_callback_info info) {
-  napi_value args[2], result = NULL;
-  size_t count = 2;
-  int32_t fd = -1;
-  int64_t length = 0;
-  struct stat file;
-  struct statfs system;
-  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 2 ||
-      napi_get_value_int32(env, args[0], &fd) != napi_ok || napi_get_value_int64(env, args[1], &length) != napi_ok) {
-    return fail(env, "mapFile takes (fd, length)");
-  }
-  if (length <= 0 || fstat(fd, &file) != 0 || file.st_size < length || fstatfs(fd, &system) != 0 || system.f_type != TMPFS) {
-    return NULL;
-  }
-  void *bytes = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
-  if (bytes == MAP_FAILED) return NULL;
+  napi_value result = NULL;
+  int32_t fd;
+  int64_t length;
+  if (!takes_file(env, info, &fd, &length)) return fail(env, "mapFile takes (fd, length)");
+  char *bytes = map_bytes(fd, length);
+  if (bytes == NULL) return NULL;
   void *hint = (void *)(uintptr_t)length;
   if (napi_create_external_arraybuffer(env, bytes, (size_t)length, unmap, hint, &result) == napi_ok) return result;
   munmap(bytes, (size_t)length);
   return NULL;
 }
 
-static void export(napi_env env, napi_value exports, const char *name, napi_callback callback) {
-  napi_value function;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
-  napi_set_named_property(env, exports, name, function);
-}
+#define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
 
 NAPI_MODULE_INIT() {
-  export(env, exports, "sendFile", send_file);
-  export(env, exports, "watch", watch);
-  export(env, exports, "arm", arm);
-  export(env, exports, "unwatch", unwatch);
-  export(env, exports, "mapFile", map_file);
+  const napi_property_descriptor methods[] = {
+    METHOD("sendFile", send_file), METHOD("mapPage", map_page), METHOD("unmapPage", unmap_page), METHOD("mapFile", map_file),
+    METHOD("watch", watch),        METHOD("arm", arm),          METHOD("unwatch", unwatch),
+  };
+  napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods);
   return exports;
 }

@@ -9,10 +9,14 @@ export class OpenFile {
   readonly fd: number;
   /** Readers that hold the file. */
   holders = 0;
-  /** It was used since it was last thought of closing it. */
+  /** It was found open since it was last thought of closing it. */
   used = false;
   /** It is among those that are thought of. */
   listed = false;
+  /** How often it was opened by readers, until it is mapped or that is given up. */
+  opened = 0;
+  /** Bytes of it that are mapped. */
+  mappedBytes = 0;
   /** Set when the page left the index: the last holder closes the file, and the slot may name another page by now. */
   onLastRelease: (() => void) | undefined;
   /** What was checked of the page since the file was opened, if it was not known to be good before. */
@@ -30,6 +34,15 @@ export class OpenFile {
   }
 }
 
+/** Keeps page files mapped by descriptor, where somebody sends from there; see Native of libs/native. */
+export interface PageMapper {
+  mapPage(fd: number, length: number): boolean;
+  unmapPage(fd: number, length: number): void;
+}
+
+/** A file is mapped when it is opened for the so manieth time: a few reads would not pay for it. */
+const MAP_AT = 8;
+
 /**
  * A bounded cache of descriptors by slot. Files that readers hold are never closed, so that the bound may be passed by as
  * many as are held at once; of the others those go that were not used since they were last thought of (CLOCK): a use costs a
@@ -37,6 +50,7 @@ export class OpenFile {
  */
 export class OpenFiles {
   readonly #limit: number;
+  readonly #mapper: PageMapper | undefined;
   readonly #files = new Map<number, OpenFile>();
   /** Files that were let go of, the next to be thought of first; some of them are held again. */
   readonly #idle = new Map<number, OpenFile>();
@@ -44,8 +58,10 @@ export class OpenFiles {
   readonly #closings = new Set<Promise<void>>();
   #closed = false;
 
-  constructor(limit: number) {
+  /** @param mapper maps files that are read often; left out where files are on disk */
+  constructor(limit: number, mapper?: PageMapper) {
     this.#limit = limit;
+    this.#mapper = mapper;
   }
 
   /** Number of unlinked files whose bytes come free in a moment. */
@@ -58,24 +74,31 @@ export class OpenFiles {
     await Promise.all(this.#closings);
   }
 
-  /** Opens the page's file or finds it open; the caller releases it. @throws the system's error. */
-  acquire(slot: number, path: () => string): OpenFile {
+  /**
+   * Opens the page's file or finds it open; the caller releases it. @param pageBytes length of the page
+   * @throws the system's error
+   */
+  acquire(slot: number, pageBytes: number, path: () => string): OpenFile {
     let file = this.#files.get(slot);
     if (file === undefined) {
       file = new OpenFile(slot, this.#open(path()));
       this.#files.set(slot, file);
+    } else {
+      file.used = true;
     }
     file.holders++;
+    if (this.#mapper !== undefined && ++file.opened === MAP_AT) {
+      file.mappedBytes = this.#mapper.mapPage(file.fd, pageBytes) ? pageBytes : 0;
+    }
     return file;
   }
 
   release(file: OpenFile): void {
     if (--file.holders > 0) return;
     if (file.onLastRelease) {
-      this.#closeLater(file.fd, file.onLastRelease);
+      this.#closeLater(file, file.onLastRelease);
       return;
     }
-    file.used = true;
     if (!file.listed) {
       file.listed = true;
       this.#idle.set(file.slot, file);
@@ -94,7 +117,7 @@ export class OpenFiles {
     this.#files.delete(slot);
     this.#idle.delete(slot);
     file.onLastRelease = done;
-    if (file.holders === 0) this.#closeLater(file.fd, done);
+    if (file.holders === 0) this.#closeLater(file, done);
   }
 
   /** Closes what nobody holds, now; what is held is closed when it is released. */
@@ -126,16 +149,24 @@ export class OpenFiles {
         this.#idle.set(slot, file);
       } else {
         this.#files.delete(slot);
+        this.#unmap(file);
         fs.closeSync(file.fd);
       }
     }
   }
 
+  /** Before the descriptor is closed, always: it may be another file's the moment after. */
+  #unmap(file: OpenFile): void {
+    if (file.mappedBytes > 0) this.#mapper?.unmapPage(file.fd, file.mappedBytes);
+    file.mappedBytes = 0;
+  }
+
   /** Closing the last descriptor of an unlinked file frees its blocks, which takes time: never on the event loop. */
-  #closeLater(fd: number, done: () => void): void {
+  #closeLater(file: OpenFile, done: () => void): void {
+    this.#unmap(file);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closings.add(promise);
-    fs.close(fd, () => {
+    fs.close(file.fd, () => {
       this.#closings.delete(promise);
       resolve();
       done();

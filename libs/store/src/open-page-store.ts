@@ -2,6 +2,7 @@
 import { type Clock, RinglightError, systemClock } from "@ringlight/core";
 import { DEFAULT_EVICTION_POLICY, type EvictionPolicyName } from "./eviction-policy.ts";
 import { LocalPageStore, type Tier } from "./local-page-store.ts";
+import type { PageMapper } from "./open-files.ts";
 import { PageRules } from "./page-rules.ts";
 import { VersionTable } from "./version-table.ts";
 import { type StoreLog, Volume, type VolumeEvents } from "./volume.ts";
@@ -27,6 +28,8 @@ export interface PageStoreOptions {
   readonly evictionPolicy?: EvictionPolicyName;
   /** Descriptors kept open while nobody reads, for each directory. */
   readonly openFileLimit?: number;
+  /** Maps pages of memory tiers that are read often, for those who send from there. */
+  readonly mapper?: PageMapper | undefined;
   readonly log?: StoreLog;
 }
 
@@ -58,6 +61,7 @@ export async function openPageStore(options: PageStoreOptions): Promise<LocalPag
           limitBytes: Math.floor(limitBytes / directories.length),
           policy: evictionPolicy ?? options.evictionPolicy ?? DEFAULT_EVICTION_POLICY,
           openFileLimit: options.openFileLimit ?? DEFAULT_OPEN_FILE_LIMIT,
+          mapper: options.mapper,
           versions,
           rules,
           clock: options.clock ?? systemClock,

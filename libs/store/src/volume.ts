@@ -15,7 +15,7 @@ import { createEvictionPolicy, type EvictionPolicyName } from "./eviction-policy
 import { createFile, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { readSnapshot, writeSnapshot } from "./index-snapshot.ts";
-import { type OpenFile, OpenFiles } from "./open-files.ts";
+import { type OpenFile, OpenFiles, type PageMapper } from "./open-files.ts";
 import { PageCheck } from "./page-check.ts";
 import { accountedBytes, formatPageName, type PageName, TEMPORARY_PREFIX } from "./page-file.ts";
 import type { PageRules } from "./page-rules.ts";
@@ -36,6 +36,8 @@ export interface VolumeOptions {
   readonly policy: EvictionPolicyName;
   /** Descriptors kept open while nobody reads. */
   readonly openFileLimit: number;
+  /** Maps pages that lie in memory. */
+  readonly mapper?: PageMapper | undefined;
   readonly versions: VersionTable;
   readonly rules: PageRules;
   readonly clock: Clock;
@@ -140,9 +142,9 @@ export class Volume {
     this.#lock = lock;
     this.#policy = policy;
     policy.pinLimitBytes = limitBytes * PIN_SHARE;
-    this.#files = new OpenFiles(options.openFileLimit);
     this.#subdirectories = subdirectories(options.directory);
     this.#isInMemory = isInMemory(options.directory);
+    this.#files = new OpenFiles(options.openFileLimit, this.#isInMemory ? options.mapper : undefined);
   }
 
   /**
@@ -286,7 +288,7 @@ export class Volume {
   /** Opens the file of a page, without counting a use; the caller gives it back by `release`. Undefined, and the page dropped, if it cannot be opened. */
   acquire(slot: number): OpenFile | undefined {
     try {
-      return this.#files.acquire(slot, () => this.pathOf(slot));
+      return this.#files.acquire(slot, this.table.lengthOf(slot), () => this.pathOf(slot));
     } catch (error) {
       if (errnoOf(error) === "EMFILE" || errnoOf(error) === "ENFILE") {
         this.#log("warn", `no descriptor left for pages of ${this.directory}: raise the limit of open files`);

@@ -128,7 +128,7 @@ class SendfileSender implements PageSender {
   }
 
   #fail(code: number): void {
-    if (code === NO_DATA || code === IO_ERROR) this.#answer?.damaged();
+    if (code === NO_DATA || code === IO_ERROR || code === BAD_ADDRESS) this.#answer?.damaged();
     this.#answer = undefined;
     this.#events.onFailed();
   }
@@ -145,6 +145,8 @@ const NO_BYTES = Buffer.alloc(0);
 const NO_DATA = -61;
 /** -EIO */
 const IO_ERROR = -5;
+/** -EFAULT: the same of a file that is mapped. */
+const BAD_ADDRESS = -14;
 
 /** The descriptor of a connection. */
 function descriptorOf(socket: Socket): number {
