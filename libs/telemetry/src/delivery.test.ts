@@ -194,16 +194,19 @@ describe("a receiver in trouble", () => {
     await telemetry.close();
   });
 
-  it("that comes back gets what waited", async () => {
+  it("that is not there yet when a process starts gets what waited, and nobody is warned of it", async () => {
     const first = await receiver();
     const port = Number(new URL(first.url).port);
     first.close();
-    const telemetry = startTelemetry({ ...identity, console: { url: first.url }, env: {} });
+    const warnings: string[] = [];
+    const warn = (message: string) => warnings.push(message);
+    const telemetry = startTelemetry({ ...identity, console: { url: first.url }, env: {}, warn });
     telemetry.recordSpan(span());
     const flushed = telemetry.flush();
     const second = await receiver(undefined, port);
     await flushed;
     assert.equal(second.requests.length, 1);
+    assert.deepEqual(warnings, []);
     await telemetry.close();
   });
 });

@@ -69,6 +69,9 @@ const CLOSE_MS = 3000;
 
 let current: object | undefined;
 
+/** So long after the start it is no news that nobody listens at a receiver's address, milliseconds. */
+const STARTING_MS = 15_000;
+
 /** Starts telemetry: to the console where one is given, to the receivers that OTEL_* variables name, to nobody otherwise. */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const env = options.env ?? process.env;
@@ -90,10 +93,21 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       ...(named === undefined ? [] : [{ ...named, name: "otlp" as const, withPaths: options.paths === "all" }]),
     ];
   };
+  const held = new Map<string, NodeJS.Timeout>();
   const onState = (signal: Signal) => (destination: NamedDestination, error: string | undefined) => {
     const fields = { signal, destination: destination.name, url: destination.url };
-    if (error === undefined) warn("a receiver of telemetry takes it again", fields);
-    else warn("a receiver of telemetry does not take it; what does not fit is dropped", { ...fields, error });
+    const key = `${signal} ${destination.url}`;
+    const waiting = held.get(key);
+    clearTimeout(waiting);
+    held.delete(key);
+    const say = () =>
+      warn("a receiver of telemetry does not take it; what does not fit is dropped", { ...fields, error });
+    const startingMs = startMs + STARTING_MS - Date.now();
+    // Processes of a cluster start together, and the console is the last that listens.
+    if (error !== undefined && startingMs > 0 && error.includes("ECONNREFUSED")) {
+      held.set(key, setTimeout(say, startingMs).unref());
+    } else if (error !== undefined) say();
+    else if (waiting === undefined) warn("a receiver of telemetry takes it again", fields);
   };
   const pipe = <R>(signal: "traces" | "logs", encode: (records: readonly R[], withPaths: boolean) => Buffer) => {
     const destinations = destinationsOf(signal);
@@ -157,6 +171,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
         const all = [spans?.close(), logs?.close(), ...closers.map((close) => close())];
         await bounded(Promise.all(all), options.closeMs ?? CLOSE_MS);
         for (const one of pipes.values()) one.abort();
+        for (const timer of held.values()) clearTimeout(timer);
       })();
       return closing;
     },

@@ -38,13 +38,13 @@ export function StatTile({
       >
         {value}
       </div>
-      <div className="mt-0.5 min-h-4 truncate text-xs text-subtle tabular-nums">{detail}</div>
+      <div className="mt-0.5 min-h-4 text-xs text-pretty text-subtle tabular-nums">{detail}</div>
       {path ? (
         <svg
           viewBox="0 0 120 28"
           preserveAspectRatio="none"
           aria-hidden="true"
-          className="pointer-events-none mt-1.5 h-6 w-full"
+          className="pointer-events-none mt-auto h-6 w-full translate-y-1"
         >
           <path d={path.area} fill={colour} opacity={0.12} />
           <path

@@ -135,7 +135,9 @@ function amount(value: number | null, unit: string): string {
 function nameOf({ dimension, value }: DimensionChange): string {
   if (dimension === "miss_reason") {
     const info = Object.hasOwn(MISS_REASONS, value) ? MISS_REASONS[value as MissReason] : undefined;
-    return info === undefined ? `the reason ${value || "unknown"}` : `the reason ${value} (${info.sentence})`;
+    return info === undefined
+      ? `the reason ${value || "unknown"}`
+      : `the reason ${value} (${info.sentence.replace(/\.$/, "")})`;
   }
   return `${dimension} ${value || "(none)"}`;
 }

@@ -338,7 +338,11 @@ export function Accesses({ file, highlight }: { file: FileDetail; highlight?: st
                 </span>
               ),
             },
-            { id: "worker", title: "Worker", cell: ({ workerId }) => workerId },
+            {
+              id: "worker",
+              title: "Worker",
+              cell: ({ workerId }) => <span className="whitespace-nowrap">{workerId}</span>,
+            },
             {
               id: "range",
               title: "Range",

@@ -11,6 +11,7 @@ import {
   formatDuration,
   formatMoment,
   formatPercent,
+  formatPlural,
   formatRate,
   formatSize,
   Icon,
@@ -105,7 +106,7 @@ export function JobPage({ id }: { id: string }) {
         <div className="space-y-4" data-testid="job" data-job-state={job.state}>
           <Panel
             title="Progress"
-            hint={`${formatCount(tasks.length)} tasks, from the job's spans`}
+            hint={`${formatPlural(tasks.length, "task")}, from the job's spans`}
             actions={
               job.traceId ? (
                 <Link className="rl-link text-xs" href={`/traces/${job.traceId}`}>

@@ -40,6 +40,11 @@ function useLogForm(): [LogForm, (field: keyof LogForm, value: string) => void] 
   return [form as unknown as LogForm, set];
 }
 
+/** Lines come in the order in which their senders sent them; processes that send late would stand in another's time. */
+function newestFirst(lines: readonly StoredLog[]): readonly StoredLog[] {
+  return [...lines].sort((a, b) => b.atMs - a.atMs || b.id - a.id);
+}
+
 /** What the processes write: followed as it comes, or searched. */
 export function LogsPage() {
   const [form, setField] = useLogForm();
@@ -57,17 +62,17 @@ export function LogsPage() {
   const key = JSON.stringify([typed, range, search.dataUpdatedAt]);
   const extra = older?.key === key ? older : undefined;
   const lines = useMemo(
-    () => (live ? followed.lines : [...(search.data?.logs ?? []), ...(extra?.lines ?? [])]),
+    () => newestFirst(live ? followed.lines : [...(search.data?.logs ?? []), ...(extra?.lines ?? [])]),
     [live, followed.lines, search.data, extra],
   );
   const more = !live && (extra ? extra.more : (search.data?.more ?? false));
   const filtered = FIELDS.some((field) => form[field] !== "");
   const loadOlder = async () => {
-    const last = lines.at(-1);
-    if (!last) return;
+    if (lines.length === 0) return;
+    const lastId = lines.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY);
     setOlderError(undefined);
     try {
-      const page = await olderLogs(typed, range, last.id);
+      const page = await olderLogs(typed, range, lastId);
       setOlder({ key, lines: [...(extra?.lines ?? []), ...page.logs], more: page.more });
     } catch (error) {
       setOlderError(error as ErrorBody);

@@ -53,7 +53,7 @@ export function Overview() {
                 <TrafficCharts series={series.data} range={range} mount={snapshot.mounts[0]?.record.name} />
               )}
               {isMoving(range) ? <ChangesPanel range={range} /> : null}
-              <div className="grid gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+              <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
                 <ServedTable snapshot={snapshot} tiers={tiers} numbers={numbers} />
                 <div className="space-y-4">
                   <SavedPanel tick={tick} />

@@ -212,7 +212,10 @@ function TraceView({ id, model }: { id: string; model: TraceModel }) {
           {tree.orphans > 0
             ? `${formatPlural(tree.orphans, "span")} of this trace ${tree.orphans === 1 ? "names a parent" : "name parents"} that did not arrive`
             : "The root of this trace has not arrived"}
-          : they belong to a caller that does not send its spans here, or are on their way.
+          :{" "}
+          {tree.orphans > 1
+            ? "they belong to a caller that does not send its spans here, or are on their way."
+            : "it belongs to a caller that does not send its spans here, or is on its way."}
         </p>
       ) : null}
       <Panel
@@ -266,7 +269,7 @@ function TraceView({ id, model }: { id: string; model: TraceModel }) {
                     className="rl-input h-[30px]! pl-8! text-xs!"
                     data-search=""
                     value={filter}
-                    placeholder='words, or ringlight.outcome=miss status=error duration>10 name="s3.GetObject"'
+                    placeholder="words, or ringlight.outcome=miss duration>10"
                     spellCheck={false}
                     autoComplete="off"
                     onChange={(event) => setFilter(event.target.value)}
