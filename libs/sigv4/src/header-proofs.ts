@@ -29,8 +29,6 @@ interface Opening {
   readonly scope: string;
   /** The signed names, joined as the canonical request has them. */
   readonly names: string;
-  /** Of each signed name the value that was last found to be in canonical form: most are the same in the next request. */
-  readonly plain: string[];
   /** The pads of the secret below. */
   pads: HmacPads | undefined;
   secret: string;
@@ -69,7 +67,7 @@ export class HeaderProofs {
     if (typeof token === "object") return undefined;
     const credentials = credentialsOf(claim, token, options);
     if ("ok" in credentials || !signsEnough(request, claim)) return undefined;
-    const lines = plainLines(request, opening);
+    const lines = plainLines(request, claim);
     if (lines === undefined) return undefined;
     const requestHash = plainRequestHash(request.method, request.rawUrl, lines, opening.names, payloadHash);
     if (requestHash === undefined) return undefined;
@@ -89,9 +87,9 @@ export class HeaderProofs {
   #openingOf(header: string, service: string): Opening | undefined {
     const last = this.#last;
     const length = header.length - SIGNATURE_CHARS;
-    if (last?.text.length === length && last.service === service && header.startsWith(last.text)) return last;
     if (length <= 0 || length > MAX_OPENING_CHARS) return undefined;
     const text = header.slice(0, length);
+    if (last?.text === text && last.service === service) return last;
     const known = this.#openings.get(text);
     if (known?.service === service) {
       this.#last = known;
@@ -108,7 +106,6 @@ export class HeaderProofs {
       claim,
       scope: formatScope(claim.scope),
       names,
-      plain: claim.signedHeaders.map(() => ""),
       pads: undefined,
       secret: "",
     };
@@ -139,14 +136,11 @@ function signsEnough({ headers }: ReceivedRequest, { signedHeaders }: Claim): bo
 }
 
 /** The lines of the signed headers; undefined where one does not stand in canonical form as it is. */
-function plainLines(request: ReceivedRequest, { claim, plain }: Opening): string | undefined {
+function plainLines(request: ReceivedRequest, { signedHeaders }: Claim): string | undefined {
   let lines = "";
-  for (const [at, name] of claim.signedHeaders.entries()) {
+  for (const name of signedHeaders) {
     const value = headerValue(request, name);
-    if (value !== plain[at]) {
-      if (!isPlainValue(value)) return undefined;
-      plain[at] = copy(value);
-    }
+    if (!isPlainValue(value)) return undefined;
     lines += `${name}:${value}\n`;
   }
   return lines;
