@@ -473,6 +473,22 @@ const ROUND_TRIPS: readonly (readonly [string, (page: Page) => Promise<void>])[]
     (page) => expect(page.getByRole("button", { name: "Epochs" })).toHaveAttribute("aria-pressed", "true"),
   ],
   ["/config?only=changed&find=port", (page) => expect(page.getByLabel("Not the default")).toBeChecked()],
+  ["/ring?whatif=%2B2", (page) => expect(page.getByText("of the arcs move")).toBeVisible()],
+  ["/workers?find=worker-2", (page) => expect(page.getByTestId("worker-row-worker-2")).toBeVisible()],
+  ["/mounts?add=1", (page) => expect(page.getByText("Add a mount")).toBeVisible()],
+  ["/browse/demo?file=%2Fdemo%2FREADME.md", (page) => expect(page.getByText("Placement")).toBeVisible()],
+  ["/cache?measure=latency", (page) => expect(page.getByLabel("Measure")).toHaveValue("latency")],
+  ["/explain?path=%2Fdemo%2FREADME.md", (page) => expect(page.getByTestId("explanation")).toBeVisible()],
+  [
+    "/jobs?state=failed%2Cstopped",
+    (page) =>
+      expect(page.getByRole("button", { name: "stopped", exact: true })).toHaveAttribute("aria-pressed", "true"),
+  ],
+  [
+    "/runs?pick=one%2Ctwo",
+    (page) => expect(page.getByRole("link", { name: "Compare" })).toHaveAttribute("href", "/runs/compare?a=one&b=two"),
+  ],
+  ["/keys?edit=new", (page) => expect(page.getByRole("textbox", { name: "User" })).toBeVisible()],
 ];
 
 test("what a page shows is in its address, and comes back from it", async ({ page }) => {
