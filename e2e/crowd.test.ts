@@ -62,7 +62,10 @@ for (const workers of [3, 1]) {
       );
       origin.resetCounts();
       const agent = new Agent({ maxSockets: READERS });
-      const sizes = await Promise.all(Array.from({ length: READERS }, () => compare(url, expected, agent)));
+      const readers = Array.from({ length: READERS }, () => compare(url, expected, agent));
+      const sizes = await Promise.all(readers).catch((cause: unknown) => {
+        throw new Error(`${String(cause)}; what the cluster said:\n${complaints()}`, { cause });
+      });
       agent.destroy();
       assert.deepEqual(new Set(sizes), new Set([SIZE_BYTES]));
       const gets = origin.requests.filter(({ op }) => op === "GetObject");

@@ -316,6 +316,8 @@ export class DoorConnection {
 
   #begin(head: RequestHead): void {
     this.#requests++;
+    // Whoever was idle for long has not been waiting for this answer as long.
+    if (this.#door.ticks !== this.#tick) this.#touch();
     this.#keepAlive = head.keepAlive && !this.#door.closing;
     const { hits } = this.#door.options;
     // Bytes sent around the stream must not overtake what it still holds.

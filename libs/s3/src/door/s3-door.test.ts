@@ -247,3 +247,28 @@ test("bytes behind an upgrade reach who took the connection over, though the doo
   socket.end();
   await once(socket, "close");
 });
+
+test("how long a client takes nothing is counted from its request, not from what it did before it was idle", async (t) => {
+  const stallTimeoutMs = 1_500;
+  let held = 0;
+  // Takes the second answer, and sends nothing of it.
+  const sender: S3DoorOptions["sender"] = (socket, events) => {
+    const copying = copyingSender(socket, events);
+    return {
+      send: (answer, head) => {
+        if (held++ === 0) copying.send(answer, head);
+      },
+      close: () => copying.close(),
+    };
+  };
+  const { open, hits } = await start(t, { sender, stallTimeoutMs });
+  const socket = open();
+  socket.write(get("/hit1"));
+  await once(socket, "data");
+  await new Promise((resolve) => setTimeout(resolve, stallTimeoutMs + 300));
+  const askedMs = performance.now();
+  socket.write(get("/hit2"));
+  await waitFor(() => hits.done.length === 2, { timeoutMs: 10_000, what: "the cut" });
+  assert.equal(hits.done[1]?.aborted, true);
+  assert.ok(performance.now() - askedMs >= stallTimeoutMs - 50);
+});
