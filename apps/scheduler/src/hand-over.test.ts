@@ -85,8 +85,6 @@ test("a worker that joins is given what it owns now by those who had it, while r
     timeoutMs: 20_000,
   });
   assert.equal(await readAll("worker-0"), total());
-  const rebalances = (await cluster.list()).filter(({ spec }) => spec?.kind === "rebalance");
-  assert.deepEqual(rebalances, [], "the workers had nothing when they joined, so that there is nothing to hand over");
   const readBefore = gets();
   const before = ownersOfPages(cluster.view.members);
   await cluster.startWorker("worker-2");
