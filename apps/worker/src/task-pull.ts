@@ -18,6 +18,50 @@ import {
   unitPages,
 } from "./task-unit.ts";
 
+/** How long another worker may take to say what it has of a whole task, milliseconds. */
+export const COVERAGE_MS = 2_000;
+
+/**
+ * The units, each only with those sources that have pages of it: one question to each for the whole task, since most units of a
+ * hand-over have nothing to come, and a question for each of them costs what a small object does. A source that does not
+ * answer is asked again for each unit.
+ */
+export async function withHolders(
+  { coverageAt, pageBytes, segmentBytes }: Pick<TaskSources, "coverageAt" | "pageBytes" | "segmentBytes">,
+  units: readonly TaskUnit[],
+  signal: AbortSignal,
+): Promise<TaskUnit[]> {
+  const bySource = new Map<string, number[]>();
+  for (const [index, { sources }] of units.entries()) {
+    for (const id of sources) {
+      const asked = bySource.get(id);
+      if (asked === undefined) bySource.set(id, [index]);
+      else asked.push(index);
+    }
+  }
+  const without = new Map<number, Set<string>>();
+  const ask = async ([id, indices]: readonly [string, readonly number[]]) => {
+    const objects = indices.map((index) => units[index]).filter((unit) => unit !== undefined);
+    const answers = await coverageAt(id, objects, signal).catch(() => undefined);
+    if (answers?.length !== objects.length) return;
+    for (const [at, index] of indices.entries()) {
+      const unit = units[index];
+      if (unit === undefined) continue;
+      const first = unit.whole ? 0 : Math.floor((unit.segment * segmentBytes) / pageBytes);
+      const last = unit.whole
+        ? Number.POSITIVE_INFINITY
+        : Math.ceil(((unit.segment + 1) * segmentBytes) / pageBytes) - 1;
+      if (answers[at]?.cached.some((run) => run.first <= last && run.last >= first)) continue;
+      without.set(index, (without.get(index) ?? new Set()).add(id));
+    }
+  };
+  await Promise.all([...bySource].map(ask));
+  return units.map((unit, index) => {
+    const none = without.get(index);
+    return none === undefined ? unit : { ...unit, sources: unit.sources.filter((id) => !none.has(id)) };
+  });
+}
+
 /** Pulls one unit: "loaded" where pages came, "cached" where there was nothing to come, "refused" where no tier took them. */
 export async function pullUnit(sources: TaskSources, unit: TaskUnit, settings: TaskSettings): Promise<UnitOutcome> {
   const pages = await unitPages(sources, unit);

@@ -10,7 +10,7 @@ import { checkUnit, freeUnit, scrubUnit, syncUnit } from "./task-checks.ts";
 import { copyUnit, moveUnit } from "./task-copy.ts";
 import type { LimitTable } from "./task-limits.ts";
 import { loadUnit } from "./task-load.ts";
-import { pullUnit } from "./task-pull.ts";
+import { pullUnit, withHolders } from "./task-pull.ts";
 import { outcomeOf, type TaskSettings, type TaskSources, type UnitOutcome } from "./task-unit.ts";
 
 /** Longest silence of a running task, milliseconds. */
@@ -86,10 +86,11 @@ export async function* runTask(
   };
   const outcomes: Record<string, number> = {};
   let next = 0;
+  let { units } = request;
   const lane = async () => {
-    while (next < request.units.length && !signal.aborted) {
+    while (next < units.length && !signal.aborted) {
       const index = next++;
-      const unit = request.units[index];
+      const unit = units[index];
       if (unit === undefined) return;
       const outcome = await doUnit(options, unit, settings).catch((error: unknown) => {
         if (signal.aborted) throw error;
@@ -101,9 +102,12 @@ export async function* runTask(
       results.push({ ...outcome, unit: index });
     }
   };
-  const lanes = Array.from({ length: Math.min(limits.transfers.limit, request.units.length) }, lane);
+  const allLanes = async () => {
+    if (request.op === "pull") units = await withHolders(options, units, signal);
+    await Promise.allSettled(Array.from({ length: Math.min(limits.transfers.limit, units.length) }, lane));
+  };
   let running = true;
-  const done = Promise.allSettled(lanes).then(() => {
+  const done = allLanes().then(() => {
     running = false;
     wake();
   });

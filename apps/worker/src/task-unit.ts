@@ -9,7 +9,7 @@ import {
   type Ufs,
   type VersionId,
 } from "@ringlight/core";
-import type { TaskUnit, UnitResult } from "@ringlight/proto";
+import type { ObjectCoverage, TaskUnit, UnitResult } from "@ringlight/proto";
 import type { CopyJournal } from "./copy-journal.ts";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
@@ -45,6 +45,12 @@ export interface TaskSources {
   readonly copies: CopyJournal;
   /** The cached pages of an object at another worker; undefined when that is not known any more. */
   readonly cachedAt: (workerId: string, mount: string, key: string, traceparent: string) => CachedSource | undefined;
+  /** What another worker has cached of each of some objects; undefined when it is not known any more. @throws why it does not answer */
+  readonly coverageAt: (
+    workerId: string,
+    objects: readonly { readonly path: string; readonly version: string; readonly sizeBytes: number }[],
+    signal: AbortSignal,
+  ) => Promise<readonly ObjectCoverage[] | undefined>;
 }
 
 /** How a task does its units. */

@@ -14,9 +14,9 @@ import {
   type VersionId,
   type WorkerRecord,
 } from "@ringlight/core";
-import { DirectServiceService, type WorkerStats } from "@ringlight/proto";
+import { DirectServiceService, WorkerServiceClient, type WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
-import { processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
+import { ClientPool, callUnary, processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
 import { openPageStore, pageHash, RollingReuse, type TierOptions, versionWord } from "@ringlight/store";
 import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
@@ -55,6 +55,8 @@ import { S3Credentials } from "./s3-credentials.ts";
 import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from "./s3-door.ts";
 import { statusClass, WorkerStatistics } from "./statistics.ts";
 import { LimitTable } from "./task-limits.ts";
+import { COVERAGE_MS } from "./task-pull.ts";
+import type { TaskRunOptions } from "./task-run.ts";
 import { taskService, taskServiceDefinition } from "./task-service.ts";
 import { traceUfs } from "./trace.ts";
 import { WriteCache } from "./write-cache.ts";
@@ -497,10 +499,19 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       });
     });
     opened.push(() => copies.close());
-    const tasks = {
+    const neighbours = new ClientPool(WorkerServiceClient, { token });
+    opened.push(() => neighbours.close());
+    const tasks: TaskRunOptions = {
       ...service,
       clock,
       copies,
+      coverageAt: async (workerId, objects, signal) => {
+        const holder = ring.worker(workerId);
+        if (holder === undefined) return undefined;
+        const asked = { objects: objects.map(({ path, version, sizeBytes }) => ({ path, version, sizeBytes })) };
+        const options = { signal, deadlineMs: COVERAGE_MS };
+        return (await callUnary(neighbours.get(holder.addresses.grpc), "coverage", asked, options)).objects;
+      },
       cachedAt,
       writer,
       limits: new LimitTable(clock),
