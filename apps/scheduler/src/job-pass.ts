@@ -7,9 +7,9 @@ import { type Clock, parsePath, RinglightError, segmentKey } from "@ringlight/co
 import type { UnitResult } from "@ringlight/proto";
 import type { Amount, JobCheckpoint, JobCounters, JobSpec } from "@ringlight/registry";
 import type { Ring } from "@ringlight/ring";
-import { divideRate } from "./job-bandwidth.ts";
 import { Lane, type LaneUnit } from "./job-lane.ts";
 import type { Placement } from "./job-placement.ts";
+import { RateShares } from "./job-shares.ts";
 import { jobObjects, type SourceItem } from "./job-source.ts";
 import { type DoneUnit, Tally, type TallyMode } from "./job-tally.ts";
 import { targetPath } from "./job-target.ts";
@@ -90,20 +90,25 @@ export class Pass {
   readonly #suspects = new Map<string, number>();
   /** Units for which no worker lives now. */
   #homeless: PassUnit[] = [];
-  readonly #rates = new Map<string, { allotted: number; sinceMs: number; bytes: number; used: number | undefined }>();
+  readonly #shares: RateShares;
   readonly #ending = new AbortController();
   #signal: AbortSignal = this.#ending.signal;
   #listingEnded = false;
   /** Objects that were found and are not done. */
   #inHand = { objects: 0, bytes: 0 };
   #changed = Promise.withResolvers<void>();
-  #dividing: Promise<void> = Promise.resolve();
   #pumping = false;
 
   constructor(options: PassOptions) {
     this.#options = options;
     this.#window = new Window(options.checkpoint, options.checkpoint.position);
     this.#tally = new Tally(options.counters, options.mode);
+    this.#shares = new RateShares({
+      ...options,
+      workers: () => this.#lanes.keys(),
+      isBusy: (id) => this.#lanes.get(id)?.busy ?? false,
+      signal: () => this.#signal,
+    });
   }
 
   /** What a record needs to go on from here: all parts are of the same moment, and count what is done. */
@@ -130,7 +135,7 @@ export class Pass {
     const wake = () => this.#notify();
     this.#signal.addEventListener("abort", wake, { once: true });
     try {
-      this.#shareEqually();
+      this.#shares.begin();
       await this.#list();
       while (this.#window.size > 0) {
         this.#signal.throwIfAborted();
@@ -142,9 +147,8 @@ export class Pass {
       this.#ending.abort(new RinglightError("RL_CANCELLED", "the pass is over"));
       await Promise.all([...this.#lanes.values()].map((lane) => lane.ended()));
       await ticking;
-      await this.#dividing;
+      await this.#shares.end();
       this.#suspects.clear();
-      this.#rates.clear();
     }
   }
 
@@ -308,7 +312,7 @@ export class Pass {
       placement,
       template: { op, verify, skipCached, metadataOnly, columns: [...columns], overwrite },
       concurrency,
-      rate: () => this.#rateOf(workerId),
+      rate: () => this.#shares.of(workerId),
       traceparent,
       signal: this.#signal,
       now: () => clock.now(),
@@ -318,11 +322,10 @@ export class Pass {
         for (const unit of units) this.#result(unit, failedResult(error.code, error.message), id);
       },
       onRead: (id, bytes) => {
-        const rate = this.#rates.get(id);
-        if (rate !== undefined) rate.bytes += bytes;
+        this.#shares.note(id, bytes);
         if (bytes > 0) this.#options.onRead(bytes);
       },
-      onBusy: () => this.#divideSoon(),
+      onBusy: () => this.#shares.divideSoon(false),
     });
     this.#lanes.set(workerId, lane);
     return lane;
@@ -380,7 +383,7 @@ export class Pass {
     return (this.#suspects.get(id) ?? 0) > this.#options.clock.monotonicMs();
   }
 
-  /** Tries units without a worker again, and divides the rate anew. */
+  /** Tries units without a worker again, and has the rate divided anew. */
   async #tick(): Promise<void> {
     const { clock } = this.#options;
     while (!this.#signal.aborted) {
@@ -389,67 +392,8 @@ export class Pass {
       const homeless = this.#homeless;
       this.#homeless = [];
       for (const unit of homeless) this.#send(unit);
-      this.#divideSoon(true);
+      this.#shares.divideSoon(true);
     }
-  }
-
-  /** Before the first task everybody may get work: equal shares, which together are the whole. */
-  #shareEqually(): void {
-    const { spec, placement, clock } = this.#options;
-    if (spec.bytesPerSecond === 0) return;
-    const alive = placement.alive();
-    const sinceMs = clock.monotonicMs();
-    const allotted = Math.floor(spec.bytesPerSecond / Math.max(1, alive.length));
-    for (const { id } of alive) this.#rates.set(id, { allotted, sinceMs, bytes: 0, used: undefined });
-  }
-
-  #rateOf(workerId: string): number {
-    if (this.#options.spec.bytesPerSecond === 0) return 0;
-    const allotted = this.#rates.get(workerId)?.allotted ?? 0;
-    return allotted > 0 ? allotted : -1;
-  }
-
-  #divideSoon(measured = false): void {
-    if (this.#options.spec.bytesPerSecond === 0) return;
-    this.#dividing = this.#dividing.then(() => this.#divide(measured)).catch(() => undefined);
-  }
-
-  /** Takes from some before it gives to others, so that the sum is never more than the whole. */
-  async #divide(measured: boolean): Promise<void> {
-    const { spec, placement, calls, clock, jobId } = this.#options;
-    if (this.#signal.aborted) return;
-    const nowMs = clock.monotonicMs();
-    for (const id of this.#lanes.keys()) {
-      if (!this.#rates.has(id)) this.#rates.set(id, { allotted: 0, sinceMs: nowMs, bytes: 0, used: undefined });
-    }
-    const shares = [...this.#rates].map(([id, rate]) => {
-      const spanMs = nowMs - rate.sinceMs;
-      if (measured && spanMs >= TICK_MS) {
-        rate.used = (rate.bytes / spanMs) * 1000;
-        rate.sinceMs = nowMs;
-        rate.bytes = 0;
-      }
-      return { id, allotted: rate.allotted, used: rate.used, busy: this.#lanes.get(id)?.busy ?? false };
-    });
-    const target = divideRate(spec.bytesPerSecond, shares);
-    const changes = shares.filter(({ id, allotted }) => Math.abs((target.get(id) ?? 0) - allotted) > allotted * 0.01);
-    const apply = async (id: string) => {
-      const rate = this.#rates.get(id);
-      if (rate === undefined) return;
-      const wanted = target.get(id) ?? 0;
-      const worker = placement.worker(id);
-      const limits = { jobId, bytesPerSecond: wanted > 0 ? wanted : -1, concurrency: spec.concurrency };
-      if (worker !== undefined) await calls.limit(worker, limits, this.#signal);
-      rate.allotted = wanted;
-      rate.sinceMs = clock.monotonicMs();
-      rate.bytes = 0;
-      rate.used = undefined;
-    };
-    const less = changes.filter(({ id, allotted }) => (target.get(id) ?? 0) < allotted);
-    const taken = await Promise.allSettled(less.map(({ id }) => apply(id)));
-    // A worker that did not hear of it goes on with what it had: there is nothing to give to others then.
-    if (taken.some(({ status }) => status === "rejected")) return;
-    await Promise.allSettled(changes.filter((share) => !less.includes(share)).map(({ id }) => apply(id)));
   }
 
   #notify(): void {
