@@ -149,9 +149,21 @@ test("other list types and encodings are InvalidArgument", async () => {
 
 test("encoding-type=url encodes every name in the answer, and says so", async () => {
   const text = (await server.ask("/bkt?encoding-type=url&prefix=d%26&delimiter=%22&marker=a%20b")).body.toString();
-  assert.match(text, /<Prefix>d%26<\/Prefix><Marker>a%20b<\/Marker>/);
+  assert.match(text, /<Prefix>d&amp;<\/Prefix><Marker>a%20b<\/Marker>/);
   assert.match(text, /<Delimiter>%22<\/Delimiter><EncodingType>url<\/EncodingType>/);
   assert.match(text, /<CommonPrefixes><Prefix>d%26%3C%3E%22<\/Prefix><\/CommonPrefixes>/);
+});
+
+test("V1 tells the prefix as it is where decoding it changes nothing, for some clients decode it and some do not", async () => {
+  const shown = async (query: string) =>
+    /<Prefix>(.*?)<\/Prefix>/s.exec((await server.ask(`/bkt?encoding-type=url&${query}`)).body.toString())?.[1];
+  assert.equal(await shown("prefix=%0a"), "&#10;");
+  assert.equal(await shown("prefix=a%20b/%C3%BC"), "a b/\u00fc");
+  assert.equal(await shown("prefix=50%25"), "50%25");
+  assert.equal(await shown("prefix=a%2Bb"), "a%2Bb");
+  assert.equal(await shown("prefix=%01"), "%01");
+  assert.equal(await shown("list-type=2&prefix=a%20b"), "a%20b");
+  assert.equal(await shown("versions&prefix=a%20b"), "a%20b");
 });
 
 test("names with characters that XML 1.0 forbids are numeric references, and every document parses", async () => {

@@ -134,6 +134,19 @@ function optional(tag: string, text: string | undefined): string {
   return text === undefined ? "" : element(tag, text);
 }
 
+/** What stands for itself whether a client decodes it or not; no line end but \n, which documents keep. */
+const SAME_DECODED = /^[^%+\p{Cc}\p{Cn}\p{Cs}]*$/u;
+
+/**
+ * The prefix of a listing in the answer. S3 documents it as encoded; Ceph tells it as it is in answers to ListObjects, and boto3
+ * does not decode it there, where Amazon's SDK for Java does. What is the same to both is told as it is.
+ */
+function prefixOf({ version, urlEncoded, prefix }: ListQuery): string {
+  if (!urlEncoded) return prefix;
+  const isPlain = version === "v1" && SAME_DECODED.test(prefix.replaceAll("\n", ""));
+  return isPlain ? prefix : encodeName(prefix);
+}
+
 /** The document that answers a listing. */
 export function listDocument(bucket: string, query: ListQuery, page: ListPage): string {
   const name = query.urlEncoded ? encodeName : (text: string) => text;
@@ -146,7 +159,7 @@ export function listDocument(bucket: string, query: ListQuery, page: ListPage): 
     query.urlEncoded ? element("EncodingType", "url") : "",
     element("IsTruncated", page.truncated),
   ];
-  const head = [element("Name", bucket), element("Prefix", name(query.prefix))];
+  const head = [element("Name", bucket), element("Prefix", prefixOf(query))];
   if (query.version === "versions") {
     return xmlDocument(
       "ListVersionsResult",
