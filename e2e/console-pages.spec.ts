@@ -492,6 +492,8 @@ const ROUND_TRIPS: readonly (readonly [string, (page: Page) => Promise<void>])[]
 ];
 
 test("what a page shows is in its address, and comes back from it", async ({ page }) => {
+  // Two loads of each page: on a machine with other work that alone takes a minute.
+  test.setTimeout(240_000);
   for (const [address, taken] of ROUND_TRIPS) {
     await page.goto(url() + address);
     await taken(page);
