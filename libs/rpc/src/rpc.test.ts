@@ -1,3 +1,4 @@
+/** Calls over our server and client and over grpc-js. Long, because every way to call is held against what the same few helpers start. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -6,6 +6,8 @@
  * Reads go to memory of ours (own-reads.ts): heads to a scratch buffer that all connections share, and bodies of a known
  * length straight into the piece that the handler gets (body-buffers.ts). Where a Node does not allow that, bytes come as
  * "data" events.
+ *
+ * Long, because heads, hits, bodies and the hand-over take turns at one socket, and each must leave it as the next one needs it.
  */
 import type { Socket } from "node:net";
 import { releasePooled } from "@ringlight/core";
