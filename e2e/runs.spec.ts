@@ -99,6 +99,7 @@ test("a run is followed while it goes on, and a slow request of it is followed t
   const marks = page.getByRole("list", { name: "Latency: requests with a trace" });
   await marks.getByTestId("exemplar").last().click();
   await expect(page).toHaveURL(/\/traces\/[0-9a-f]{32}/);
+  await expect(page.getByRole("heading", { level: 1, name: /GET/i })).toBeVisible();
 });
 
 test("two runs that were taken in turn are compared, with the harness's own words", async ({ page }) => {

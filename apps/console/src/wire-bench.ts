@@ -72,6 +72,8 @@ export interface BenchSpan {
   readonly outcome: string;
   readonly error: string;
   readonly traceId: string;
+  /** Whether the trace can be opened: it is stored here, or a trace backend is asked. */
+  readonly isStored: boolean;
 }
 
 /** The servers' counters at a moment. */

@@ -1,4 +1,5 @@
 /** A target over HTTP: S3, signed (by presigned URLs, made once a key) or not, or anything that serves ranges of files. */
+import { randomBytes } from "node:crypto";
 import { presignUrl } from "@ringlight/sigv4";
 import type { PlannedRequest } from "../workloads/plan.ts";
 import { HttpConnection, type Origin, type RawAnswer } from "./http-connection.ts";
@@ -7,6 +8,8 @@ import type { Answer, Target, TargetAddress } from "./target.ts";
 
 const TIMEOUT_MS = 60_000;
 const EXPIRES_S = 24 * 3600;
+/** One request in so many asks for a trace, the first among them: a server keeps none of a fast hit by itself. */
+const TRACE_EVERY = 500;
 /** Signed paths that are remembered. */
 const MAX_PATHS = 200_000;
 
@@ -33,6 +36,7 @@ export class HttpTarget implements Target {
   readonly #waiting: Waiting[] = [];
   readonly #heads = new Map<string, string>();
   #next = 0;
+  #sent = 0;
 
   constructor({ address, connections }: HttpTargetOptions) {
     const { hosts, isTls } = parseHttpUrl(address.url);
@@ -70,7 +74,8 @@ export class HttpTarget implements Target {
   #send(connection: HttpConnection, request: PlannedRequest, sentMs: number, done: (answer: Answer) => void): void {
     const { op, length } = request;
     const body = op === "put" ? writtenBody(request.key, length) : undefined;
-    connection.send(this.#head(request), op === "head" || op === "open", body, (raw) => {
+    const isTraced = this.#sent++ % TRACE_EVERY === 0;
+    connection.send(this.#head(request, isTraced), op === "head" || op === "open", body, (raw) => {
       const answer = answerOf(request, raw, sentMs);
       const next = this.#waiting.length > this.#next ? this.#waiting[this.#next++] : undefined;
       if (this.#next > 1024 && this.#next * 2 > this.#waiting.length) {
@@ -79,13 +84,13 @@ export class HttpTarget implements Target {
       }
       if (next === undefined) this.#free.push(connection);
       else this.#send(connection, next.request, next.sentMs, next.done);
-      done(answer);
+      done(isTraced ? { ...answer, isTraced } : answer);
     });
   }
 
-  #head(request: PlannedRequest): string {
+  #head(request: PlannedRequest, isTraced: boolean): string {
     const { op, key, offset, length } = request;
-    const start = this.#startOfHead(op, key);
+    const start = this.#startOfHead(op, key) + (isTraced ? traceHeader() : "");
     if (op === "put") return `${start}content-length: ${length}\r\n\r\n`;
     if (op === "get" && length > 0) return `${start}range: bytes=${offset}-${offset + length - 1}\r\n\r\n`;
     return `${start}\r\n`;
@@ -102,6 +107,11 @@ export class HttpTarget implements Target {
     this.#heads.set(name, head);
     return head;
   }
+}
+
+/** W3C trace context that asks the server to keep the request's trace. */
+function traceHeader(): string {
+  return `traceparent: 00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-01\r\n`;
 }
 
 /** Method and URL of a request, presigned where the address has credentials. @throws Error where the address is none */

@@ -216,7 +216,7 @@ export class Recorder {
 
   #sample(request: PlannedRequest, dueMs: number, latencyMs: number, answer: Answer, outcome: string): void {
     const samples = this.#samples;
-    const isRegular = this.#requests % SAMPLE_EVERY === 0;
+    const isRegular = answer.isTraced === true || this.#requests % SAMPLE_EVERY === 0;
     if (!isRegular && samples.length >= SLOWEST && latencyMs <= samples[SLOWEST - 1]!.latencyMs && answer.ok) return;
     const { op, key, offset, length } = request;
     const sample: Sample = {

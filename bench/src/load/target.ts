@@ -12,6 +12,8 @@ export interface Answer {
   readonly error: string;
   /** Head of an HTTP answer, for samples; "" for others. */
   readonly head: string;
+  /** The request asked for its trace to be kept, so it belongs among the samples. */
+  readonly isTraced?: boolean;
 }
 
 /** A target. */

@@ -212,6 +212,10 @@ export class StoreCore {
     return found === undefined ? undefined : { ...found, logCount: this.#logs.countOf(traceId) };
   }
 
+  stored(traceIds: readonly string[]): string[] {
+    return traceIds.filter((id) => this.#search.has(id));
+  }
+
   values(key: string, prefix: string, limit: number): TraceValues {
     return {
       services: this.#words.services(key === "" ? prefix : "", limit),

@@ -9,7 +9,7 @@ import type { TraceQuery, TraceWatchEvent } from "./traces.ts";
 export const INGEST_WINDOW = 4;
 
 /** Methods of the store that are called from the other thread. */
-export type StoreMethod = "search" | "detail" | "values" | "logs" | "metrics" | "metric" | "stats";
+export type StoreMethod = "search" | "detail" | "stored" | "values" | "logs" | "metrics" | "metric" | "stats";
 
 /** The arguments of a method. */
 export type ArgumentsOf<M extends StoreMethod> = Parameters<StoreCore[M]>;

@@ -88,6 +88,10 @@ export class TraceSearch {
     return (row) => passes(row, query) && this.#meets(row, conditions);
   }
 
+  has(traceId: string): boolean {
+    return this.#tables.find(traceId) !== undefined;
+  }
+
   /** A trace with its spans in the order of their starts; a span that was sent twice counts once. */
   detail(traceId: string, offset = 0, limit = MAX_WINDOW): Omit<TraceDetail, "logCount"> | undefined {
     const row = this.#tables.find(traceId);

@@ -77,6 +77,7 @@ test("spans that came in two requests are one trace, found by what stands on the
     ["GET", "trainer", 2, "miss", true],
   );
   assert.equal(Math.round(summary!.durationMs), 25);
+  assert.deepEqual(await store.stored(["0".repeat(32), traceId]), [traceId]);
   const detail = await store.detail(traceId);
   assert.deepEqual(
     detail?.spans.map(({ name, resource }) => [name, detail.resources[resource]?.service]),

@@ -122,6 +122,11 @@ export class TraceStore {
     return this.#call("detail", [traceId, offset, limit]);
   }
 
+  /** Which of these traces are here, in the order asked. @throws RL_INTERNAL where the store has failed */
+  stored(traceIds: readonly string[]): Promise<string[]> {
+    return this.#call("stored", [traceIds]);
+  }
+
   values(key: string, prefix: string, limit: number): Promise<TraceValues> {
     return this.#call("values", [key, prefix, limit]);
   }

@@ -48,7 +48,10 @@ function write(id: string, target: string, rates: readonly number[], state = "do
   writeFileSync(join(place, "summary.json"), JSON.stringify(summary));
   writeFileSync(join(place, "manifest.json"), JSON.stringify(manifest));
   writeFileSync(join(place, "windows.jsonl"), '{"round":1,"atMs":5,"requests":3}\n{"round":1,"at');
-  writeFileSync(join(place, "spans.jsonl"), '{"round":1,"atMs":5,"traceId":"abc"}\n');
+  writeFileSync(
+    join(place, "spans.jsonl"),
+    '{"round":1,"atMs":5,"traceId":"abc"}\n{"round":1,"atMs":6,"traceId":"def"}\n',
+  );
 }
 
 test("runs are listed newest first, and one that is being written is read as far as it is", async () => {
@@ -63,8 +66,14 @@ test("runs are listed newest first, and one that is being written is read as far
       ["20260101T000000-a", "done", "i"],
     ],
   );
-  const { windows, spans, manifest, metrics } = await benchDetail(scratch, "20260102T000000-b");
+  const { windows, spans, manifest, metrics } = await benchDetail(scratch, "20260102T000000-b", async (ids) =>
+    ids.filter((id) => id === "def"),
+  );
   assert.deepEqual([windows.length, spans[0]?.traceId, manifest.seed, metrics], [1, "abc", 7, []]);
+  assert.deepEqual(
+    spans.map(({ isStored }) => isStored),
+    [false, true],
+  );
   assert.deepEqual((await benchRuns(join(scratch, "nothing"))).runs, []);
 });
 
@@ -81,6 +90,12 @@ test("two runs are compared by the harness, whose sentence is shown", async () =
 
 test("ids that name other places are refused", async () => {
   for (const id of ["../secrets", "a/b", ""])
-    await assert.rejects(benchDetail(scratch, id), { code: "RL_BAD_REQUEST" });
-  await assert.rejects(benchDetail(scratch, "nothing"), { code: "RL_NOT_FOUND" });
+    await assert.rejects(
+      benchDetail(scratch, id, async () => []),
+      { code: "RL_BAD_REQUEST" },
+    );
+  await assert.rejects(
+    benchDetail(scratch, "nothing", async () => []),
+    { code: "RL_NOT_FOUND" },
+  );
 });

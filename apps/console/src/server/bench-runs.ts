@@ -32,8 +32,11 @@ export async function benchRuns(directory: string): Promise<BenchRuns> {
   return { directory, runs: read.filter((found) => found !== undefined) };
 }
 
-/** One run. @throws RL_NOT_FOUND, RL_BAD_REQUEST */
-export async function benchDetail(directory: string, id: string): Promise<BenchDetail> {
+/** Tells which traces can be opened. */
+type StoredOf = (traceIds: readonly string[]) => Promise<readonly string[]>;
+
+/** One run, its requests marked by whether their traces are stored. @throws RL_NOT_FOUND, RL_BAD_REQUEST */
+export async function benchDetail(directory: string, id: string, storedOf: StoredOf): Promise<BenchDetail> {
   const place = placeOf(directory, id);
   const found = await runOf(directory, id).catch((cause: unknown) => {
     throw new RinglightError("RL_NOT_FOUND", `there is no run ${id} in ${directory}`, { cause });
@@ -41,16 +44,17 @@ export async function benchDetail(directory: string, id: string): Promise<BenchD
   const manifest = JSON.parse(await readFile(join(place, "manifest.json"), "utf8")) as BenchDetail["manifest"];
   const [windows, spans, metrics] = await Promise.all([
     lines<BenchWindow>(join(place, "windows.jsonl")),
-    lines<BenchSpan>(join(place, "spans.jsonl")),
+    lines<Omit<BenchSpan, "isStored">>(join(place, "spans.jsonl")),
     lines<BenchMetrics>(join(place, "metrics.jsonl")),
   ]);
+  const stored = new Set(await storedOf(spans.map(({ traceId }) => traceId).filter((traceId) => traceId !== "")));
   const { seed, planDigest, command, machine, git } = manifest;
   return {
     run: found,
     directory: place,
     manifest: { seed, planDigest, command, machine, git },
     windows,
-    spans,
+    spans: spans.map((span) => ({ ...span, isStored: stored.has(span.traceId) })),
     metrics,
   };
 }

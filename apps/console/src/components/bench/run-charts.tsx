@@ -13,8 +13,7 @@ export function RunCharts({ series, spans }: { series: RunSeries; spans: readonl
   const { times } = series;
   const traced = spans
     .filter(
-      ({ traceId, atMs }) =>
-        traceId !== "" && atMs / 1000 >= (times[0] ?? 0) - 1 && atMs / 1000 <= (times.at(-1) ?? 0) + 1,
+      ({ isStored, atMs }) => isStored && atMs / 1000 >= (times[0] ?? 0) - 1 && atMs / 1000 <= (times.at(-1) ?? 0) + 1,
     )
     .sort((a, b) => b.latencyMs - a.latencyMs)
     .slice(0, MOST_MARKS);
@@ -24,7 +23,7 @@ export function RunCharts({ series, spans }: { series: RunSeries; spans: readonl
       <TimeSeries
         id="run-latency"
         title="Latency"
-        hint="from the intended start; the marks are requests, each with its trace"
+        hint="from the intended start; the marks are requests whose traces are kept"
         times={times}
         format={formatLatency}
         series={[

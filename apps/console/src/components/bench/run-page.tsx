@@ -204,8 +204,8 @@ function Slowest({ detail, zoom }: { detail: BenchDetail; zoom: ReturnType<typeo
             id: "trace",
             title: "Trace",
             cell: (span) =>
-              span.traceId === "" ? (
-                "–"
+              !span.isStored ? (
+                <span title={span.traceId && "No trace was kept: fast hits cost none"}>–</span>
               ) : (
                 <Link className="rl-link font-mono text-xs" href={`/traces/${span.traceId}`}>
                   {span.traceId.slice(0, 16)}
