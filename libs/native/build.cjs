@@ -7,14 +7,15 @@ const crypto = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
 
-const SOURCE = path.join(__dirname, "src/ringlight.c");
+const SOURCES = ["ringlight.c", "signature.c"].map((name) => path.join(__dirname, "src", name));
 const BUILD = path.join(__dirname, "build");
 const FLAGS = ["-O2", "-g0", "-Wall", "-Wextra", "-shared", "-fPIC"];
 const COMPILE_MS = 120_000;
 
 /** Path of the addon, without its ending, for a Node with this ABI (process.versions.modules) on this machine. */
 function addonBase(abi) {
-  const hash = crypto.createHash("sha256").update(fs.readFileSync(SOURCE)).update(FLAGS.join(" "));
+  const hash = crypto.createHash("sha256").update(FLAGS.join(" "));
+  for (const source of SOURCES) hash.update(fs.readFileSync(source));
   const name = hash.update(`${abi} ${process.platform} ${process.arch}`).digest("hex").slice(0, 16);
   return path.join(BUILD, `ringlight-${name}`);
 }
@@ -42,7 +43,7 @@ function findHeaders(node, abi) {
 function compile(headers, out) {
   const compilers = [process.env.CC, "cc", "gcc", "clang"].filter(Boolean);
   for (const compiler of compilers) {
-    const args = [...FLAGS, `-I${headers}`, "-o", out, SOURCE];
+    const args = [...FLAGS, `-I${headers}`, "-o", out, ...SOURCES];
     const result = spawnSync(compiler, args, { encoding: "utf8", timeout: COMPILE_MS });
     if (result.error && result.error.code === "ENOENT") continue;
     if (result.status === 0) return undefined;

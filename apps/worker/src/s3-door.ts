@@ -9,6 +9,7 @@ import {
   type S3Handler,
   sendfileSender,
 } from "@ringlight/s3";
+import type { TextSigner } from "@ringlight/sigv4";
 
 /** How long an idle connection of an S3 client is kept, milliseconds. */
 export const S3_KEEP_ALIVE_MS = 60_000;
@@ -25,6 +26,8 @@ export interface DataPath {
   readonly sender: PageSenderFactory;
   /** Keeps pages mapped for the sender. */
   readonly mapper?: Pick<Native, "mapPage" | "unmapPage">;
+  /** Makes signatures of requests; node:crypto does where there is none. */
+  readonly signer?: TextSigner;
 }
 
 /** Chooses the way: sendfile(2) where the addon is there and not switched off. */
@@ -32,7 +35,13 @@ export function chooseDataPath(setting: "auto" | "off"): DataPath {
   if (setting === "off") return { name: "typescript", reason: "sendfile is off", sender: copyingSender };
   const loaded = loadNative();
   if (loaded.native === undefined) return { name: "typescript", reason: loaded.reason, sender: copyingSender };
-  return { name: "sendfile", sender: sendfileSender(loaded.native), mapper: loaded.native };
+  const { native } = loaded;
+  return {
+    name: "sendfile",
+    sender: sendfileSender(native),
+    mapper: native,
+    ...(native.signer && { signer: native.signer }),
+  };
 }
 
 /** The way as the log and /readyz name it: "sendfile", or "typescript (why)". */

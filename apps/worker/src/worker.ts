@@ -18,6 +18,7 @@ import { DirectServiceService, WorkerServiceClient, type WorkerStats } from "@ri
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
 import { ClientPool, callUnary, processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
 import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
+import { useTextSigner } from "@ringlight/sigv4";
 import { openPageStore, pageHash, RollingReuse, type TierOptions, versionWord } from "@ringlight/store";
 import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
@@ -133,6 +134,7 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     opened.push(() => telemetry.close());
     traceCalls(grpcTracer);
     const dataPath = chooseDataPath(config.sendfile);
+    useTextSigner(dataPath.signer);
     const store = await openPageStore({
       tiers: tiersOf(config, (message) => log.warn(message)),
       mapper: dataPath.mapper,

@@ -1,4 +1,4 @@
-/** The addon: sendfile(2) from page files to sockets, and page files in memory, where it could be built. */
+/** The addon: sendfile(2) from page files to sockets, page files in memory, and signatures, where it could be built. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
@@ -22,6 +22,13 @@ interface Addon {
   mapPage(fd: number, length: number): boolean;
   unmapPage(fd: number, length: number): void;
   mapFile(fd: number, length: number): ArrayBuffer | undefined;
+  /** What signText needs of a key of at most 64 bytes. */
+  hmacPads?(key: Uint8Array): Buffer;
+  /**
+   * HMAC-SHA256, in hex, of an opening and the SHA-256, in hex, of a text, both of a byte a character; undefined where one of them
+   * is too long.
+   */
+  signText?(pads: Buffer, opening: string, text: string): string | undefined;
 }
 
 /** -errno of a socket that takes no bytes now. */
@@ -58,6 +65,8 @@ export interface Native {
    * too. Whoever writes to them ends the process. Undefined where the file is shorter, not on tmpfs, or cannot be mapped.
    */
   readonly mapFile: Addon["mapFile"];
+  /** Makes signatures in one call; undefined where this Node does not export OpenSSL's SHA-256. */
+  readonly signer: Required<Pick<Addon, "hmacPads" | "signText">> | undefined;
 }
 
 /** The addon, or why there is none. */
@@ -80,9 +89,10 @@ export function loadNative(): NativeLoad {
   try {
     base = addonBase(process.versions.modules);
     const addon = createRequire(import.meta.url)(`${base}.node`) as Addon;
-    const { sendFile, mapPage, unmapPage, mapFile } = addon;
+    const { sendFile, mapPage, unmapPage, mapFile, hmacPads, signText } = addon;
+    const signer = hmacPads && signText && { hmacPads, signText };
     const watchWritable = (fd: number, callback: () => void) => watcher(addon, fd, callback);
-    return { native: { sendFile, mapPage, unmapPage, mapFile, watchWritable } };
+    return { native: { sendFile, mapPage, unmapPage, mapFile, watchWritable, signer } };
   } catch (error) {
     return { native: undefined, reason: whyNotBuilt(base) ?? words(error) };
   }

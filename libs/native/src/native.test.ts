@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   closeSync,
@@ -120,7 +121,8 @@ test("where nothing can be built, the reason is kept for the worker to say", (t)
   const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(join(directory, "src"));
-  for (const file of ["build.cjs", "src/ringlight.c", "src/index.ts"]) cpSync(join(here, file), join(directory, file));
+  for (const file of ["build.cjs", "src/ringlight.c", "src/signature.c", "src/index.ts"])
+    cpSync(join(here, file), join(directory, file));
   // The copy finds its imports where the original does.
   symlinkSync(join(here, "../../node_modules"), join(directory, "node_modules"));
   const module = JSON.stringify(join(directory, "src/index.ts"));
@@ -175,4 +177,28 @@ test("small answers from a mapped file are its bytes, cut off or not, and anothe
   closeSync(second);
   assert.equal(native.mapPage(-1, 1), false);
   assert.equal(native.mapPage(1 << 20, 1), false);
+});
+
+test("signatures are those of node:crypto, for texts of every length and byte; what is too long is left to the caller", (t) => {
+  const signer = addon(t)?.signer;
+  if (signer === undefined) return;
+  const random = (length: number) => randomBytes(length).toString("latin1");
+  const signed = (key: Buffer, opening: string, text: string) => {
+    const inner = createHash("sha256").update(text, "latin1").digest("hex");
+    return createHmac("sha256", key).update(opening, "latin1").update(inner).digest("hex");
+  };
+  for (let length = 0; length < 400; length++) {
+    const [key, opening, text] = [randomBytes(length % 65), random(length), random(length * 3)];
+    assert.equal(signer.signText(signer.hmacPads(key), opening, text), signed(key, opening, text), `length ${length}`);
+  }
+  const pads = signer.hmacPads(Buffer.from("key"));
+  // Buffers of a pool begin at any address.
+  const odd = Buffer.alloc(pads.length + 1).subarray(1);
+  pads.copy(odd);
+  const longest = [random(510), random(8190)] as const;
+  assert.equal(signer.signText(odd, ...longest), signed(Buffer.from("key"), ...longest));
+  assert.equal(signer.signText(pads, `${longest[0]}x`, ""), undefined);
+  assert.equal(signer.signText(pads, "", `${longest[1]}x`), undefined);
+  assert.throws(() => signer.hmacPads(Buffer.alloc(65)), TypeError);
+  assert.throws(() => signer.signText(Buffer.alloc(3), "", ""), TypeError);
 });

@@ -287,6 +287,7 @@ static napi_value map_file(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+void add_signatures(napi_env env, napi_value exports); /* signature.c */
 #define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
 
 NAPI_MODULE_INIT() {
@@ -295,5 +296,6 @@ NAPI_MODULE_INIT() {
     METHOD("watch", watch),        METHOD("arm", arm),          METHOD("unwatch", unwatch),
   };
   napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods);
+  add_signatures(env, exports);
   return exports;
 }

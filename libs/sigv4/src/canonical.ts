@@ -3,7 +3,6 @@
  * "//" and "/./" stay what they are. Everything here works on byte strings: one character is one byte (latin1), which is
  * how node:http hands over request lines and header values.
  */
-import { hash } from "node:crypto";
 
 /** The payload hash of a request whose body is not signed. */
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
@@ -132,11 +131,8 @@ export function isPlainValue(value: string): boolean {
   return !ODD_VALUE.test(value);
 }
 
-/**
- * SHA-256, in hex, of the canonical request of a request without a query, of which `lines` are in canonical form; undefined when
- * its path is not.
- */
-export function plainRequestHash(
+/** The canonical request of a request without a query, of which `lines` are in canonical form; undefined when its path is not. */
+export function plainRequest(
   method: string,
   path: string,
   lines: string,
@@ -144,7 +140,7 @@ export function plainRequestHash(
   payloadHash: string,
 ): string | undefined {
   if (path === "" || !PLAIN_PATH.test(path)) return undefined;
-  return hash("sha256", `${method}\n${path}\n\n${lines}\n${names}\n${payloadHash}`, "hex");
+  return `${method}\n${path}\n\n${lines}\n${names}\n${payloadHash}`;
 }
 
 /** What a canonical request is made of; every part in its canonical form. */
@@ -157,17 +153,13 @@ export interface CanonicalParts {
   readonly payloadHash: string;
 }
 
-/** SHA-256, in hex, of the canonical request. */
-export function canonicalRequestHash(parts: CanonicalParts): string {
+/** A canonical request, one character a byte. */
+export function canonicalRequest(parts: CanonicalParts): string {
   let lines = "";
   let names = "";
   for (const [name, value] of parts.headers) {
     lines += `${name}:${value}\n`;
     names += names === "" ? name : `;${name}`;
   }
-  const text = `${parts.method}\n${parts.path}\n${parts.query}\n${lines}\n${names}\n${parts.payloadHash}`;
-  // Text of ASCII is hashed as it is: as bytes of UTF-8, which are the same.
-  return hash("sha256", ASCII.test(text) ? text : Buffer.from(text, "latin1"), "hex");
+  return `${parts.method}\n${parts.path}\n${parts.query}\n${lines}\n${names}\n${parts.payloadHash}`;
 }
-
-const ASCII = /^[\0-\x7f]*$/;

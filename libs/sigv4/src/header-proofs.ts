@@ -8,8 +8,8 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { type Claim, parseAuthorization } from "./authorization.ts";
-import { isPlainValue, plainRequestHash } from "./canonical.ts";
-import { formatScope, type HmacPads, padsOf, parseAmzDate, stringToSign } from "./signing-key.ts";
+import { isPlainValue, plainRequest } from "./canonical.ts";
+import { parseAmzDate, type RequestSigner, signerOf } from "./signing-key.ts";
 import {
   checkPayloadHash,
   credentialsOf,
@@ -26,11 +26,10 @@ interface Opening {
   readonly text: string;
   readonly service: string;
   readonly claim: Claim;
-  readonly scope: string;
   /** The signed names, joined as the canonical request has them. */
   readonly names: string;
-  /** The pads of the secret below. */
-  pads: HmacPads | undefined;
+  /** Signs by the secret below. */
+  signer: RequestSigner | undefined;
   secret: string;
 }
 
@@ -69,13 +68,13 @@ export class HeaderProofs {
     if ("ok" in credentials || !signsEnough(request, claim)) return undefined;
     const lines = plainLines(request, claim);
     if (lines === undefined) return undefined;
-    const requestHash = plainRequestHash(request.method, request.rawUrl, lines, opening.names, payloadHash);
-    if (requestHash === undefined) return undefined;
-    if (opening.pads === undefined || opening.secret !== credentials.secretAccessKey) {
-      opening.pads = padsOf(credentials.secretAccessKey, claim.scope);
+    const text = plainRequest(request.method, request.rawUrl, lines, opening.names, payloadHash);
+    if (text === undefined) return undefined;
+    if (opening.signer === undefined || opening.secret !== credentials.secretAccessKey) {
+      opening.signer = signerOf(credentials.secretAccessKey, claim.scope);
       opening.secret = credentials.secretAccessKey;
     }
-    const expected = opening.pads.sign(stringToSign(amzDate, opening.scope, requestHash));
+    const expected = opening.signer.sign(amzDate, text);
     const given = header.slice(-SIGNATURE_CHARS);
     this.#expected.write(expected, 0, "latin1");
     this.#given.write(given, 0, "latin1");
@@ -104,9 +103,8 @@ export class HeaderProofs {
       text: copy(text),
       service,
       claim,
-      scope: formatScope(claim.scope),
       names,
-      pads: undefined,
+      signer: undefined,
       secret: "",
     };
     if (this.#openings.size >= MAX_OPENINGS) this.#openings.delete(this.#openings.keys().next().value ?? "");

@@ -10,7 +10,7 @@ export {
   type SignOptions,
   signRequest,
 } from "./sign.ts";
-export type { Credentials } from "./signing-key.ts";
+export { type Credentials, type TextSigner, useTextSigner } from "./signing-key.ts";
 export {
   type ReceivedRequest,
   type SignatureKind,

@@ -3,14 +3,14 @@ import {
   canonicalHeaderValue,
   canonicalPath,
   canonicalQuery,
-  canonicalRequestHash,
+  canonicalRequest,
   EMPTY_PAYLOAD_HASH,
   encodeWord,
   parseQuery,
   splitTarget,
   UNSIGNED_PAYLOAD,
 } from "./canonical.ts";
-import { ALGORITHM, type Credentials, formatAmzDate, formatScope, type Scope, signatureOf } from "./signing-key.ts";
+import { ALGORITHM, type Credentials, formatAmzDate, formatScope, type Scope, signerOf } from "./signing-key.ts";
 
 /**
  * Where a request goes, for keys that a URL object would change: URL takes "." and ".." elements out of a path, S3 keys
@@ -109,14 +109,14 @@ export function signRequest(request: SignableRequest, options: SignOptions): Rec
   if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
   const signed = signedHeaders(headers);
   const scope: Scope = { day: amzDate.slice(0, 8), region, service };
-  const requestHash = canonicalRequestHash({
+  const text = canonicalRequest({
     method: request.method,
     path: canonicalPath(path),
     query: canonicalQuery(parseQuery(query).map((pair) => [pair.name, pair.value])),
     headers: signed,
     payloadHash,
   });
-  const signature = signatureOf(credentials.secretAccessKey, scope, amzDate, requestHash);
+  const signature = signerOf(credentials.secretAccessKey, scope).sign(amzDate, text);
   const names = signed.map(([name]) => name).join(";");
   headers.authorization = `${ALGORITHM} Credential=${credentials.accessKeyId}/${formatScope(scope)}, SignedHeaders=${names}, Signature=${signature}`;
   return headers;
@@ -148,14 +148,14 @@ export function presignUrl(request: SignableRequest & { readonly url: URL }, opt
     parameters.push(["X-Amz-Security-Token", encodeWord(credentials.sessionToken)]);
   }
   const given = parseQuery(request.url.search.slice(1));
-  const requestHash = canonicalRequestHash({
+  const text = canonicalRequest({
     method: request.method,
     path: canonicalPath(request.url.pathname),
     query: canonicalQuery([...given.map((pair): [string, string] => [pair.name, pair.value]), ...parameters]),
     headers: signed,
     payloadHash,
   });
-  const signature = signatureOf(credentials.secretAccessKey, scope, amzDate, requestHash);
+  const signature = signerOf(credentials.secretAccessKey, scope).sign(amzDate, text);
   const url = new URL(request.url);
   const added = parameters.map(([name, value]) => `${name}=${value}`).join("&");
   url.search = `${url.search === "" ? "?" : `${url.search}&`}${added}&X-Amz-Signature=${signature}`;

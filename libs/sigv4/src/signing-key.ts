@@ -44,42 +44,62 @@ export function formatScope(scope: Scope): string {
   return `${scope.day}/${scope.region}/${scope.service}/aws4_request`;
 }
 
-/** The signature, in hex, of a canonical request's hash at a time written as 20130524T000000Z. */
-export function signatureOf(secret: string, scope: Scope, amzDate: string, requestHash: string): string {
-  return padsOf(secret, scope).sign(stringToSign(amzDate, formatScope(scope), requestHash));
-}
-
-/** What is signed: a time, a formatted scope and the hash of a canonical request. */
-export function stringToSign(amzDate: string, scope: string, requestHash: string): string {
-  return `${ALGORITHM}\n${amzDate}\n${scope}\n${requestHash}`;
-}
-
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
-/** A string to sign has a time, a scope and a hash, and is shorter; a longer one (a strange region) takes the slow way. */
+/** What is signed has a time, a scope and a hash, and is shorter; a longer one (a strange region) takes the slow way. */
 const MAX_TEXT = 512;
+/** Text of ASCII is hashed as it is: as bytes of UTF-8, which are the same. */
+const ASCII = /^[\0-\x7f]*$/;
+
+/** Signs in one call where an addon can: HMAC-SHA256 under a key of an opening and the SHA-256, in hex, of a text. */
+export interface TextSigner {
+  hmacPads(key: Uint8Array): Buffer;
+  /** Undefined for what is too long for it. */
+  signText(pads: Buffer, opening: string, text: string): string | undefined;
+}
+
+let textSigner: TextSigner | undefined;
+
+/** Has all signatures of requests made by this from now on; without one, node:crypto makes them. */
+export function useTextSigner(signer: TextSigner | undefined): void {
+  textSigner = signer;
+  keptSigners.clear();
+}
 
 /**
- * HMAC-SHA256 (RFC 2104) under one key by two one-shot hashes over blocks that are filled beforehand. An Hmac object for
- * each signature, with the key object behind it, costs about ten times the hashing.
+ * Signatures under the key of a secret for a scope. In JavaScript an HMAC (RFC 2104) is two one-shot hashes over blocks that are
+ * filled beforehand: an Hmac object for each signature, with the key object behind it, costs about ten times the hashing.
  */
-export class HmacPads {
+export class RequestSigner {
   readonly #key: Buffer;
+  readonly #scope: string;
+  readonly #native = textSigner;
+  readonly #pads: Buffer | undefined;
   readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_TEXT, 0x36);
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
   /** The beginning of the inner block that was hashed last: texts are of few lengths, and making a view costs a third of a hash. */
   #filled = this.#inner.subarray(0, BLOCK_BYTES);
 
-  constructor(key: Buffer) {
+  constructor(key: Buffer, scope: string) {
     this.#key = key;
+    this.#scope = scope;
+    this.#pads = this.#native?.hmacPads(key);
     for (let at = 0; at < key.length; at++) {
       this.#inner[at]! ^= key[at]!;
       this.#outer[at]! ^= key[at]!;
     }
   }
 
-  /** The code of a text, in hex. */
-  sign(text: string): string {
+  /** The signature, in hex, of a canonical request, one character a byte, at a time written as 20130524T000000Z. */
+  sign(amzDate: string, canonicalRequest: string): string {
+    const opening = `${ALGORITHM}\n${amzDate}\n${this.#scope}\n`;
+    const signed = this.#pads && this.#native?.signText(this.#pads, opening, canonicalRequest);
+    if (signed !== undefined) return signed;
+    const bytes = ASCII.test(canonicalRequest) ? canonicalRequest : Buffer.from(canonicalRequest, "latin1");
+    return this.#hmac(opening + hash("sha256", bytes, "hex"));
+  }
+
+  #hmac(text: string): string {
     if (text.length * 3 > MAX_TEXT) return createHmac("sha256", this.#key).update(text).digest("hex");
     const length = this.#inner.write(text, BLOCK_BYTES, "utf8");
     if (this.#filled.length !== BLOCK_BYTES + length) this.#filled = this.#inner.subarray(0, BLOCK_BYTES + length);
@@ -88,17 +108,17 @@ export class HmacPads {
   }
 }
 
-const keptPads = new Map<Buffer, HmacPads>();
+const keptSigners = new Map<Buffer, RequestSigner>();
 
-/** The pads of a secret's signing key for a scope, kept. */
-export function padsOf(secret: string, scope: Scope): HmacPads {
+/** What signs under a secret's key for a scope, kept. */
+export function signerOf(secret: string, scope: Scope): RequestSigner {
   const key = signingKey(secret, scope);
-  const kept = keptPads.get(key);
+  const kept = keptSigners.get(key);
   if (kept) return kept;
-  const pads = new HmacPads(key);
-  if (keptPads.size >= MAX_KEPT_KEYS) keptPads.clear();
-  keptPads.set(key, pads);
-  return pads;
+  const signer = new RequestSigner(key, formatScope(scope));
+  if (keptSigners.size >= MAX_KEPT_KEYS) keptSigners.clear();
+  keptSigners.set(key, signer);
+  return signer;
 }
 
 /** The second that was formatted last, of the Unix epoch, and its text: requests are signed many a second. */

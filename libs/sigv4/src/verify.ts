@@ -19,7 +19,7 @@ import {
   canonicalHeaderValue,
   canonicalPath,
   canonicalQuery,
-  canonicalRequestHash,
+  canonicalRequest,
   EMPTY_PAYLOAD_HASH,
   parseQuery,
   type QueryPair,
@@ -27,7 +27,7 @@ import {
   trimBlanks,
   UNSIGNED_PAYLOAD,
 } from "./canonical.ts";
-import { type Credentials, parseAmzDate, signatureOf } from "./signing-key.ts";
+import { type Credentials, parseAmzDate, signerOf } from "./signing-key.ts";
 
 /** A request as node:http hands it over. */
 export interface ReceivedRequest {
@@ -146,7 +146,8 @@ function proves(
     headers: values.map(([name, value]): [string, string] => [name, canonicalHeaderValue(value)]),
     payloadHash,
   };
-  const expected = signatureOf(secret, claim.scope, amzDate, canonicalRequestHash(normal));
+  const signer = signerOf(secret, claim.scope);
+  const expected = signer.sign(amzDate, canonicalRequest(normal));
   if (sameSignature(expected, claim.signature)) return true;
   const asSent = {
     method,
@@ -160,7 +161,7 @@ function proves(
     asSent.query === normal.query &&
     asSent.headers.every(([, value], index) => value === normal.headers[index]?.[1]);
   if (same) return false;
-  return sameSignature(signatureOf(secret, claim.scope, amzDate, canonicalRequestHash(asSent)), claim.signature);
+  return sameSignature(signer.sign(amzDate, canonicalRequest(asSent)), claim.signature);
 }
 
 const SHA256_HEX = /^[0-9a-f]{64}$/i;
