@@ -27,7 +27,7 @@ import { findOperation, type Level, type Operation } from "./operations.ts";
 import { actionOf, type Permits } from "./policy/actions.ts";
 import { readObject } from "./read-object.ts";
 import { callerTrace, endOfRequest } from "./request-span.ts";
-import { S3Error, toS3Error } from "./s3-error.ts";
+import { notImplemented, S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
 import { WRITE_OPERATIONS } from "./write/serve-write.ts";
 import type { WriteCall } from "./write/write-call.ts";
@@ -329,11 +329,4 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
 /** Of a trace that begins here its first half, so that either id finds the other; in a caller's trace, which may hold many requests, a new one. */
 function requestIdOf({ traceId, parentSpanId }: TraceContext): string {
   return parentSpanId === undefined ? traceId.slice(0, 16).toUpperCase() : newRequestId();
-}
-
-function notImplemented(what: string): S3Error {
-  return new S3Error(
-    "NotImplemented",
-    `A header or parameter you provided implies functionality that is not implemented: ${what}.`,
-  );
 }

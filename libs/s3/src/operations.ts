@@ -49,10 +49,14 @@ const TABLE: Readonly<Record<Level, string>> = {
     HEAD HeadBucket
     PUT?accelerate PutBucketAccelerateConfiguration
     PUT?acl PutBucketAcl
+    PUT?analytics PutBucketAnalyticsConfiguration
     PUT?cors PutBucketCors
     PUT?encryption PutBucketEncryption
+    PUT?intelligent-tiering PutBucketIntelligentTieringConfiguration
+    PUT?inventory PutBucketInventoryConfiguration
     PUT?lifecycle PutBucketLifecycleConfiguration
     PUT?logging PutBucketLogging
+    PUT?metrics PutBucketMetricsConfiguration
     PUT?notification PutBucketNotificationConfiguration
     PUT?object-lock PutObjectLockConfiguration
     PUT?ownershipControls PutBucketOwnershipControls
@@ -64,9 +68,13 @@ const TABLE: Readonly<Record<Level, string>> = {
     PUT?versioning PutBucketVersioning
     PUT?website PutBucketWebsite
     PUT CreateBucket
+    DELETE?analytics DeleteBucketAnalyticsConfiguration
     DELETE?cors DeleteBucketCors
     DELETE?encryption DeleteBucketEncryption
+    DELETE?intelligent-tiering DeleteBucketIntelligentTieringConfiguration
+    DELETE?inventory DeleteBucketInventoryConfiguration
     DELETE?lifecycle DeleteBucketLifecycle
+    DELETE?metrics DeleteBucketMetricsConfiguration
     DELETE?ownershipControls DeleteBucketOwnershipControls
     DELETE?policy DeleteBucketPolicy
     DELETE?publicAccessBlock DeletePublicAccessBlock
@@ -88,6 +96,7 @@ const TABLE: Readonly<Record<Level, string>> = {
     HEAD HeadObject
     PUT?acl PutObjectAcl
     PUT?legal-hold PutObjectLegalHold
+    PUT?renameObject RenameObject
     PUT?retention PutObjectRetention
     PUT?tagging PutObjectTagging
     PUT?uploadId UploadPart

@@ -145,3 +145,11 @@ export function errorDocument(error: S3Error, resource: string, requestId: strin
     element("HostId", hostId),
   );
 }
+
+/** What S3 has and this endpoint has not: an operation, a header, a parameter. */
+export function notImplemented(what: string): S3Error {
+  return new S3Error(
+    "NotImplemented",
+    `A header or parameter you provided implies functionality that is not implemented: ${what}.`,
+  );
+}

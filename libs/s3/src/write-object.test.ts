@@ -289,6 +289,37 @@ test("DeleteObject succeeds for what is not there; DeleteObjects has an outcome 
   );
 });
 
+test("what S3 knows in directory buckets alone is refused, and nothing is deleted or overwritten by it", async () => {
+  server.backend.put("bkt", "k", "kept");
+  const alone = [
+    { "x-amz-if-match-size": "99" },
+    { "x-amz-if-match-last-modified-time": "Sat, 01 Jan 2000 00:00:00 GMT" },
+  ] as const;
+  for (const headers of alone) {
+    const answer = await server.ask("/bkt/k", { method: "DELETE", headers: { ...headers } });
+    assert.deepEqual([answer.status, answer.code], [501, "NotImplemented"]);
+  }
+  const Objects = [{ Key: "k", Size: 99 }, { Key: "gone" }];
+  const many = await server.sdk.send(new DeleteObjectsCommand({ Bucket: "bkt", Delete: { Objects } }));
+  assert.deepEqual(
+    many.Errors?.map(({ Key, Code }) => [Key, Code]),
+    [["k", "NotImplemented"]],
+  );
+  const appended = await server.ask("/bkt/k", {
+    method: "PUT",
+    headers: { "x-amz-write-offset-bytes": "4", "content-length": "1" },
+    body: "x",
+  });
+  assert.equal(appended.code, "NotImplemented");
+  const renamed = await server.ask("/bkt/other?renameObject", {
+    method: "PUT",
+    headers: { "x-amz-rename-source": "/k", "content-length": "0" },
+  });
+  assert.equal(renamed.code, "NotImplemented");
+  assert.deepEqual(server.backend.keys("bkt"), ["k"]);
+  assert.equal(server.backend.get("bkt", "k").bytes.toString(), "kept");
+});
+
 test("a Delete document that is none is MalformedXML, and one that nothing vouches for InvalidRequest", async () => {
   const ask = (body: string, headers: Record<string, string> = {}) =>
     server.ask("/bkt?delete", {

@@ -73,6 +73,8 @@ export interface DeleteEntry {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly etag: string | undefined;
+  /** A condition that S3 knows in directory buckets alone. */
+  readonly unknownCondition: string | undefined;
 }
 
 /** Reads a Delete document. @throws S3Error MalformedXML */
@@ -81,7 +83,8 @@ export function parseDelete(bytes: Uint8Array): { readonly quiet: boolean; reado
   const entries = children(root, "Object").map((node) => {
     const key = textOf(node, "Key");
     if (key === undefined || key === "") throw malformed();
-    return { key, versionId: textOf(node, "VersionId"), etag: textOf(node, "ETag") };
+    const unknownCondition = ["Size", "LastModifiedTime"].find((name) => node[name] !== undefined);
+    return { key, versionId: textOf(node, "VersionId"), etag: textOf(node, "ETag"), unknownCondition };
   });
   if (entries.length === 0 || entries.length > 1000) throw malformed();
   return { quiet: textOf(root, "Quiet")?.trim().toLowerCase() === "true", entries };

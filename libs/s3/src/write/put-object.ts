@@ -1,8 +1,9 @@
 /** PutObject, CopyObject, DeleteObject and DeleteObjects. */
 import { CHECKSUM_ALGORITHMS } from "@ringlight/checksum";
 import type { ObjectChecksums } from "@ringlight/core";
+import type { ReceivedHeaders } from "../conditions.ts";
 import { checkVersionId } from "../object-headers.ts";
-import { S3Error } from "../s3-error.ts";
+import { notImplemented, S3Error } from "../s3-error.ts";
 import { checkKey } from "../target.ts";
 import { element, parent, xmlDocument, xmlTime } from "../xml.ts";
 import { checksumResponseHeaders, headerText, namedAlgorithm } from "./checksum-headers.ts";
@@ -12,10 +13,17 @@ import { objectSettings, storageClass, storeHeaders, taggingHeader, writeConditi
 import { answerSlowly } from "./slow-answer.ts";
 import { accessDenied, bodyOf, documentOf, passedHeaders, type WriteCall } from "./write-call.ts";
 
+/** Refuses headers that S3 knows in directory buckets alone: passed over, they would make another request of this one. */
+function refuseHeaders(headers: ReceivedHeaders, ...names: readonly string[]): void {
+  const sent = names.find((name) => headers[name] !== undefined);
+  if (sent !== undefined) throw notImplemented(`the header ${sent}`);
+}
+
 /** Serves PutObject. */
 export async function putObject(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
   const { headers } = exchange.req;
+  refuseHeaders(headers, "x-amz-write-offset-bytes");
   const tagging = taggingHeader(headers);
   if (tagging !== undefined && !call.allows("s3:PutObjectTagging", target.bucket, target.key)) throw accessDenied();
   const settings = { ...objectSettings(headers), ...(tagging !== undefined && { tagging }) };
@@ -93,6 +101,7 @@ export async function copyObject(call: WriteCall): Promise<void> {
 export async function deleteObject(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
   checkVersionId(target.query);
+  refuseHeaders(exchange.req.headers, "x-amz-if-match-size", "x-amz-if-match-last-modified-time");
   const ifMatch = headerText(exchange.req.headers, "if-match");
   await writes.delete(target.bucket, target.key, ifMatch === undefined ? {} : { ifMatch }, context);
   exchange.send(204, {}, undefined);
@@ -120,9 +129,10 @@ export async function deleteObjects(call: WriteCall): Promise<void> {
     );
   };
   const versions = new Map<string, string | undefined>();
-  const items = entries.filter(({ key, versionId }) => {
+  const items = entries.filter(({ key, versionId, unknownCondition }) => {
     try {
       checkKey(key);
+      if (unknownCondition !== undefined) throw notImplemented(`the element ${unknownCondition}`);
     } catch (error) {
       if (!(error instanceof S3Error)) throw error;
       refuse(key, error.s3Code, error.message, versionId);
