@@ -144,16 +144,30 @@ def checksum_of_parts(place):
             parts.append({"PartNumber": number, "ETag": part["ETag"], f"Checksum{name}": part[f"Checksum{name}"]})
         listed = place.client.list_parts(Bucket=bucket, Key=name, UploadId=made["UploadId"])
         same([row[f"Checksum{name}"] for row in listed["Parts"]], [SUMS[name](body) for body in bodies])
+        same((listed["ChecksumAlgorithm"], listed["ChecksumType"]), (name, "COMPOSITE"))
+        begun = [row for row in place.client.list_multipart_uploads(Bucket=bucket)["Uploads"] if row["Key"] == name]
+        same([(row["ChecksumAlgorithm"], row["ChecksumType"]) for row in begun], [(name, "COMPOSITE")])
         wrong = [{**parts[0], f"Checksum{name}": SUMS[name](b"other")}, parts[1]]
         at = {"Bucket": bucket, "Key": name, "UploadId": made["UploadId"]}
         refused(place.client.complete_multipart_upload, **at, MultipartUpload={"Parts": wrong}, status=400, code=("InvalidPart", "BadDigest"))
+        bare = [{key: row[key] for key in ("PartNumber", "ETag")} for row in parts]
+        refused(place.client.complete_multipart_upload, **at, MultipartUpload={"Parts": bare}, status=400, code="InvalidRequest")
+        other = {"SHA256": "CRC32", "CRC32": "SHA256"}[name]
+        refused(place.client.upload_part, **at, PartNumber=2, Body=b"b", ChecksumAlgorithm=other, status=400, code="InvalidRequest")
         done = place.client.complete_multipart_upload(**at, MultipartUpload={"Parts": parts})
         whole = SUMS[name](b"".join(base64.b64decode(part[f"Checksum{name}"]) for part in parts)) + "-2"
         same(done[f"Checksum{name}"], whole)
         head = place.client.head_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED")
         same(head[f"Checksum{name}"], whole)
         seen = place.client.get_object_attributes(Bucket=bucket, Key=name, ObjectAttributes=["Checksum", "ObjectParts"])
+        # Here alone the number of parts does not follow the checksum.
+        same(seen["Checksum"], {f"Checksum{name}": whole[:-2], "ChecksumType": "COMPOSITE"})
         same(seen["ObjectParts"]["TotalPartsCount"], 2)
+        rows = [(row["PartNumber"], row["Size"], row[f"Checksum{name}"]) for row in seen["ObjectParts"]["Parts"]]
+        same(rows, [(number, len(body), SUMS[name](body)) for number, body in enumerate(bodies, 1)])
+        for number, body in enumerate(bodies, 1):
+            got = place.client.get_object(Bucket=bucket, Key=name, PartNumber=number, ChecksumMode="ENABLED")
+            same((got[f"Checksum{name}"], got["Body"].read() == body), (SUMS[name](body), True))
 
 
 @case

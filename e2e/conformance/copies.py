@@ -1,5 +1,6 @@
 """Copies of objects."""
 
+from checksums import crc32
 from harness import MEBIBYTE, case, is_answer, read, refused, same
 
 
@@ -49,6 +50,16 @@ def copy_replaces_metadata(place):
         )
         head = place.client.head_object(Bucket=bucket, Key="copy")
         same((head["ContentType"], head["Metadata"]), ("audio/mpeg", {"key3": "value3"}))
+
+
+@case
+def copy_makes_the_checksum_that_is_asked_for(place):
+    bucket = place.bucket()
+    place.client.put_object(Bucket=bucket, Key="k", Body=b"body", ChecksumAlgorithm="SHA256")
+    done = place.client.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/k", ChecksumAlgorithm="CRC32")
+    same(done["CopyObjectResult"]["ChecksumCRC32"], crc32(b"body"))
+    head = place.client.head_object(Bucket=bucket, Key="c", ChecksumMode="ENABLED")
+    same((head["ChecksumCRC32"], "ChecksumSHA256" in head), (crc32(b"body"), False))
 
 
 @case

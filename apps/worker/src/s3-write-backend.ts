@@ -119,9 +119,12 @@ export function s3WriteBackend(
     deleteTagging: (bucket, key, context) =>
       writer.write(bucket, [key], (writes) => writes.deleteTagging(key, here(context))),
 
-    attributes: async (bucket, key, context) => ({
-      meta: await (await mounts.get(bucket)).ufs.head(key, here(context)),
-    }),
+    attributes: async (bucket, key, context) => {
+      const { ufs } = await mounts.get(bucket);
+      return ufs.writes === undefined
+        ? { meta: await ufs.head(key, here(context)) }
+        : ufs.writes.attributes(key, here(context));
+    },
     locatePart: async (bucket, key, partNumber, context) =>
       (await reading(bucket)).headPart(key, partNumber, here(context)),
 

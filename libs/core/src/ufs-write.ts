@@ -193,6 +193,8 @@ export interface ListedUpload {
   readonly uploadId: string;
   readonly initiatedMs: number;
   readonly storageClass?: string;
+  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly checksumType?: ObjectChecksums["type"];
 }
 
 /** A page of ListMultipartUploads. */
@@ -230,6 +232,19 @@ export interface PartPlace {
   readonly range?: ByteRange;
   /** 1 for an object that was not uploaded in parts; absent where the store does not tell. */
   readonly partsCount?: number;
+  /** Of the part, where the store keeps such. */
+  readonly checksums?: ObjectChecksums;
+}
+
+/** What is known of an object beyond its metadata. */
+export interface ObjectAttributes {
+  readonly meta: ObjectMeta;
+  /** Of an object that was uploaded in parts with checksums, in order, where the store tells. */
+  readonly parts?: readonly {
+    readonly partNumber: number;
+    readonly sizeBytes: number;
+    readonly checksums?: ObjectChecksums["values"];
+  }[];
 }
 
 /**
@@ -283,6 +298,8 @@ export interface UfsWrites {
 
   /** Where a part of an object lies. @throws RL_BAD_RANGE where there is no such part */
   headPart(key: string, partNumber: number, options?: UfsCallOptions): Promise<PartPlace>;
+  /** Metadata with the parts, which may cost the store more than a HEAD. */
+  attributes(key: string, options?: UfsCallOptions): Promise<ObjectAttributes>;
 
   /** Makes the bucket (or directory) that the mount is bound to. @throws RL_CONFLICT where it is there */
   createBucket(options?: UfsCallOptions): Promise<void>;

@@ -36,4 +36,4 @@ export { callerTrace, readAttributes } from "./request-span.ts";
 export { S3Error, type S3ErrorCode } from "./s3-error.ts";
 export { parseTarget, type Target } from "./target.ts";
 export { checksumResponseHeaders } from "./write/checksum-headers.ts";
-export type { ObjectAttributes, PartLocation, PartTarget, S3WriteBackend } from "./write-backend.ts";
+export type { PartTarget, S3WriteBackend } from "./write-backend.ts";

@@ -14,11 +14,13 @@ import {
   type DeleteOutcome,
   isRinglightError,
   type ListUploadsRequest,
+  type ObjectAttributes,
   type ObjectChecksums,
   type ObjectMeta,
   type ObjectSettings,
   type ObjectTag,
   type PartCopyRequest,
+  type PartPlace,
   type PartsPage,
   type PutRequest,
   RinglightError,
@@ -32,7 +34,7 @@ import { checkSourceConditions, checkWriteConditions } from "./conditions.ts";
 import type { MemoryBackend, MemoryObject } from "./memory-backend.ts";
 import { compareKeys } from "./memory-backend.ts";
 import { parseTaggingHeader } from "./write/tags.ts";
-import type { ObjectAttributes, PartLocation, PartTarget, S3WriteBackend } from "./write-backend.ts";
+import type { PartTarget, S3WriteBackend } from "./write-backend.ts";
 
 interface Part {
   readonly bytes: Buffer;
@@ -418,14 +420,20 @@ export class MemoryWrites implements S3WriteBackend {
     return { meta, ...(parts && { parts }) };
   }
 
-  async locatePart(bucket: string, key: string, partNumber: number): Promise<PartLocation> {
+  async locatePart(bucket: string, key: string, partNumber: number): Promise<PartPlace> {
     const { meta, parts } = this.#store.get(bucket, key);
-    const list = parts ?? [{ partNumber: 1, sizeBytes: meta.sizeBytes }];
+    const list = parts ?? [{ partNumber: 1, sizeBytes: meta.sizeBytes, checksums: undefined }];
     let start = 0;
     for (const [index, part] of list.entries()) {
       if (index + 1 === partNumber) {
         const range = { start, end: start + part.sizeBytes - 1 };
-        return { meta, ...(part.sizeBytes > 0 && { range }), partsCount: list.length };
+        const values = part.checksums;
+        return {
+          meta,
+          ...(part.sizeBytes > 0 && { range }),
+          partsCount: list.length,
+          ...(values && { checksums: { type: meta.checksums?.type ?? "FULL_OBJECT", values } }),
+        };
       }
       start += part.sizeBytes;
     }
@@ -448,6 +456,14 @@ export class MemoryWrites implements S3WriteBackend {
 
 function describeUpload(upload: Upload): UploadsPage["uploads"][number] {
   const { key, uploadId, initiatedMs, request } = upload;
+  const { checksumAlgorithm, checksumType } = request;
   const storageClass = request.settings?.storageClass;
-  return { key, uploadId, initiatedMs, ...(storageClass !== undefined && { storageClass }) };
+  return {
+    key,
+    uploadId,
+    initiatedMs,
+    ...(storageClass !== undefined && { storageClass }),
+    ...(checksumAlgorithm && { checksumAlgorithm }),
+    ...(checksumType && { checksumType }),
+  };
 }

@@ -12,6 +12,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
+  ObjectAttributes,
   type S3ServiceException,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -163,6 +164,8 @@ test("composite and whole-object checksums are made, verified and told with the 
     await assert.rejects(complete(id, [], { MultipartUpload, ChecksumCRC32: other }), refusedWith("BadDigest"));
     const done = await complete(id, [], { MultipartUpload });
     assert.equal(done.ChecksumType, type);
+    const second = await server.sdk.send(new HeadObjectCommand({ ...at, PartNumber: 2, ChecksumMode: "ENABLED" }));
+    assert.deepEqual([second.ChecksumCRC32, second.ChecksumType], [parts[1]?.ChecksumCRC32, type]);
     if (type === ChecksumType.FULL_OBJECT) assert.equal(done.ChecksumCRC32, checksumBase64("CRC32", all));
     else assert.match(done.ChecksumCRC32 ?? "", /-2$/);
     const attributes = await server.sdk.send(
@@ -242,6 +245,33 @@ test("ListParts pages, and an aborted upload is gone", async () => {
     server.sdk.send(new AbortMultipartUploadCommand({ ...at, UploadId: id })),
     refusedWith("NoSuchUpload"),
   );
+});
+
+test("what an upload's checksum will be is told from its beginning", async () => {
+  const wanted = [
+    [{ ChecksumAlgorithm: "SHA256" }, "COMPOSITE"],
+    [{ ChecksumAlgorithm: "CRC64NVME" }, "FULL_OBJECT"],
+    [{ ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT" }, "FULL_OBJECT"],
+  ] as const;
+  for (const [input, type] of wanted) {
+    const UploadId = await begin(input);
+    const parts = await server.sdk.send(new ListPartsCommand({ ...at, UploadId }));
+    const { Uploads = [] } = await server.sdk.send(new ListMultipartUploadsCommand({ Bucket: "bkt" }));
+    for (const told of [parts, Uploads.find((row) => row.UploadId === UploadId)]) {
+      assert.deepEqual([told?.ChecksumAlgorithm, told?.ChecksumType], [input.ChecksumAlgorithm, type]);
+    }
+    await server.sdk.send(new AbortMultipartUploadCommand({ ...at, UploadId }));
+  }
+});
+
+test("an upload of one part has a part, by number and among the attributes", async () => {
+  const id = await begin();
+  await complete(id, [[1, (await upload(id, 1, bytesOf("a", 10))).ETag]]);
+  const got = await server.sdk.send(new HeadObjectCommand({ ...at, PartNumber: 1 }));
+  assert.deepEqual([got.PartsCount, got.ContentLength], [1, 10]);
+  const ask = { ...at, ObjectAttributes: [ObjectAttributes.OBJECT_PARTS] };
+  const told = await server.sdk.send(new GetObjectAttributesCommand(ask));
+  assert.equal(told.ObjectParts?.TotalPartsCount, 1);
 });
 
 test("ListMultipartUploads lists by prefix and delimiter, page by page", async () => {

@@ -1,11 +1,10 @@
 /** GetObjectAttributes. */
 import { CHECKSUM_ALGORITHMS } from "@ringlight/checksum";
-import type { ObjectChecksums } from "@ringlight/core";
+import type { ObjectAttributes, ObjectChecksums } from "@ringlight/core";
 import type { Exchange } from "./exchange.ts";
 import { checkVersionId, httpDate } from "./object-headers.ts";
 import type { ObjectRequest } from "./read-object.ts";
 import { S3Error } from "./s3-error.ts";
-import type { ObjectAttributes } from "./write-backend.ts";
 import { element, parent, xmlDocument } from "./xml.ts";
 
 const ATTRIBUTES = new Set(["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]);
@@ -37,6 +36,7 @@ function count(headers: Exchange["req"]["headers"], name: string, absent: number
   return Number(text);
 }
 
+/** Rows of checksums. S3 leaves the number of parts off the composite ones here, and here alone. */
 function checksumRows(values: ObjectChecksums["values"] | undefined): string {
   return CHECKSUM_ALGORITHMS.map((algorithm) => {
     const value = values?.[algorithm];
@@ -48,7 +48,7 @@ function partRows(headers: Exchange["req"]["headers"], attributes: ObjectAttribu
   const { parts, meta } = attributes;
   // The tag of an object that was uploaded in parts tells their number.
   const total = parts?.length ?? meta.partsCount ?? (Number(/-(\d+)"$/.exec(meta.etag)?.[1] ?? 0) || undefined);
-  if (total === undefined || (parts === undefined && total <= 1)) return "";
+  if (total === undefined) return "";
   if (!parts) return parent("ObjectParts", element("PartsCount", total));
   const maxParts = Math.min(MAX_PARTS, count(headers, "x-amz-max-parts", MAX_PARTS));
   const marker = count(headers, "x-amz-part-number-marker", 0);

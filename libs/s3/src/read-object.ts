@@ -1,5 +1,5 @@
 /** GetObject and HeadObject. */
-import { isRinglightError, type ObjectMeta } from "@ringlight/core";
+import { isRinglightError, type ObjectChecksums, type ObjectMeta } from "@ringlight/core";
 import { type ReadPlan, type RequestContext, resolvePlan, type S3Backend, type S3Read } from "./backend.ts";
 import { sendBody } from "./body.ts";
 import { conditionsFromHeaders } from "./conditions.ts";
@@ -42,6 +42,9 @@ function partNumber(query: ReadonlyMap<string, string>, range: string | undefine
   return part;
 }
 
+/** The tag of an object that was uploaded in parts, of which there was one. */
+const ONE_PART = /-1"$/;
+
 type Refused = Exclude<S3Read, { outcome: "ok" }>["outcome"];
 
 /** Answers 304, 412 or 416. */
@@ -79,6 +82,8 @@ function rangeHeaders(
 interface PartPlan {
   readonly plan: ReadPlan;
   readonly partsCount: number | undefined;
+  /** Of the part's bytes. */
+  readonly checksums?: ObjectChecksums | undefined;
 }
 
 /** Finds a part. A backend that knows no parts has objects that are their own only part. @throws S3Error InvalidPartNumber */
@@ -92,14 +97,15 @@ async function locatePart(request: ObjectRequest, part: number, conditions: Read
   }
   try {
     const found = await backend.writes.locatePart(target.bucket, target.key, part, context);
-    const { range, partsCount, meta } = found;
+    const { range, partsCount, meta, checksums } = found;
     if (range === undefined || (range.start === 0 && range.end === meta.sizeBytes - 1)) {
-      return { plan: { conditions }, partsCount };
+      return { plan: { conditions }, partsCount, checksums };
     }
     const { start, end } = range;
     // The bounds of the part are true of this version alone.
     const ifRange = { kind: "tag", tag: { weak: false, tag: meta.etag } } as const;
-    return { plan: { conditions: { ...conditions, ifRange }, range: { kind: "from-to", start, end } }, partsCount };
+    const plan: ReadPlan = { conditions: { ...conditions, ifRange }, range: { kind: "from-to", start, end } };
+    return { plan, partsCount, checksums };
   } catch (error) {
     throw isRinglightError(error, "RL_BAD_RANGE") ? none() : error;
   }
@@ -120,10 +126,12 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
   const withChecksums = received["x-amz-checksum-mode"] === "ENABLED";
   const complete = (meta: ObjectMeta, isWhole: boolean): AnswerHeaders => {
     const headers = objectHeaders(meta);
-    if (located?.partsCount !== undefined && located.partsCount > 1)
+    if (located !== undefined && ONE_PART.test(meta.etag)) headers["x-amz-mp-parts-count"] = 1;
+    else if (located?.partsCount !== undefined && located.partsCount > 1)
       headers["x-amz-mp-parts-count"] = located.partsCount;
     // A checksum is that of all bytes: with some of them it would mislead.
-    if (withChecksums && isWhole) Object.assign(headers, checksumResponseHeaders(meta.checksums));
+    if (withChecksums && located?.checksums) Object.assign(headers, checksumResponseHeaders(located.checksums));
+    else if (withChecksums && isWhole) Object.assign(headers, checksumResponseHeaders(meta.checksums));
     Object.assign(headers, overrides);
     request.decorate?.(headers, context.status);
     return exchange.identify(headers);

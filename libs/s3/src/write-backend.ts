@@ -1,6 +1,5 @@
 /** What the S3 protocol needs of whatever is behind it to write. The requests and results are those of a UFS, with a bucket in front. */
 import type {
-  ByteRange,
   CompleteRequest,
   CopyRequest,
   CreatedUpload,
@@ -8,10 +7,10 @@ import type {
   DeleteItem,
   DeleteOutcome,
   ListUploadsRequest,
-  ObjectChecksums,
-  ObjectMeta,
+  ObjectAttributes,
   ObjectTag,
   PartCopyRequest,
+  PartPlace,
   PartsPage,
   PutRequest,
   UfsWriteBody,
@@ -27,27 +26,6 @@ export interface PartTarget {
   readonly uploadId: string;
   /** 1 to 10000. */
   readonly partNumber: number;
-}
-
-/** Where one part of an object lies. */
-export interface PartLocation {
-  /** State of the object that this is true of. */
-  readonly meta: ObjectMeta;
-  /** Absent for an empty object. */
-  readonly range?: ByteRange;
-  /** 1 for an object that was not uploaded in parts; absent where the store does not tell. */
-  readonly partsCount?: number;
-}
-
-/** What is known of an object beyond its metadata. */
-export interface ObjectAttributes {
-  readonly meta: ObjectMeta;
-  /** Of an object that was uploaded in parts, in order, where the store tells. */
-  readonly parts?: readonly {
-    readonly partNumber: number;
-    readonly sizeBytes: number;
-    readonly checksums?: ObjectChecksums["values"];
-  }[];
 }
 
 /**
@@ -114,7 +92,7 @@ export interface S3WriteBackend {
   /** Metadata with checksums and parts, which may cost the store more than a HEAD. */
   attributes(bucket: string, key: string, context: RequestContext): Promise<ObjectAttributes>;
   /** @throws RL_BAD_RANGE where the object has no such part */
-  locatePart(bucket: string, key: string, partNumber: number, context: RequestContext): Promise<PartLocation>;
+  locatePart(bucket: string, key: string, partNumber: number, context: RequestContext): Promise<PartPlace>;
 
   /** @throws RL_CONFLICT where it is there already, RL_FORBIDDEN where buckets are not made by S3 clients */
   createBucket(bucket: string, context: RequestContext): Promise<void>;

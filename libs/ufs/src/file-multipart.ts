@@ -52,6 +52,11 @@ interface Upload {
   readonly checksumType?: ObjectChecksums["type"];
 }
 
+interface BegunUpload {
+  readonly directory: string;
+  readonly upload: Upload;
+}
+
 interface StoredPart extends ListedPart {
   readonly path: string;
 }
@@ -72,6 +77,8 @@ export abstract class FileMultipart {
     conditions: WriteConditions | undefined,
     kept: Omit<Sidecar, "key" | "etag">,
   ): Promise<WriteResult>;
+  /** What the upload made, if the object is still there. */
+  protected abstract madeBy(uploadId: string, key: string): Promise<WriteResult | undefined>;
   protected abstract source(
     key: string,
     conditions: CopyRequest["sourceConditions"],
@@ -118,9 +125,12 @@ export abstract class FileMultipart {
       if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PART_NUMBER) {
         throw new RinglightError("RL_BAD_REQUEST", `the number of a part is 1 to ${MAX_PART_NUMBER}`);
       }
-      // The checksum that the upload was begun with is made here where the client sends none, or another.
+      // The checksum that the upload was begun with is made here where the client sends none.
       const wanted = upload.checksumAlgorithm;
-      const running = wanted === undefined || body.checksum?.algorithm === wanted ? undefined : createChecksum(wanted);
+      if (wanted !== undefined && body.checksum !== undefined && body.checksum.algorithm !== wanted) {
+        throw otherChecksum(wanted, body.checksum.algorithm);
+      }
+      const running = wanted === undefined || body.checksum !== undefined ? undefined : createChecksum(wanted);
       const file = await this.receive(running === undefined ? body : summed(body, running), options?.signal);
       const name = `part-${String(partNumber).padStart(5, "0")}`;
       const path = join(directory, `${name}.${file.md5}`);
@@ -193,7 +203,10 @@ export abstract class FileMultipart {
     options?: UfsCallOptions,
   ): Promise<WriteResult> {
     return this.observed("multipart", 0, async () => {
-      const { directory, upload } = await this.#upload(key, uploadId);
+      const begun = await this.#find(key, uploadId);
+      if (begun === undefined) return this.#completedBefore(key, uploadId, request);
+      const { directory, upload } = begun;
+      requirePartChecksums(upload, request);
       const stored = new Map((await this.#parts(directory)).map((part) => [part.partNumber, part]));
       const parts = request.parts.map(({ partNumber, etag, checksums }, index) => {
         if (index > 0 && partNumber <= (request.parts[index - 1]?.partNumber ?? 0)) {
@@ -232,8 +245,10 @@ export abstract class FileMultipart {
       const result = await this.place(key, file, etag, request.conditions, {
         settings: upload.settings,
         tags: upload.tags,
+        uploadId,
         partSizes: parts.map((part) => part.sizeBytes),
         ...(checksums && { checksums }),
+        ...(made && { partChecksums: parts.map((part) => ofAlgorithm(made, part.checksums?.values)) }),
       });
       await rm(directory, { recursive: true, force: true });
       return result;
@@ -265,7 +280,7 @@ export abstract class FileMultipart {
     const uploads: UploadsPage["uploads"][number][] = [];
     const rolled = new Set<string>();
     let last: { readonly key: string; readonly uploadId: string } = { key: "", uploadId: "" };
-    for (const { key, uploadId, initiatedMs, settings } of rows) {
+    for (const { key, uploadId, initiatedMs, settings, checksumAlgorithm, checksumType } of rows) {
       const at = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
       const common = at === -1 ? undefined : key.slice(0, at + delimiter.length);
       if (common !== undefined && rolled.has(common)) continue;
@@ -274,7 +289,16 @@ export abstract class FileMultipart {
         return { uploads, commonPrefixes: [...rolled], ...more };
       }
       if (common !== undefined) rolled.add(common);
-      else uploads.push({ key, uploadId, initiatedMs, storageClass: settings.storageClass ?? "STANDARD" });
+      else {
+        uploads.push({
+          key,
+          uploadId,
+          initiatedMs,
+          storageClass: settings.storageClass ?? "STANDARD",
+          ...(checksumAlgorithm && { checksumAlgorithm }),
+          ...(checksumType && { checksumType }),
+        });
+      }
       last = common === undefined ? { key, uploadId } : { key: common, uploadId: "" };
     }
     return { uploads, commonPrefixes: [...rolled], truncated: false, nextKeyMarker: "", nextUploadIdMarker: "" };
@@ -300,11 +324,23 @@ export abstract class FileMultipart {
     }
   }
 
-  /** @throws RL_NO_SUCH_UPLOAD */
-  async #upload(key: string, uploadId: string): Promise<{ readonly directory: string; readonly upload: Upload }> {
+  async #find(key: string, uploadId: string): Promise<BegunUpload | undefined> {
     const upload = UPLOAD_ID.test(uploadId) ? await this.#read(uploadId) : undefined;
-    if (upload === undefined || upload.key !== key) throw noSuchUpload(uploadId);
-    return { directory: join(this.#directory, uploadId), upload };
+    return upload?.key === key ? { directory: join(this.#directory, uploadId), upload } : undefined;
+  }
+
+  /** @throws RL_NO_SUCH_UPLOAD */
+  async #upload(key: string, uploadId: string): Promise<BegunUpload> {
+    const begun = await this.#find(key, uploadId);
+    if (begun === undefined) throw noSuchUpload(uploadId);
+    return begun;
+  }
+
+  /** Completes once more what is complete: the first answer may not have arrived. @throws RL_NO_SUCH_UPLOAD */
+  async #completedBefore(key: string, uploadId: string, request: CompleteRequest): Promise<WriteResult> {
+    const made = await this.madeBy(uploadId, key);
+    if (made !== undefined && made.etag === multipartEtag(request.parts.map((part) => part.etag))) return made;
+    throw noSuchUpload(uploadId);
   }
 
   /** The parts that are there, in order. */
@@ -355,7 +391,7 @@ async function* bytesOf(parts: readonly StoredPart[]): AsyncGenerator<Uint8Array
 }
 
 /** The body, with its bytes put into a checksum as they pass. */
-function summed(body: UfsWriteBody, sum: RunningChecksum): UfsWriteBody {
+export function summed(body: UfsWriteBody, sum: RunningChecksum): UfsWriteBody {
   async function* pass(): AsyncGenerator<Uint8Array> {
     for await (const piece of body.stream) {
       sum.update(piece);
@@ -379,12 +415,43 @@ function agree(given: Checksums | undefined, known: Checksums | undefined): bool
   });
 }
 
+function typeOf(upload: Upload, algorithm: ChecksumAlgorithm): ObjectChecksums["type"] {
+  return upload.checksumType ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
+}
+
+/** Those checksums of a part that are of the object's algorithm. */
+function ofAlgorithm(made: ObjectChecksums, part: Checksums | undefined): Checksums {
+  return Object.fromEntries(algorithmsOf(made.values).map((name) => [name, part?.[name] ?? ""]));
+}
+
+function badRequest(message: string): RinglightError {
+  return new RinglightError("RL_BAD_REQUEST", message, { s3: { code: "InvalidRequest", status: 400, message } });
+}
+
+function otherChecksum(wanted: ChecksumAlgorithm, sent: ChecksumAlgorithm): RinglightError {
+  const [expected, actual] = [wanted.toLowerCase(), sent.toLowerCase()];
+  return badRequest(
+    `Checksum Type mismatch occurred, expected checksum Type: ${expected}, actual checksum Type: ${actual}`,
+  );
+}
+
+/** A composite checksum is proved by those of the parts, which the completion must name. @throws RL_BAD_REQUEST */
+function requirePartChecksums(upload: Upload, request: CompleteRequest): void {
+  const { checksumAlgorithm: algorithm } = upload;
+  if (algorithm === undefined || typeOf(upload, algorithm) !== "COMPOSITE") return;
+  const without = request.parts.find((part) => part.checksums?.[algorithm] === undefined);
+  if (without === undefined) return;
+  throw badRequest(
+    `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${without.partNumber} in the request.`,
+  );
+}
+
 /** The checksums that an upload has which was begun with an algorithm. */
 function checksumsOfWhole(upload: Upload, parts: readonly StoredPart[]): ObjectChecksums | undefined {
   const { checksumAlgorithm: algorithm } = upload;
   if (algorithm === undefined) return undefined;
   const of = parts.map((part) => ({ checksum: part.checksums?.values[algorithm] ?? "", sizeBytes: part.sizeBytes }));
-  const type = upload.checksumType ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
+  const type = typeOf(upload, algorithm);
   const whole = type === "FULL_OBJECT" && isCrc(algorithm);
   return {
     type,

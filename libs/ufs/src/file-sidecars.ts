@@ -18,6 +18,10 @@ export interface Sidecar {
   readonly checksums?: ObjectChecksums;
   /** Sizes of the parts of a multipart upload. */
   readonly partSizes?: readonly number[];
+  /** Checksums of these parts, where the upload was begun with an algorithm. */
+  readonly partChecksums?: readonly ObjectChecksums["values"][];
+  /** The multipart upload that made it: who completes it again is told what came of it. */
+  readonly uploadId?: string;
 }
 
 /** The sidecars of one mount. */

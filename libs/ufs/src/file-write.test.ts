@@ -150,6 +150,48 @@ describe("writes to file://", () => {
     await assert.rejects(writes.put("x".repeat(300), { body: bodyOf("x") }), code("RL_BAD_REQUEST"));
   });
 
+  it("keeps the checksums of parts, and tells once more what a completion came to", async () => {
+    const { createHash } = await import("node:crypto");
+    const sha = (bytes: Buffer) => createHash("sha256").update(bytes).digest("base64");
+    const bodies = [Buffer.alloc(5 * 1024 * 1024, "a"), Buffer.from("end")];
+    const { uploadId } = await writes.createUpload("parts", { checksumAlgorithm: "SHA256" });
+    const listed = await writes.listUploads({
+      prefix: "",
+      delimiter: "",
+      keyMarker: "",
+      uploadIdMarker: "",
+      maxUploads: 9,
+    });
+    assert.equal(listed.uploads[0]?.checksumAlgorithm, "SHA256");
+    const crc = { ...bodyOf("end"), checksum: { algorithm: "CRC32" as const, value: () => "AAAAAA==" } };
+    await assert.rejects(writes.uploadPart("parts", uploadId, 2, crc), /expected checksum Type: sha256, actual.*crc32/);
+    const parts = [];
+    for (const [index, body] of bodies.entries()) {
+      const { etag } = await writes.uploadPart("parts", uploadId, index + 1, bodyOf(body));
+      parts.push({ partNumber: index + 1, etag, checksums: { SHA256: sha(body) } });
+    }
+    const bare = parts.map(({ partNumber, etag }) => ({ partNumber, etag }));
+    await assert.rejects(writes.completeUpload("parts", uploadId, { parts: bare }), /was missing for part 1/);
+    const done = await writes.completeUpload("parts", uploadId, { parts });
+    assert.deepEqual(await writes.completeUpload("parts", uploadId, { parts }), done);
+    const fewer = { parts: parts.slice(0, 1) };
+    await assert.rejects(writes.completeUpload("parts", uploadId, fewer), code("RL_NO_SUCH_UPLOAD"));
+    assert.deepEqual((await writes.attributes("parts")).parts, [
+      { partNumber: 1, sizeBytes: bodies[0]?.length, checksums: parts[0]?.checksums },
+      { partNumber: 2, sizeBytes: 3, checksums: parts[1]?.checksums },
+    ]);
+    const second = await writes.headPart("parts", 2);
+    assert.deepEqual(second.checksums, { type: "COMPOSITE", values: parts[1]?.checksums });
+    const copied = await writes.copy("copied", { sourceKey: "parts", checksumAlgorithm: "SHA256" });
+    assert.deepEqual(copied.checksums, { type: "FULL_OBJECT", values: { SHA256: sha(Buffer.concat(bodies)) } });
+    assert.equal((await writes.attributes("copied")).parts, undefined);
+    const open = { sourceKey: "parts", headers: { "x-amz-acl": "public-read" } };
+    await assert.rejects(writes.copy("open", open), code("RL_NOT_IMPLEMENTED"));
+    await writes.put("parts", { body: bodyOf("other") });
+    await assert.rejects(writes.completeUpload("parts", uploadId, { parts }), code("RL_NO_SUCH_UPLOAD"));
+    await writes.deleteMany([{ key: "parts" }, { key: "copied" }]);
+  });
+
   it("removes what a writer that died left behind a day ago", async () => {
     const temporary = join(directory, ".ringlight-writes", "tmp");
     await mkdir(temporary, { recursive: true });

@@ -6,11 +6,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { createChecksum } from "@ringlight/checksum";
 import {
   type CopyRequest,
   type DeleteItem,
   type DeleteOutcome,
   isRinglightError,
+  type ObjectAttributes,
   type ObjectMeta,
   type ObjectTag,
   type PartPlace,
@@ -28,7 +30,7 @@ import {
 import { Observed, throwIfAborted } from "./call.ts";
 import { type FileRoot, fileError, HIDDEN_DIRECTORY, isMissing } from "./file-keys.ts";
 import { locked } from "./file-lock.ts";
-import { FileMultipart } from "./file-multipart.ts";
+import { FileMultipart, summed } from "./file-multipart.ts";
 import { type FileSidecars, keptSettings, type Sidecar, tagsOf } from "./file-sidecars.ts";
 import { versionOf } from "./file-version.ts";
 import { NO_SUCH_BUCKET } from "./s3-errors.ts";
@@ -112,10 +114,18 @@ export class FileWrites extends FileMultipart implements UfsWrites {
           s3: { code: "InvalidRequest", status: 400, message: words },
         });
       }
-      const file = await this.receive(this.rangeOf(source, 0, source.meta.sizeBytes), options?.signal);
+      keptSettings(request.headers && { headers: request.headers });
+      const asked = request.checksumAlgorithm;
+      const sum = asked && createChecksum(asked);
+      const bytes = this.rangeOf(source, 0, source.meta.sizeBytes);
+      const file = await this.receive(sum === undefined ? bytes : summed(bytes, sum), options?.signal);
       const before = await this.#sidecars.read(sourceKey, source.meta.version);
       const kept = before?.settings ?? { ...(source.meta.contentType && { contentType: source.meta.contentType }) };
-      const checksums = before?.partSizes === undefined ? before?.checksums : undefined;
+      const ofSource = before?.partSizes === undefined ? before?.checksums : undefined;
+      const checksums =
+        asked && sum
+          ? { type: "FULL_OBJECT" as const, values: { [asked]: sum.digest().toString("base64") } }
+          : ofSource;
       return this.place(key, file, `"${file.md5}"`, conditions, {
         settings:
           settings === undefined
@@ -198,11 +208,30 @@ export class FileWrites extends FileMultipart implements UfsWrites {
 
   async headPart(key: string, partNumber: number, _options?: UfsCallOptions): Promise<PartPlace> {
     const meta = await this.#head(key);
-    const sizes = (await this.#sidecars.read(key, meta.version))?.partSizes ?? [meta.sizeBytes];
+    const sidecar = await this.#sidecars.read(key, meta.version);
+    const sizes = sidecar?.partSizes ?? [meta.sizeBytes];
     const length = sizes[partNumber - 1];
     if (length === undefined) throw new RinglightError("RL_BAD_RANGE", `"${key}" has no part ${partNumber}`);
     const start = sizes.slice(0, partNumber - 1).reduce((sum, size) => sum + size, 0);
-    return { meta, ...(length > 0 && { range: { start, end: start + length - 1 } }), partsCount: sizes.length };
+    const values = sidecar?.partChecksums?.[partNumber - 1];
+    return {
+      meta,
+      ...(length > 0 && { range: { start, end: start + length - 1 } }),
+      partsCount: sizes.length,
+      ...(values && { checksums: { type: sidecar?.checksums?.type ?? "COMPOSITE", values } }),
+    };
+  }
+
+  async attributes(key: string, _options?: UfsCallOptions): Promise<ObjectAttributes> {
+    const meta = await this.#head(key);
+    const { partSizes, partChecksums } = (await this.#sidecars.read(key, meta.version)) ?? {};
+    // S3 lists the parts of objects that have checksums of them, and counts those of others.
+    if (partSizes === undefined || partChecksums === undefined) return { meta };
+    const parts = partSizes.map((sizeBytes, index) => {
+      const checksums = partChecksums[index];
+      return { partNumber: index + 1, sizeBytes, ...(checksums && { checksums }) };
+    });
+    return { meta, parts };
   }
 
   createBucket(_options?: UfsCallOptions): Promise<void> {
@@ -323,6 +352,14 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     } finally {
       await rm(file.path, { force: true });
     }
+  }
+
+  protected async madeBy(uploadId: string, key: string): Promise<WriteResult | undefined> {
+    const meta = await this.#current(key);
+    const sidecar = meta && (await this.#sidecars.read(key, meta.version));
+    if (meta === undefined || sidecar?.uploadId !== uploadId) return undefined;
+    const { version, etag, sizeBytes, modifiedMs, checksums } = meta;
+    return { version, etag, sizeBytes, modifiedMs, ...(checksums && { checksums }) };
   }
 
   /** An object to copy from. @throws RL_NOT_FOUND, RL_PRECONDITION_FAILED */

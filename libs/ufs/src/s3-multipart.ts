@@ -134,15 +134,12 @@ export class S3Multipart {
       };
     });
     const storageClass = textOf(text, "StorageClass");
-    const algorithm = ALGORITHMS.find((name) => name === textOf(text, "ChecksumAlgorithm"));
-    const type = textOf(text, "ChecksumType");
     return {
       parts,
       truncated: textOf(text, "IsTruncated") === "true",
       nextPartNumberMarker: Number(textOf(text, "NextPartNumberMarker") ?? parts.at(-1)?.partNumber ?? 0),
       ...(storageClass !== undefined && { storageClass }),
-      ...(algorithm !== undefined && { checksumAlgorithm: algorithm }),
-      ...((type === "COMPOSITE" || type === "FULL_OBJECT") && { checksumType: type }),
+      ...checksumOfUpload(text.replace(/<Part>.*<\/Part>/s, "")),
     };
   }
 
@@ -240,6 +237,7 @@ export class S3Multipart {
         uploadId: textOf(row, "UploadId") ?? "",
         initiatedMs: Date.parse(textOf(row, "Initiated") ?? "") || 0,
         ...(storageClass !== undefined && { storageClass }),
+        ...checksumOfUpload(row),
       };
     });
     const truncated = textOf(text, "IsTruncated") === "true";
@@ -275,7 +273,18 @@ function partQuery(uploadId: string, partNumber: number): readonly (readonly [st
   ];
 }
 
-function checksumElements(xml: string): ObjectChecksums["values"] {
+/** What an upload was begun with. */
+function checksumOfUpload(xml: string): Pick<PartsPage, "checksumAlgorithm" | "checksumType"> {
+  const algorithm = ALGORITHMS.find((name) => name === textOf(xml, "ChecksumAlgorithm"));
+  const type = textOf(xml, "ChecksumType");
+  return {
+    ...(algorithm !== undefined && { checksumAlgorithm: algorithm }),
+    ...((type === "COMPOSITE" || type === "FULL_OBJECT") && { checksumType: type }),
+  };
+}
+
+/** Checksums by the names of their elements. */
+export function checksumElements(xml: string): ObjectChecksums["values"] {
   const values: Partial<Record<ChecksumAlgorithm, string>> = {};
   for (const algorithm of ALGORITHMS) {
     const value = textOf(xml, `Checksum${algorithm}`);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import { isRinglightError, systemClock, type Ufs, type UfsWriteBody, type UfsWrites } from "@ringlight/core";
 import { randomBytes, type S3Origin, startS3Origin, waitFor } from "@ringlight/testing";
@@ -181,6 +183,41 @@ describe("writes to s3:// when the store is in trouble", () => {
       assert.ok(origin.bytesOf("bkt", "sum").equals(bytes));
     }
     await trailing.close();
+  });
+
+  it("asks for the parts of an object that has checksums of them, page by page, and takes a store at its word that has none", async () => {
+    let knows = true;
+    const asked: string[] = [];
+    const store = createServer((request, response) => {
+      asked.push(`${request.method} ${request.headers["x-amz-part-number-marker"] ?? ""}`.trim());
+      response.setHeader("etag", '"0123456789abcdef0123456789abcdef-2"');
+      if (request.method === "HEAD") {
+        response.setHeader("x-amz-checksum-crc32", "AAAAAA==-2");
+        response.setHeader("x-amz-checksum-type", "COMPOSITE");
+        response.writeHead(200, { "content-length": "8" }).end();
+      } else if (knows) {
+        const number = Number(request.headers["x-amz-part-number-marker"]) + 1;
+        const part = `<Part><PartNumber>${number}</PartNumber><Size>4</Size><ChecksumCRC32>AAAAA${number}==</ChecksumCRC32></Part>`;
+        const page = `<IsTruncated>${number < 2}</IsTruncated><NextPartNumberMarker>${number}</NextPartNumberMarker>${part}`;
+        response.end(`<GetObjectAttributesResponse><ObjectParts>${page}</ObjectParts></GetObjectAttributesResponse>`);
+      } else response.writeHead(501).end("<Error><Code>NotImplemented</Code></Error>");
+    });
+    await new Promise<void>((resolve) => store.listen(0, "127.0.0.1", resolve));
+    const { port } = store.address() as AddressInfo;
+    const options = { endpoint: `http://127.0.0.1:${port}` };
+    const over = await openUfs({ uri: "s3://bkt", options, credentials: { kind: "anonymous" } });
+    const told = await over.writes?.attributes("k");
+    assert.deepEqual(told?.parts, [
+      { partNumber: 1, sizeBytes: 4, checksums: { CRC32: "AAAAA1==" } },
+      { partNumber: 2, sizeBytes: 4, checksums: { CRC32: "AAAAA2==" } },
+    ]);
+    assert.deepEqual(told?.meta.checksums, { type: "COMPOSITE", values: { CRC32: "AAAAAA==-2" } });
+    assert.deepEqual(asked, ["HEAD", "GET 0", "GET 1"]);
+    knows = false;
+    const bare = await over.writes?.attributes("k");
+    assert.deepEqual([bare?.parts, bare?.meta.sizeBytes], [undefined, 8]);
+    await over.close();
+    await new Promise((resolve) => store.close(resolve));
   });
 
   it("finds the place of a part, and makes and removes the bucket", async () => {

@@ -5,6 +5,8 @@ import {
   type DeleteItem,
   type DeleteOutcome,
   isRinglightError,
+  type ObjectAttributes,
+  type ObjectChecksums,
   type ObjectTag,
   type PartPlace,
   type PutRequest,
@@ -24,7 +26,7 @@ import type { UfsLimits } from "./options.ts";
 import { describe } from "./s3-errors.ts";
 import type { S3Location } from "./s3-location.ts";
 import { etagOf, metaOf } from "./s3-meta.ts";
-import { S3Multipart } from "./s3-multipart.ts";
+import { checksumElements, S3Multipart } from "./s3-multipart.ts";
 import {
   checksums,
   checksumsOf,
@@ -43,6 +45,8 @@ import { holdForSource } from "./write-conditions.ts";
 const SLOW_ANSWER_MS = 15 * 60_000;
 /** Deletes of keys that XML cannot carry, at once. */
 const SINGLE_DELETES_AT_ONCE = 8;
+
+const WITH_CHECKSUMS = { "x-amz-checksum-mode": "ENABLED" };
 
 /** For callers that never leave. */
 const NEVER = new AbortController().signal;
@@ -238,7 +242,7 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const { headers } = await this.run(
       "head",
       "HEAD of a part of",
-      { method: "HEAD", key, query, repeatable: true },
+      { method: "HEAD", key, query, headers: WITH_CHECKSUMS, repeatable: true },
       options,
     );
     const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
@@ -246,12 +250,48 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const sizeBytes = Number(range?.[3] ?? headers["content-length"] ?? Number.NaN);
     const meta = metaOf(headers, sizeBytes, describe(this.#location, `HEAD ${JSON.stringify(key)}`));
     if (range !== null) {
-      const place = { meta, range: { start: Number(range[1]), end: Number(range[2]) } };
-      return { ...place, ...(count !== undefined && { partsCount: Number(count) }) };
+      return {
+        meta,
+        range: { start: Number(range[1]), end: Number(range[2]) },
+        ...(count !== undefined && { partsCount: Number(count) }),
+        ...(meta.checksums && { checksums: meta.checksums }),
+      };
     }
     // The object has no parts, or the store knows nothing of them: then all of it is its first.
     if (partNumber !== 1) throw new RinglightError("RL_BAD_RANGE", `the object has no part ${partNumber}`);
     return { meta, ...(sizeBytes > 0 && { range: { start: 0, end: sizeBytes - 1 } }) };
+  }
+
+  async attributes(key: string, options?: UfsCallOptions): Promise<ObjectAttributes> {
+    const ask = { method: "HEAD", key, headers: WITH_CHECKSUMS, repeatable: true } as const;
+    const { headers } = await this.run("head", "HEAD", ask, options);
+    const what = describe(this.#location, `HEAD ${JSON.stringify(key)}`);
+    const meta = metaOf(headers, Number(headers["content-length"] ?? Number.NaN), what);
+    // A store lists the parts of objects that have checksums of them, and counts those of others.
+    if (meta.checksums === undefined || !/-\d+"$/.test(meta.etag)) return { meta };
+    try {
+      return { meta, parts: await this.#partsOf(key, options) };
+    } catch (error) {
+      // Stores that know no such question have told all they know.
+      if (isRinglightError(error, "RL_NOT_IMPLEMENTED") || isRinglightError(error, "RL_UFS_ERROR")) return { meta };
+      throw error;
+    }
+  }
+
+  async #partsOf(key: string, options: UfsCallOptions | undefined): Promise<NonNullable<ObjectAttributes["parts"]>> {
+    const parts: { partNumber: number; sizeBytes: number; checksums: ObjectChecksums["values"] }[] = [];
+    for (let marker = "0"; ; ) {
+      const headers = { "x-amz-object-attributes": "ObjectParts", "x-amz-part-number-marker": marker };
+      const ask = { method: "GET", key, query: [["attributes", ""]], headers, repeatable: true } as const;
+      const { text } = await this.run("head", "attributes of", ask, options);
+      for (const row of elementsOf(text, "Part")) {
+        const partNumber = Number(textOf(row, "PartNumber"));
+        parts.push({ partNumber, sizeBytes: Number(textOf(row, "Size")), checksums: checksumElements(row) });
+      }
+      const next = textOf(text, "NextPartNumberMarker");
+      if (textOf(text, "IsTruncated") !== "true" || next === undefined || Number(next) <= Number(marker)) return parts;
+      marker = next;
+    }
   }
 
   async createBucket(options?: UfsCallOptions): Promise<void> {

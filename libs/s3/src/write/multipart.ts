@@ -1,6 +1,6 @@
 /** Multipart uploads. */
 import { isCrc } from "@ringlight/checksum";
-import { type ObjectChecksums, RinglightError } from "@ringlight/core";
+import { type ChecksumAlgorithm, type ObjectChecksums, type PartsPage, RinglightError } from "@ringlight/core";
 import { encodeName, isUrlEncoded, OWNER, parseCount } from "../listing.ts";
 import { S3Error } from "../s3-error.ts";
 import { element, parent, xmlDocument, xmlTime } from "../xml.ts";
@@ -20,6 +20,18 @@ import { accessDenied, bodyOf, documentOf, passedHeaders, type WriteCall } from 
 
 const MAX_PARTS = 10_000;
 const INITIATOR = parent("Initiator", element("ID", "ringlight"), element("DisplayName", "ringlight"));
+
+/** The type that an upload's checksum has where the client named none. */
+function defaultType(algorithm: ChecksumAlgorithm): ObjectChecksums["type"] {
+  return algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE";
+}
+
+/** Elements of what an upload was begun with. */
+function checksumOfUpload(upload: Pick<PartsPage, "checksumAlgorithm" | "checksumType">): string {
+  const { checksumAlgorithm: algorithm, checksumType: type } = upload;
+  if (algorithm === undefined) return "";
+  return element("ChecksumAlgorithm", algorithm) + element("ChecksumType", type ?? defaultType(algorithm));
+}
 
 /** Serves CreateMultipartUpload. */
 export async function createUpload(call: WriteCall): Promise<void> {
@@ -60,7 +72,7 @@ export async function createUpload(call: WriteCall): Promise<void> {
   exchange.sendXml(200, document, {
     ...(algorithm && {
       "x-amz-checksum-algorithm": algorithm,
-      "x-amz-checksum-type": type ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE"),
+      "x-amz-checksum-type": type ?? defaultType(algorithm),
     }),
     ...passedHeaders(created.headers),
   });
@@ -163,8 +175,7 @@ export async function listParts(call: WriteCall): Promise<void> {
     element("MaxParts", maxParts),
     urlEncoded ? element("EncodingType", "url") : "",
     element("IsTruncated", maxParts > 0 && page.truncated),
-    page.checksumAlgorithm === undefined ? "" : element("ChecksumAlgorithm", page.checksumAlgorithm),
-    page.checksumType === undefined ? "" : element("ChecksumType", page.checksumType),
+    checksumOfUpload(page),
     ...parts.map((part) =>
       parent(
         "Part",
@@ -285,6 +296,7 @@ export async function listUploads(call: WriteCall): Promise<void> {
         OWNER,
         element("StorageClass", upload.storageClass ?? "STANDARD"),
         element("Initiated", xmlTime(upload.initiatedMs)),
+        checksumOfUpload(upload),
       ),
     ),
     ...(empty ? [] : page.commonPrefixes).map((each) => parent("CommonPrefixes", element("Prefix", name(each)))),
