@@ -270,10 +270,7 @@ static void unmap(napi_env env, void *bytes, void *length) {
   munmap(bytes, (size_t)(uintptr_t)length);
 }
 
-/*
- * mapFile(fd, length) -> ArrayBuffer of the file's first bytes, which must not be written to; undefined where they cannot be
- * mapped. Unmapped when it is detached or freed.
- */
+/* mapFile(fd, length) -> ArrayBuffer of the file's first bytes, not to be written to, mapped until it is freed; undefined without. */
 static napi_value map_file(napi_env env, napi_callback_info info) {
   napi_value result = NULL;
   int32_t fd;

@@ -26,6 +26,10 @@ struct state {
 };
 struct pads {
   struct state inner, outer;
+  /* The inner state behind the opening that was signed last: it stays the same for a second. */
+  struct state opened;
+  size_t opening_length;
+  char opening[MAX_OPENING];
 };
 
 __attribute__((weak)) int SHA256_Init(struct state *);
@@ -58,7 +62,7 @@ static napi_value hmac_pads(napi_env env, napi_callback_info info) {
   napi_value arg, result;
   size_t count = 1, length;
   void *key;
-  struct pads pads;
+  struct pads pads = {0};
   if (napi_get_cb_info(env, info, &count, &arg, NULL, NULL) != napi_ok || count != 1 ||
       napi_get_buffer_info(env, arg, &key, &length) != napi_ok || length > BLOCK) {
     return fail(env, "hmacPads takes (key)");
@@ -85,18 +89,22 @@ static napi_value sign_text(napi_env env, napi_callback_info info) {
       napi_get_value_string_latin1(env, args[2], text, MAX_TEXT, &text_length) != napi_ok) {
     return fail(env, "signText takes (pads, opening, text)");
   }
-  /* What fills the room may have been cut. */
-  if (opening_length >= MAX_OPENING - 1 || text_length >= MAX_TEXT - 1) return NULL;
+  /* What fills the room may have been cut. Buffers that were made here are aligned; others are not ours to read. */
+  if ((uintptr_t)pads % _Alignof(struct pads) != 0 || opening_length >= MAX_OPENING - 1 || text_length >= MAX_TEXT - 1) return NULL;
   SHA256_Init(&state);
   SHA256_Update(&state, text, text_length);
   SHA256_Final(digest, &state);
   to_hex(digest, hex);
-  /* A Buffer of a pool may stand at any address. */
-  memcpy(&state, &pads->inner, sizeof state);
-  SHA256_Update(&state, opening, opening_length);
+  if (opening_length == 0 || opening_length != pads->opening_length || memcmp(opening, pads->opening, opening_length) != 0) {
+    pads->opened = pads->inner;
+    SHA256_Update(&pads->opened, opening, opening_length);
+    memcpy(pads->opening, opening, opening_length);
+    pads->opening_length = opening_length;
+  }
+  state = pads->opened;
   SHA256_Update(&state, hex, HEX);
   SHA256_Final(digest, &state);
-  memcpy(&state, &pads->outer, sizeof state);
+  state = pads->outer;
   SHA256_Update(&state, digest, DIGEST);
   SHA256_Final(digest, &state);
   to_hex(digest, hex);

@@ -31,6 +31,8 @@ interface Opening {
   /** Signs by the secret below. */
   signer: RequestSigner | undefined;
   secret: string;
+  /** Values of the signed headers that were found plain last: most of a client's stay the same. */
+  readonly plain: string[];
 }
 
 const SIGNATURE_CHARS = 64;
@@ -38,6 +40,7 @@ const PLACEHOLDER = "0".repeat(SIGNATURE_CHARS);
 /** Openings that are kept, one a key, day, region and set of signed headers; the oldest goes first. */
 const MAX_OPENINGS = 256;
 const MAX_OPENING_CHARS = 1024;
+const MAX_KEPT_CHARS = 128;
 /** Times that are kept; those of a second are the same, so that few are in use at once. */
 const MAX_TIMES = 64;
 
@@ -66,7 +69,7 @@ export class HeaderProofs {
     if (typeof token === "object") return undefined;
     const credentials = credentialsOf(claim, token, options);
     if ("ok" in credentials || !signsEnough(request, claim)) return undefined;
-    const lines = plainLines(request, claim);
+    const lines = plainLines(request, opening);
     if (lines === undefined) return undefined;
     const text = plainRequest(request.method, request.rawUrl, lines, opening.names, payloadHash);
     if (text === undefined) return undefined;
@@ -106,6 +109,7 @@ export class HeaderProofs {
       names,
       signer: undefined,
       secret: "",
+      plain: claim.signedHeaders.map(() => ""),
     };
     if (this.#openings.size >= MAX_OPENINGS) this.#openings.delete(this.#openings.keys().next().value ?? "");
     this.#openings.set(opening.text, opening);
@@ -134,11 +138,17 @@ function signsEnough({ headers }: ReceivedRequest, { signedHeaders }: Claim): bo
 }
 
 /** The lines of the signed headers; undefined where one does not stand in canonical form as it is. */
-function plainLines(request: ReceivedRequest, { signedHeaders }: Claim): string | undefined {
+function plainLines(request: ReceivedRequest, { claim, plain }: Opening): string | undefined {
   let lines = "";
-  for (const name of signedHeaders) {
+  const { signedHeaders } = claim;
+  for (let at = 0; at < signedHeaders.length; at++) {
+    const name = signedHeaders[at]!;
     const value = headerValue(request, name);
-    if (!isPlainValue(value)) return undefined;
+    if (value !== plain[at]) {
+      if (!isPlainValue(value)) return undefined;
+      // A range is another each time.
+      if (name !== "range" && value.length <= MAX_KEPT_CHARS) plain[at] = copy(value);
+    }
     lines += `${name}:${value}\n`;
   }
   return lines;
