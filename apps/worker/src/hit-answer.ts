@@ -49,7 +49,7 @@ export interface KnownObject {
 export interface HitPages {
   readonly options: Pick<
     HitPathOptions,
-    "capture" | "now" | "objects" | "pageBytes" | "reuse" | "router" | "statistics" | "workerId"
+    "capture" | "objects" | "pageBytes" | "reuse" | "router" | "statistics" | "workerId"
   >;
   /** The page that holds a byte, if it is here and was verified before. */
   openPage(
@@ -79,7 +79,9 @@ export class Hit implements HitAnswer {
   readonly #range: ByteRange | undefined;
   /** The trace where one was begun, else the id that the client was told. */
   readonly #trace: TraceContext | string;
+  /** By the monotonic clock, and by the wall clock. */
   readonly #startedMs: number;
+  readonly #atMs: number;
   readonly #client: string;
   readonly #firstByteMs: number;
   readonly #firstTier: string;
@@ -104,6 +106,7 @@ export class Hit implements HitAnswer {
     unitBytes: number,
     trace: TraceContext | string,
     startedMs: number,
+    atMs: number,
     client: string,
   ) {
     this.#client = client;
@@ -117,6 +120,7 @@ export class Hit implements HitAnswer {
     this.#range = range;
     this.#trace = trace;
     this.#startedMs = startedMs;
+    this.#atMs = atMs;
     this.#firstTier = page?.tier ?? "";
     this.#at = range?.start ?? 0;
     this.#held = held;
@@ -140,13 +144,12 @@ export class Hit implements HitAnswer {
     const context = typeof this.#trace === "string" ? { ...keptTraceContext(), traceId: this.#trace } : this.#trace;
     const { bucket, key } = this.#known.target;
     const api = this.#isHead ? "HeadObject" : "GetObject";
-    const endMs = this.#path.options.now();
     recordSpan({
       context,
       name: `s3.${api}`,
       kind: "server",
-      startMs: endMs - (performance.now() - this.#startedMs),
-      endMs,
+      startMs: this.#atMs,
+      endMs: this.#atMs + performance.now() - this.#startedMs,
       attributes: {
         "http.request.method": this.#isHead ? "HEAD" : "GET",
         "http.response.status_code": this.#range === undefined || this.#isWhole ? 200 : 206,
@@ -231,14 +234,14 @@ export class Hit implements HitAnswer {
     this.#page = undefined;
     for (const page of this.#held.slice(this.#taken)) page.release();
     this.#release?.();
-    const { statistics, objects, now } = this.#path.options;
+    const { statistics, objects } = this.#path.options;
     statistics.s3Hit(this.#isHead, aborted, sentBytes, this.#firstByteMs, this.#span(sentBytes, aborted));
     const range = this.#range;
     const durationMs = performance.now() - this.#startedMs;
-    if (this.#path.options.capture.running) this.#record(range, now() - durationMs, aborted);
+    if (this.#path.options.capture.running) this.#record(range, aborted);
     if (this.#isHead || range === undefined) return;
     const access = {
-      atMs: now() - durationMs,
+      atMs: this.#atMs,
       offset: range.start,
       length: range.end - range.start + 1,
       outcome: "hit",
@@ -250,9 +253,9 @@ export class Hit implements HitAnswer {
     objects.accesses.add(this.#known.path, access, this.#sibling === undefined);
   }
 
-  #record(range: ByteRange | undefined, atMs: number, aborted: boolean): void {
+  #record(range: ByteRange | undefined, aborted: boolean): void {
     this.#path.options.capture.note({
-      atMs,
+      atMs: this.#atMs,
       op: this.#isHead ? "head" : "get",
       path: this.#known.path,
       client: this.#client,

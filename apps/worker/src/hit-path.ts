@@ -116,6 +116,7 @@ class HitPath implements HitPages {
 
   #answer(head: RequestHead, into: Buffer, client: string): HitAnswer | undefined {
     const startedMs = performance.now();
+    const atMs = this.options.now();
     const known = this.#find(head);
     if (known === undefined || !this.#refresh(known)) return undefined;
     const { meta, record } = known;
@@ -161,14 +162,27 @@ class HitPath implements HitPages {
     // As in the general path: the first half of a trace that begins here.
     const requestId =
       trace === undefined || headers.traceparent !== undefined ? ids.requestId : traceId.slice(0, 16).toUpperCase();
-    const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine()}${this.#connectionLines}\r\n`;
+    const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine(atMs)}${this.#connectionLines}\r\n`;
     if (text.length > into.length) {
       page?.release();
       for (const held of rest) held.release();
       return undefined;
     }
     into.write(text, "latin1");
-    return new Hit(this, known, text.length, isHead, range, page, rest, unitBytes, trace ?? traceId, startedMs, client);
+    return new Hit(
+      this,
+      known,
+      text.length,
+      isHead,
+      range,
+      page,
+      rest,
+      unitBytes,
+      trace ?? traceId,
+      startedMs,
+      atMs,
+      client,
+    );
   }
 
   /**

@@ -21,15 +21,14 @@ let dateText = "";
 let dateUntilMs = 0;
 
 /** "Date: ...\r\n", made once a second. */
-export function dateLine(): string {
-  const nowMs = Date.now();
+export function dateLine(nowMs = Date.now()): string {
   if (nowMs >= dateUntilMs) {
     dateUntilMs = nowMs - (nowMs % 1000) + 1000;
     dateText = `Date: ${new Date(nowMs).toUTCString()}\r\n`;
   } else if (nowMs < dateUntilMs - 1000) {
     // The clock was set back.
     dateUntilMs = 0;
-    return dateLine();
+    return dateLine(nowMs);
   }
   return dateText;
 }
