@@ -105,6 +105,32 @@ def bucket_list_names_what_was_made(place):
 
 
 @case
+def bucket_list_pages_and_prefix(place):
+    made = sorted(place.bucket() for _ in range(3))
+    pages, token = [], {}
+    while True:
+        page = place.client.list_buckets(MaxBuckets=1, Prefix="conf-", **token)
+        pages += [row["Name"] for row in page["Buckets"]]
+        assert len(page["Buckets"]) <= 1
+        if "ContinuationToken" not in page:
+            break
+        token = {"ContinuationToken": page["ContinuationToken"]}
+    same([name for name in pages if name in made], made)
+    same([row["Name"] for row in place.client.list_buckets(Prefix=made[1])["Buckets"]], [made[1]])
+
+
+@case
+def bucket_acl_that_changes_nothing(place):
+    bucket = place.bucket(ACL="private")
+    place.client.put_object(Bucket=bucket, Key="k", Body=b"x")
+    place.client.put_bucket_acl(Bucket=bucket, ACL="private")
+    acl = place.client.get_object_acl(Bucket=bucket, Key="k")
+    same_as_it_is = {"Grants": acl["Grants"], "Owner": acl["Owner"]}
+    place.client.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=same_as_it_is)
+    place.client.put_object_acl(Bucket=bucket, Key="k", ACL="private")
+
+
+@case
 def bucket_head(place):
     same(place.client.head_bucket(Bucket=place.bucket())["ResponseMetadata"]["HTTPStatusCode"], 200)
 

@@ -128,6 +128,9 @@ export function s3WriteBackend(
     locatePart: async (bucket, key, partNumber, context) =>
       (await reading(bucket)).headPart(key, partNumber, here(context)),
 
+    requireWritable: async (bucket) => {
+      await writer.writable(bucket);
+    },
     createBucket: async (bucket, context) => {
       if (!mounts.list().some(({ name }) => name === bucket)) {
         await buckets.make(bucket, here(context));

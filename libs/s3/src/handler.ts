@@ -10,6 +10,7 @@ import {
 import { type Credentials, RequestVerifier } from "@ringlight/sigv4";
 import { type ActiveSpan, startSpan, type TraceContext } from "@ringlight/telemetry";
 import type { RequestContext, S3Backend } from "./backend.ts";
+import { bucketsDocument, parseBucketsQuery } from "./bucket-list.ts";
 import { locationDocument, settingDocument, uploadsDocument } from "./bucket-settings.ts";
 import { conditionName } from "./conditions.ts";
 import {
@@ -21,7 +22,7 @@ import {
   type S3Response,
 } from "./exchange.ts";
 import { sentElsewhere } from "./follow.ts";
-import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, OWNER, parseListQuery } from "./listing.ts";
+import { EMPTY_PAGE, type ListQuery, listDocument, listRequest, parseListQuery } from "./listing.ts";
 import { getObjectAttributes } from "./object-attributes.ts";
 import { findOperation, type Level, type Operation } from "./operations.ts";
 import { actionOf, type Permits } from "./policy/actions.ts";
@@ -31,7 +32,6 @@ import { notImplemented, S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
 import { WRITE_OPERATIONS } from "./write/serve-write.ts";
 import type { WriteCall } from "./write/write-call.ts";
-import { element, parent, xmlDocument, xmlTime } from "./xml.ts";
 
 /** Options of the handler. */
 export interface S3HandlerOptions {
@@ -168,12 +168,9 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     }
   }
 
-  async function listBuckets({ exchange, context }: Routed): Promise<void> {
-    const buckets = await backend.listBuckets(context);
-    const rows = buckets.map((bucket) =>
-      parent("Bucket", element("Name", bucket.name), element("CreationDate", xmlTime(bucket.createdMs))),
-    );
-    exchange.sendXml(200, xmlDocument("ListAllMyBucketsResult", OWNER, parent("Buckets", ...rows)));
+  async function listBuckets({ exchange, target, context }: Routed): Promise<void> {
+    const query = parseBucketsQuery(target.query);
+    exchange.sendXml(200, bucketsDocument(query, await backend.listBuckets(context), reportedRegion));
   }
 
   async function list({ exchange, target, context }: Routed, version: ListQuery["version"]): Promise<void> {

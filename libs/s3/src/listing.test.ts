@@ -62,6 +62,25 @@ test("ListBuckets names every bucket with its time of creation", async () => {
   assert.equal(answer.Buckets?.[0]?.CreationDate?.toISOString(), "2026-01-01T00:00:00.000Z");
 });
 
+test("ListBuckets pages, and finds by prefix and region", async () => {
+  const names = async (input: object) => {
+    const { Buckets, ContinuationToken, Prefix } = await server.sdk.send(new ListBucketsCommand(input));
+    return { names: Buckets?.map(({ Name }) => Name) ?? [], ContinuationToken, Prefix };
+  };
+  const first = await names({ MaxBuckets: 1 });
+  assert.deepEqual(first.names, ["another"]);
+  const { ContinuationToken } = first;
+  assert.deepEqual((await names({ MaxBuckets: 1, ContinuationToken })).names, ["bkt"]);
+  assert.equal((await names({ MaxBuckets: 2 })).ContinuationToken, undefined);
+  const found = await names({ Prefix: "bk" });
+  assert.deepEqual([found.names, found.Prefix], [["bkt"], "bk"]);
+  assert.deepEqual((await names({ BucketRegion: "us-east-1" })).names, ["another", "bkt"]);
+  assert.deepEqual((await names({ BucketRegion: "mars-1" })).names, []);
+  for (const bad of ["max-buckets=0", "max-buckets=10001", "max-buckets=x", "continuation-token=x"]) {
+    assert.equal((await server.ask(`/?${bad}`)).code, "InvalidArgument", bad);
+  }
+});
+
 test("V2 lists keys with size, tag, time and class, and counts keys and common prefixes", async () => {
   const answer = await server.sdk.send(new ListObjectsV2Command({ Bucket: "bkt", Delimiter: "/" }));
   assert.deepEqual(

@@ -62,11 +62,13 @@ export function isUrlEncoded(query: ReadonlyMap<string, string>): boolean {
 /** Begins every continuation token: the form may change, and another server's tokens are told apart. */
 const TOKEN_MARK = "rl1.";
 
-function formatToken(startAfter: string): string {
+/** A continuation token; opaque to clients. */
+export function formatToken(startAfter: string): string {
   return TOKEN_MARK + Buffer.from(startAfter, "utf8").toString("base64url");
 }
 
-function parseToken(token: string): string {
+/** Where a continuation token goes on. @throws S3Error InvalidArgument */
+export function parseToken(token: string): string {
   const body = token.slice(TOKEN_MARK.length);
   const startAfter = Buffer.from(body, "base64url").toString("utf8");
   if (!token.startsWith(TOKEN_MARK) || formatToken(startAfter) !== token) {

@@ -440,6 +440,10 @@ export class MemoryWrites implements S3WriteBackend {
     throw new RinglightError("RL_BAD_RANGE", `the object has ${list.length} parts`);
   }
 
+  async requireWritable(bucket: string): Promise<void> {
+    this.#writable(bucket);
+  }
+
   async createBucket(bucket: string): Promise<void> {
     if (this.#store.bucketExists(bucket)) throw new RinglightError("RL_CONFLICT", `there is a bucket "${bucket}"`);
     this.#store.addBucket(bucket);

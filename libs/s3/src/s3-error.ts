@@ -36,6 +36,7 @@ const STATUSES = {
   MethodNotAllowed: 405,
   MissingContentLength: 411,
   MissingRequestBodyError: 400,
+  MissingSecurityHeader: 400,
   NoSuchBucket: 404,
   NoSuchBucketPolicy: 404,
   NoSuchCORSConfiguration: 404,

@@ -139,13 +139,51 @@ test("a bucket in another region is IllegalLocationConstraintException, and name
   server.backend.removeBucket("new-bucket");
 });
 
+test("an ACL that says what is so anyway is taken, and any other refused, of buckets, new ones and objects", async () => {
+  const put = (rawUrl: string, headers: Record<string, string> = {}, body = "") =>
+    server.ask(rawUrl, { method: "PUT", headers: { "content-length": String(body.length), ...headers }, body });
+  const granted = (id: string, permission: string) =>
+    `<AccessControlPolicy><Owner><ID>ringlight</ID></Owner><AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>${id}</ID></Grantee><Permission>${permission}</Permission></Grant></AccessControlList></AccessControlPolicy>`;
+  server.backend.put("bkt", "key", "x");
+  for (const rawUrl of ["/bkt?acl", "/bkt/key?acl"]) {
+    const code = async (...asked: [Record<string, string>?, string?]) => (await put(rawUrl, ...asked)).code;
+    for (const acl of ["private", "bucket-owner-full-control"]) {
+      assert.equal((await put(rawUrl, { "x-amz-acl": acl })).status, 200);
+    }
+    assert.equal((await put(rawUrl, {}, granted("ringlight", "FULL_CONTROL"))).status, 200);
+    assert.equal(await code({}, granted("somebody", "FULL_CONTROL")), "NotImplemented");
+    assert.equal(await code({}, granted("ringlight", "READ")), "NotImplemented");
+    assert.equal(await code({ "x-amz-acl": "public-read" }), "NotImplemented");
+    assert.equal(await code({ "x-amz-grant-read": "id=x" }), "NotImplemented");
+    assert.equal(await code({ "x-amz-acl": "nonsense" }), "InvalidArgument");
+    assert.equal(await code({}, "<AccessControlPolicy/>"), "MalformedXML");
+    assert.equal(await code(), "MissingSecurityHeader");
+  }
+  assert.equal((await put("/bkt/absent?acl", { "x-amz-acl": "private" })).code, "NoSuchKey");
+  assert.equal((await put("/nowhere?acl", { "x-amz-acl": "private" })).code, "NoSuchBucket");
+  server.backend.writes.readOnly.add("bkt");
+  assert.equal((await put("/bkt/key?acl", { "x-amz-acl": "private" })).code, "AccessDenied");
+  server.backend.writes.readOnly.delete("bkt");
+  for (const [headers, code] of [
+    [{ "x-amz-acl": "public-read" }, "NotImplemented"],
+    [{ "x-amz-acl": "nonsense" }, "InvalidArgument"],
+    [{ "x-amz-bucket-object-lock-enabled": "true" }, "NotImplemented"],
+    [{ "x-amz-object-ownership": "nobody" }, "InvalidArgument"],
+  ] as const) {
+    assert.equal((await put("/acl-bucket", { ...headers })).code, code);
+  }
+  assert.equal(server.backend.bucketExists("acl-bucket"), false);
+  const made = { "x-amz-acl": "private", "x-amz-object-ownership": "BucketOwnerEnforced" };
+  assert.equal((await put("/acl-bucket", made)).status, 200);
+  server.backend.removeBucket("acl-bucket");
+});
+
 test("writes that S3 has and this endpoint has not are NotImplemented", async () => {
   for (const [method, rawUrl] of [
     ["PUT", "/bkt?policy"],
     ["PUT", "/bkt?versioning"],
     ["PUT", "/bkt?lifecycle"],
     ["DELETE", "/bkt?cors"],
-    ["PUT", "/bkt/key?acl"],
     ["POST", "/bkt/key?restore"],
     ["POST", "/bkt"],
   ] as const) {

@@ -94,6 +94,8 @@ export interface S3WriteBackend {
   /** @throws RL_BAD_RANGE where the object has no such part */
   locatePart(bucket: string, key: string, partNumber: number, context: RequestContext): Promise<PartPlace>;
 
+  /** @throws RL_NO_SUCH_MOUNT, RL_READ_ONLY */
+  requireWritable(bucket: string): Promise<void>;
   /** @throws RL_CONFLICT where it is there already, RL_FORBIDDEN where buckets are not made by S3 clients */
   createBucket(bucket: string, context: RequestContext): Promise<void>;
   /** @throws RL_NOT_EMPTY */

@@ -1,8 +1,11 @@
 /** Tagging of objects; making and removing of buckets. */
 import { isRinglightError } from "@ringlight/core";
+import type { ReceivedHeaders } from "../conditions.ts";
 import { checkVersionId } from "../object-headers.ts";
-import { S3Error } from "../s3-error.ts";
+import { notImplemented, S3Error } from "../s3-error.ts";
 import { element, parent, xmlDocument } from "../xml.ts";
+import { requireOwnersAcl } from "./acl.ts";
+import { headerText } from "./checksum-headers.ts";
 import { parseLocation, parseTagging } from "./documents.ts";
 import { checkTags } from "./tags.ts";
 import { documentOf, hasNoBody, type WriteCall } from "./write-call.ts";
@@ -35,12 +38,31 @@ export async function deleteTagging({ exchange, target, context, writes }: Write
 /** Names that are read if they are there, and that S3 makes no new buckets of: hyphens beside dots, and reserved ones. */
 const NO_NEW_NAME = /\.-|-\.|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/;
 
+const OWNERSHIPS = new Set(["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]);
+
+/** Refuses what a bucket is to have from its beginning and would not: others' access, object lock. @throws S3Error */
+function refuseUnkept(headers: ReceivedHeaders): void {
+  requireOwnersAcl(headers);
+  if (headerText(headers, "x-amz-bucket-object-lock-enabled")?.toLowerCase() === "true") {
+    throw notImplemented("the header x-amz-bucket-object-lock-enabled");
+  }
+  // Whose the objects are makes no difference while all are one owner's.
+  const ownership = headerText(headers, "x-amz-object-ownership");
+  if (ownership !== undefined && !OWNERSHIPS.has(ownership)) {
+    throw new S3Error("InvalidArgument", `Invalid x-amz-object-ownership header: ${ownership}`, {
+      ArgumentName: "x-amz-object-ownership",
+      ArgumentValue: ownership,
+    });
+  }
+}
+
 /** Serves CreateBucket. */
 export async function createBucket(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
   if (NO_NEW_NAME.test(target.bucket)) {
     throw new S3Error("InvalidBucketName", "The specified bucket is not valid.", { BucketName: target.bucket });
   }
+  refuseUnkept(call.exchange.req.headers);
   const location = hasNoBody(call) ? undefined : parseLocation(await documentOf(call));
   if (location !== undefined && location !== call.region) {
     throw new S3Error(

@@ -130,6 +130,25 @@ export function parseTagging(bytes: Uint8Array): ObjectTag[] {
   });
 }
 
+/** A grant of an ACL. */
+export interface AclGrant {
+  /** ID, address or group of who is granted it; empty where the document names none. */
+  readonly grantee: string;
+  readonly permission: string;
+}
+
+/** Reads an AccessControlPolicy document. @throws S3Error MalformedXML */
+export function parseAcl(bytes: Uint8Array): AclGrant[] {
+  const [list, another] = children(parseDocument(bytes, "AccessControlPolicy"), "AccessControlList");
+  if (!list || another) throw malformed();
+  return children(list, "Grant").map((node) => {
+    const [grantee] = children(node, "Grantee");
+    const permission = textOf(node, "Permission")?.trim();
+    if (!grantee || permission === undefined) throw malformed();
+    return { grantee: textOf(grantee, "ID")?.trim() ?? "", permission };
+  });
+}
+
 /** The region that a CreateBucketConfiguration document names; undefined when it names none. @throws S3Error MalformedXML */
 export function parseLocation(bytes: Uint8Array): string | undefined {
   const region = textOf(parseDocument(bytes, "CreateBucketConfiguration"), "LocationConstraint")?.trim();

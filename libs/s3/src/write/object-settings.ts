@@ -2,6 +2,7 @@
 import type { ObjectSettings, WriteConditions } from "@ringlight/core";
 import type { ReceivedHeaders } from "../conditions.ts";
 import { S3Error } from "../s3-error.ts";
+import { cannedAcl } from "./acl.ts";
 import { headerText } from "./checksum-headers.ts";
 import { formatTagging, parseTaggingHeader } from "./tags.ts";
 
@@ -22,20 +23,6 @@ const STORAGE_CLASSES = new Set([
   "SNOW",
   "EXPRESS_ONEZONE",
 ]);
-
-const CANNED_ACLS = new Set([
-  "private",
-  "public-read",
-  "public-read-write",
-  "authenticated-read",
-  "aws-exec-read",
-  "bucket-owner-read",
-  "bucket-owner-full-control",
-  "log-delivery-write",
-]);
-
-/** Canned ACLs that say what is so anyway: the owner alone has access. Tools send them by habit (rclone, s3fs, s3cmd). */
-const ACLS_OF_THE_OWNER = new Set(["private", "bucket-owner-full-control"]);
 
 /** Headers that go to the store as they are: it may know what they mean, and says so when it does not. */
 const PASSED =
@@ -66,14 +53,8 @@ export function storeHeaders(headers: ReceivedHeaders): Record<string, string> {
     }
     if (PASSED.test(name)) passed[name] = headerText(headers, name) ?? "";
   }
-  const acl = headerText(headers, "x-amz-acl");
-  if (acl !== undefined && !CANNED_ACLS.has(acl)) {
-    throw new S3Error("InvalidArgument", "The canned ACL is not valid.", {
-      ArgumentName: "x-amz-acl",
-      ArgumentValue: acl,
-    });
-  }
-  if (acl !== undefined && !ACLS_OF_THE_OWNER.has(acl)) passed["x-amz-acl"] = acl;
+  const acl = cannedAcl(headers);
+  if (acl !== undefined) passed["x-amz-acl"] = acl;
   return passed;
 }
 

@@ -1,5 +1,6 @@
 /** The operations that need the write side of a backend, by name. */
 
+import { putAcl } from "./acl.ts";
 import { createBucket, deleteBucket, deleteTagging, getTagging, putTagging } from "./buckets-and-tags.ts";
 import {
   abortUpload,
@@ -32,6 +33,8 @@ export const WRITE_OPERATIONS: ReadonlyMap<string, ServeWrite> = new Map<string,
   ["GetObjectTagging", getTagging],
   ["PutObjectTagging", putTagging],
   ["DeleteObjectTagging", deleteTagging],
+  ["PutObjectAcl", putAcl],
+  ["PutBucketAcl", putAcl],
   ["CreateBucket", createBucket],
   ["DeleteBucket", deleteBucket],
 ]);
