@@ -91,6 +91,7 @@ test("a recording ends at its bounds, says why, and hashes paths where it is tol
   await clock.advance(10);
   await waitFor(() => !capture.running, { timeoutMs: 10_000 });
   await waitFor(() => capture.state().ended === "its time is over", { timeoutMs: 10_000 });
+  await capture.stop("");
   const [only, ...more] = readCapture(readFileSync(capture.state().file));
   assert.match(only?.path ?? "", /^#[0-9a-f]{16}$/);
   assert.equal(more.length, 0);

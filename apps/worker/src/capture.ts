@@ -61,6 +61,8 @@ export class Capture {
   readonly #options: CaptureOptions;
   #recording: Recording | undefined;
   #last: CaptureState;
+  /** Until the file of the last recording is whole. */
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(options: CaptureOptions) {
     this.#options = options;
@@ -135,22 +137,26 @@ export class Capture {
     else recording.dropped++;
   }
 
-  /** Ends the recording; `why` is told by its state. Idempotent. */
+  /** Ends the recording; `why` is told by its state. Resolves when its file is whole. Idempotent. */
   async stop(why: string): Promise<CaptureState> {
     const recording = this.#recording;
-    if (recording === undefined) return this.state();
+    if (recording === undefined) {
+      await this.#closing;
+      return this.state();
+    }
     clearInterval(recording.timer);
     recording.bytes += recording.encoder.waiting;
     recording.stream.write(recording.encoder.take());
     this.#last = { ...this.state(), running: false, ended: why };
     this.#recording = undefined;
     this.running = false;
-    await new Promise<void>((resolve) => {
+    this.#closing = new Promise<void>((resolve) => {
       recording.stream.once("close", resolve);
       recording.stream.end();
       if (recording.stream.closed) resolve();
     });
-    return this.#last;
+    await this.#closing;
+    return this.state();
   }
 
   /** The recording that runs, or the last one. */
@@ -174,6 +180,7 @@ export class Capture {
   async *contents(): AsyncGenerator<Buffer> {
     const { file } = this.state();
     if (file === "") throw new RinglightError("RL_NOT_FOUND", "nothing was captured since this worker started");
+    await this.#closing;
     for await (const chunk of createReadStream(file)) yield chunk as Buffer;
   }
 
