@@ -22,7 +22,6 @@ const RADOSGW: Readonly<Record<string, string>> = {
   checksum_of_the_whole_object_in_parts: "keeps no checksums of parts",
   copy_makes_the_checksum_that_is_asked_for: "makes no checksums",
   multipart_leaves_out_parts: "wants all parts that were sent",
-  multipart_list_uploads: "leaves out the common prefixes of uploads",
   multipart_get_part: "knows no numbers of parts",
   multipart_tags_and_class: "forgets the tags of uploads in parts",
 };

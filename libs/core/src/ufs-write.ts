@@ -239,7 +239,7 @@ export interface PartPlace {
 /** What is known of an object beyond its metadata. */
 export interface ObjectAttributes {
   readonly meta: ObjectMeta;
-  /** Of an object that was uploaded in parts with checksums, in order, where the store tells. */
+  /** Of an object that was uploaded in parts, in order, where the store tells. */
   readonly parts?: readonly {
     readonly partNumber: number;
     readonly sizeBytes: number;

@@ -163,7 +163,7 @@ export class OriginUploads {
     for (const upload of found) {
       const at = delimiter ? upload.key.indexOf(delimiter, prefix?.length) : -1;
       const common = at === -1 ? undefined : upload.key.slice(0, at + (delimiter?.length ?? 0));
-      if (common !== undefined && prefixes.has(common)) continue;
+      if (common !== undefined && (prefixes.has(common) || keyMarker?.startsWith(common))) continue;
       if (rows.length + prefixes.size >= max) {
         truncated = true;
         break;

@@ -283,7 +283,8 @@ export abstract class FileMultipart {
     for (const { key, uploadId, initiatedMs, settings, checksumAlgorithm, checksumType } of rows) {
       const at = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
       const common = at === -1 ? undefined : key.slice(0, at + delimiter.length);
-      if (common !== undefined && rolled.has(common)) continue;
+      // What was rolled up on the page before is behind its marker.
+      if (common !== undefined && (rolled.has(common) || keyMarker.startsWith(common))) continue;
       if (uploads.length + rolled.size >= maxUploads) {
         const more = { truncated: true, nextKeyMarker: last.key, nextUploadIdMarker: last.uploadId };
         return { uploads, commonPrefixes: [...rolled], ...more };

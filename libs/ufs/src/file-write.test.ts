@@ -19,7 +19,6 @@ ufsWriteContract("file://", async () => {
     ufs,
     minPartBytes: MIN_PART_BYTES,
     keepsTags: true,
-    rollsUploads: true,
     leavesOutParts: true,
     conditionalDeletes: true,
     close: async () => {
@@ -187,9 +186,13 @@ describe("writes to file://", () => {
     assert.equal((await writes.attributes("copied")).parts, undefined);
     const open = { sourceKey: "parts", headers: { "x-amz-acl": "public-read" } };
     await assert.rejects(writes.copy("open", open), code("RL_NOT_IMPLEMENTED"));
+    const bareUpload = await writes.createUpload("bare", {});
+    const { etag } = await writes.uploadPart("bare", bareUpload.uploadId, 1, bodyOf("x"));
+    await writes.completeUpload("bare", bareUpload.uploadId, { parts: [{ partNumber: 1, etag }] });
+    assert.deepEqual((await writes.attributes("bare")).parts, [{ partNumber: 1, sizeBytes: 1 }]);
     await writes.put("parts", { body: bodyOf("other") });
     await assert.rejects(writes.completeUpload("parts", uploadId, { parts }), code("RL_NO_SUCH_UPLOAD"));
-    await writes.deleteMany([{ key: "parts" }, { key: "copied" }]);
+    await writes.deleteMany([{ key: "parts" }, { key: "copied" }, { key: "bare" }]);
   });
 
   it("removes what a writer that died left behind a day ago", async () => {

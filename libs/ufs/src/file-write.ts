@@ -225,10 +225,9 @@ export class FileWrites extends FileMultipart implements UfsWrites {
   async attributes(key: string, _options?: UfsCallOptions): Promise<ObjectAttributes> {
     const meta = await this.#head(key);
     const { partSizes, partChecksums } = (await this.#sidecars.read(key, meta.version)) ?? {};
-    // S3 lists the parts of objects that have checksums of them, and counts those of others.
-    if (partSizes === undefined || partChecksums === undefined) return { meta };
+    if (partSizes === undefined) return { meta };
     const parts = partSizes.map((sizeBytes, index) => {
-      const checksums = partChecksums[index];
+      const checksums = partChecksums?.[index];
       return { partNumber: index + 1, sizeBytes, ...(checksums && { checksums }) };
     });
     return { meta, parts };

@@ -151,6 +151,7 @@ export class S3Multipart {
   ): Promise<WriteResult> {
     const { conditions, sizeBytes } = request;
     await this.checkConditions(key, conditions, options);
+    if (sizeBytes !== undefined) await this.#checkSize(key, uploadId, request.parts, sizeBytes, options);
     const rows = request.parts.map((part) => {
       const sums = Object.entries(part.checksums ?? {}).map(([name, value]) => element(`Checksum${name}`, value));
       return `<Part>${element("PartNumber", part.partNumber)}${element("ETag", part.etag)}${sums.join("")}</Part>`;
@@ -190,6 +191,26 @@ export class S3Multipart {
     return { version: etag, etag, ...(kept && { checksums: kept }), ...clientHeaders(answer.headers) };
   }
 
+  /** Some stores (radosgw 16) overlook the size that the object is to have. @throws RL_BAD_REQUEST */
+  async #checkSize(
+    key: string,
+    uploadId: string,
+    named: CompleteRequest["parts"],
+    sizeBytes: number,
+    options: UfsCallOptions | undefined,
+  ): Promise<void> {
+    const numbers = new Set(named.map((part) => part.partNumber));
+    let sum = 0;
+    for (let partNumberMarker = 0; ; ) {
+      const page = await this.listParts(key, uploadId, { partNumberMarker, maxParts: 1000 }, options);
+      for (const part of page.parts) if (numbers.has(part.partNumber)) sum += part.sizeBytes;
+      if (!page.truncated || page.nextPartNumberMarker <= partNumberMarker) break;
+      partNumberMarker = page.nextPartNumberMarker;
+    }
+    if (sum === sizeBytes) return;
+    throw new RinglightError("RL_BAD_REQUEST", `the parts have ${sum} bytes, not ${sizeBytes}`);
+  }
+
   /** Some stores (radosgw 16) overlook conditions of completions and deletes: they are looked at before, too. */
   protected async checkConditions(
     key: string,
@@ -213,6 +234,13 @@ export class S3Multipart {
   }
 
   async listUploads(request: ListUploadsRequest, options?: UfsCallOptions): Promise<UploadsPage> {
+    const page = await this.#listUploads(request, options);
+    if (request.delimiter === "" || page.commonPrefixes.length > 0) return page;
+    // Some stores (radosgw 16) leave out what is rolled up: one look without the delimiter shows whether there is such.
+    return rolledUp(request, (flat) => this.#listUploads(flat, options));
+  }
+
+  async #listUploads(request: ListUploadsRequest, options: UfsCallOptions | undefined): Promise<UploadsPage> {
     const { prefix } = this.#where;
     const given: [string, string][] = [
       ["delimiter", request.delimiter],
@@ -271,6 +299,40 @@ function partQuery(uploadId: string, partNumber: number): readonly (readonly [st
     ["partNumber", String(partNumber)],
     ["uploadId", uploadId],
   ];
+}
+
+/**
+ * Rolls a listing of uploads up by itself: uploads in order, with one row for each common prefix. Page by page until as much is
+ * found as was asked for, or there is no more.
+ */
+async function rolledUp(
+  request: ListUploadsRequest,
+  list: (flat: ListUploadsRequest) => Promise<UploadsPage>,
+): Promise<UploadsPage> {
+  const { prefix, delimiter, maxUploads } = request;
+  const uploads: UploadsPage["uploads"][number][] = [];
+  const rolled = new Set<string>();
+  let { keyMarker, uploadIdMarker } = request;
+  for (;;) {
+    const page = await list({ ...request, delimiter: "", keyMarker, uploadIdMarker, maxUploads: 1000 });
+    for (const upload of page.uploads) {
+      const at = upload.key.indexOf(delimiter, prefix.length);
+      const common = at === -1 ? undefined : upload.key.slice(0, at + delimiter.length);
+      const isSeen = common !== undefined && (rolled.has(common) || request.keyMarker.startsWith(common));
+      if (!isSeen && uploads.length + rolled.size >= maxUploads) {
+        const next = { nextKeyMarker: keyMarker, nextUploadIdMarker: uploadIdMarker };
+        return { uploads, commonPrefixes: [...rolled], truncated: true, ...next };
+      }
+      if (common === undefined) uploads.push(upload);
+      else if (!isSeen) rolled.add(common);
+      keyMarker = upload.key;
+      uploadIdMarker = upload.uploadId;
+    }
+    const isLast = !page.truncated || page.uploads.length === 0;
+    if (isLast) {
+      return { uploads, commonPrefixes: [...rolled], truncated: false, nextKeyMarker: "", nextUploadIdMarker: "" };
+    }
+  }
 }
 
 /** What an upload was begun with. */

@@ -66,7 +66,6 @@ describe("s3:// on Ceph's radosgw", () => {
       ufs,
       minPartBytes: 5 * 1024 * 1024,
       keepsTags: true,
-      rollsUploads: false,
       leavesOutParts: false,
       conditionalDeletes: false,
       close: () => ufs.close(),

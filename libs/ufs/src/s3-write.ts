@@ -57,6 +57,8 @@ export class S3Writes extends S3Multipart implements UfsWrites {
   readonly #http: S3WriteHttp;
   /** The store was seen to keep checksums. */
   #keepsChecksums = false;
+  /** The store was not seen to fail over the question for an object's parts. */
+  #tellsParts = true;
 
   constructor(
     location: S3Location,
@@ -267,26 +269,28 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const { headers } = await this.run("head", "HEAD", ask, options);
     const what = describe(this.#location, `HEAD ${JSON.stringify(key)}`);
     const meta = metaOf(headers, Number(headers["content-length"] ?? Number.NaN), what);
-    // A store lists the parts of objects that have checksums of them, and counts those of others.
-    if (meta.checksums === undefined || !/-\d+"$/.test(meta.etag)) return { meta };
+    if (!this.#tellsParts || !/-\d+"$/.test(meta.etag)) return { meta };
     try {
-      return { meta, parts: await this.#partsOf(key, options) };
+      const parts = await this.#partsOf(key, options);
+      return { meta, ...(parts.length > 0 && { parts }) };
     } catch (error) {
-      // Stores that know no such question have told all they know.
-      if (isRinglightError(error, "RL_NOT_IMPLEMENTED") || isRinglightError(error, "RL_UFS_ERROR")) return { meta };
-      throw error;
+      if (!isRinglightError(error, "RL_NOT_IMPLEMENTED") && !isRinglightError(error, "RL_UFS_ERROR")) throw error;
+      // The store knows no such question (radosgw 16 fails over it), and is not asked again.
+      this.#tellsParts = false;
+      return { meta };
     }
   }
 
   async #partsOf(key: string, options: UfsCallOptions | undefined): Promise<NonNullable<ObjectAttributes["parts"]>> {
-    const parts: { partNumber: number; sizeBytes: number; checksums: ObjectChecksums["values"] }[] = [];
+    const parts: { partNumber: number; sizeBytes: number; checksums?: ObjectChecksums["values"] }[] = [];
     for (let marker = "0"; ; ) {
       const headers = { "x-amz-object-attributes": "ObjectParts", "x-amz-part-number-marker": marker };
-      const ask = { method: "GET", key, query: [["attributes", ""]], headers, repeatable: true } as const;
+      const ask = { method: "GET", key, query: [["attributes", ""]], headers, repeatable: false } as const;
       const { text } = await this.run("head", "attributes of", ask, options);
       for (const row of elementsOf(text, "Part")) {
-        const partNumber = Number(textOf(row, "PartNumber"));
-        parts.push({ partNumber, sizeBytes: Number(textOf(row, "Size")), checksums: checksumElements(row) });
+        const place = { partNumber: Number(textOf(row, "PartNumber")), sizeBytes: Number(textOf(row, "Size")) };
+        const kept = checksumElements(row);
+        parts.push({ ...place, ...(Object.keys(kept).length > 0 && { checksums: kept }) });
       }
       const next = textOf(text, "NextPartNumberMarker");
       if (textOf(text, "IsTruncated") !== "true" || next === undefined || Number(next) <= Number(marker)) return parts;
