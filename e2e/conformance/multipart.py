@@ -52,6 +52,7 @@ def multipart_without_parts(place):
     bucket = place.bucket()
     upload = start(place, bucket)
     refused(complete, place, bucket, upload, [], status=400, code="MalformedXML")
+    refused(place.client.complete_multipart_upload, Bucket=bucket, Key="k", UploadId=upload, status=400, code="MalformedXML")
     is_answer(place.raw("POST", f"/{bucket}/k?uploadId={upload}", body=b"<nonsense"), 400, "MalformedXML")
 
 
@@ -135,6 +136,8 @@ def multipart_numbers_that_are_none(place):
     upload = start(place, bucket)
     for number in ("0", "10001", "-1", "x"):
         is_answer(place.raw("PUT", f"/{bucket}/k?partNumber={number}&uploadId={upload}", body=b"x"), 400, "InvalidArgument")
+    is_answer(place.raw("PUT", f"/{bucket}/k?partNumber=1", body=b"x"), 400, "InvalidArgument")
+    refused(place.client.head_object, Bucket=bucket, Key="k", status=404)
 
 
 @case

@@ -119,6 +119,8 @@ test("a part that is missing, or has another ETag, is InvalidPart; wrong order a
     "EntityTooSmall",
   );
   await refused([], "MalformedXML");
+  const empty = await server.ask(`/bkt/dir/big%20key?uploadId=${id}`, { method: "POST" });
+  assert.deepEqual([empty.status, empty.code], [400, "MalformedXML"]);
   assert.deepEqual(server.backend.keys("bkt"), []);
   const bare = await complete(id, [[1, first.ETag?.replaceAll('"', "")]]);
   assert.match(bare.ETag ?? "", /-1"$/);
@@ -313,6 +315,12 @@ test("part numbers are 1 to 10000, and an unknown upload is NoSuchUpload", async
     });
     assert.deepEqual([answer.status, answer.code], [400, "InvalidArgument"], number);
   }
+  for (const headers of [{ "content-length": "1" }, { "x-amz-copy-source": "/bkt/source" }] as const) {
+    const asked = { method: "PUT", headers: { ...headers }, ...("content-length" in headers && { body: "x" }) };
+    const loose = await server.ask("/bkt/k?partNumber=1", asked);
+    assert.deepEqual([loose.status, loose.code], [400, "InvalidArgument"]);
+  }
+  assert.deepEqual(server.backend.keys("bkt"), []);
   const unknown = await server.ask("/bkt/k?uploadId=u&partNumber=1", {
     method: "PUT",
     body: "x",

@@ -16,9 +16,11 @@ import { parseComplete } from "./documents.ts";
 import { objectSettings, storeHeaders, taggingHeader, writeConditions } from "./object-settings.ts";
 import { checksumElements } from "./put-object.ts";
 import { answerSlowly } from "./slow-answer.ts";
-import { accessDenied, bodyOf, documentOf, passedHeaders, type WriteCall } from "./write-call.ts";
+import { accessDenied, bodyOf, documentOf, hasNoBody, passedHeaders, type WriteCall } from "./write-call.ts";
 
 const MAX_PARTS = 10_000;
+/** A completion without a document names no parts, which is what it is told. */
+const NOTHING = new Uint8Array();
 const INITIATOR = parent("Initiator", element("ID", "ringlight"), element("DisplayName", "ringlight"));
 
 /** The type that an upload's checksum has where the client named none. */
@@ -211,7 +213,7 @@ export async function completeUpload(call: WriteCall): Promise<void> {
   const sizeBytes = objectSize(call);
   const conditions = writeConditions(headers);
   // The checksum among the headers is that of the object, not of this document.
-  const parts = parseComplete(await documentOf(call, false));
+  const parts = parseComplete(hasNoBody(call) ? NOTHING : await documentOf(call, false));
   if (parts.some((part) => part.partNumber < 1 || part.partNumber > MAX_PARTS)) {
     throw new S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", {
       ArgumentName: "partNumber",

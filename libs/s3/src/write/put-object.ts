@@ -19,11 +19,22 @@ function refuseHeaders(headers: ReceivedHeaders, ...names: readonly string[]): v
   if (sent !== undefined) throw notImplemented(`the header ${sent}`);
 }
 
+/** A part without its upload is none, and no object of its own. @throws S3Error InvalidArgument */
+function refuseLoosePart(query: ReadonlyMap<string, string>): void {
+  const partNumber = query.get("partNumber");
+  if (partNumber === undefined) return;
+  throw new S3Error("InvalidArgument", "This operation does not accept partNumber without uploadId", {
+    ArgumentName: "partNumber",
+    ArgumentValue: partNumber,
+  });
+}
+
 /** Serves PutObject. */
 export async function putObject(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
   const { headers } = exchange.req;
   refuseHeaders(headers, "x-amz-write-offset-bytes");
+  refuseLoosePart(target.query);
   const tagging = taggingHeader(headers);
   if (tagging !== undefined && !call.allows("s3:PutObjectTagging", target.bucket, target.key)) throw accessDenied();
   const settings = { ...objectSettings(headers), ...(tagging !== undefined && { tagging }) };
@@ -51,6 +62,7 @@ export function checksumElements(checksums: ObjectChecksums | undefined, withTyp
 export async function copyObject(call: WriteCall): Promise<void> {
   const { exchange, target, context, writes } = call;
   const { headers } = exchange.req;
+  refuseLoosePart(target.query);
   const source = copySource(headers);
   if (!call.allows("s3:GetObject", source.bucket, source.key)) throw accessDenied();
   const replacesMetadata = replaces(headers, "metadata");
