@@ -156,7 +156,7 @@ export class Capture {
       if (recording.stream.closed) resolve();
     });
     await this.#closing;
-    return this.state();
+    return this.#last;
   }
 
   /** The recording that runs, or the last one. */
