@@ -1,6 +1,6 @@
 /**
  * A directory a run: manifest.json, summary.json (rewritten as the run goes on, so that the console can follow it), windows.jsonl
- * (a line a second), spans.jsonl (the slowest requests of each second and every thousandth one), metrics.jsonl (counters of the
+ * (a line a second), spans.jsonl (the slowest requests of each second, every thousandth one, and those that asked for a trace), metrics.jsonl (counters of the
  * servers, a line a second), histograms.json, and the reports.
  */
 import {

@@ -63,7 +63,11 @@ export function DataTable<Row>({
           {rows.slice(0, limit).map((row) => {
             const { className = "", ...rest } = rowProps?.(row) ?? {};
             return (
-              <tr key={rowKey(row)} {...rest} className={`transition-colors hover:bg-raised/60 ${className}`}>
+              <tr
+                key={rowKey(row)}
+                {...rest}
+                className={`transition-[background-color] hover:bg-raised/60 ${className}`}
+              >
                 {columns.map((column, index) => {
                   const style = `${gap} py-1.5 align-middle first:pl-4 last:pr-4 ${
                     column.numeric ? "text-right whitespace-nowrap tabular-nums" : ""

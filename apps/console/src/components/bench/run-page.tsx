@@ -181,7 +181,11 @@ function Slowest({ detail, zoom }: { detail: BenchDetail; zoom: ReturnType<typeo
     .sort((a, b) => b.latencyMs - a.latencyMs)
     .slice(0, SLOWEST);
   return (
-    <Panel title="Slowest requests" hint="of each second the slowest, and every thousandth, are kept" flush>
+    <Panel
+      title="Slowest requests"
+      hint="of each second the slowest, every thousandth, and those that asked for a trace"
+      flush
+    >
       <DataTable
         caption="Slowest requests of the run"
         maxHeight={420}
