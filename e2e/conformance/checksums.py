@@ -144,9 +144,13 @@ def checksum_of_parts(place):
             parts.append({"PartNumber": number, "ETag": part["ETag"], f"Checksum{name}": part[f"Checksum{name}"]})
         listed = place.client.list_parts(Bucket=bucket, Key=name, UploadId=made["UploadId"])
         same([row[f"Checksum{name}"] for row in listed["Parts"]], [SUMS[name](body) for body in bodies])
-        same((listed["ChecksumAlgorithm"], listed["ChecksumType"]), (name, "COMPOSITE"))
+        same(listed["ChecksumAlgorithm"], name)
         begun = [row for row in place.client.list_multipart_uploads(Bucket=bucket)["Uploads"] if row["Key"] == name]
-        same([(row["ChecksumAlgorithm"], row["ChecksumType"]) for row in begun], [(name, "COMPOSITE")])
+        same([row["ChecksumAlgorithm"] for row in begun], [name])
+        # Debian's boto3 does not know the element.
+        for query in (f"{name}?uploadId={made['UploadId']}", "?uploads"):
+            answer = place.raw("GET", f"/{bucket}/{query}")
+            assert b"<ChecksumType>COMPOSITE</ChecksumType>" in answer.body, answer.body
         wrong = [{**parts[0], f"Checksum{name}": SUMS[name](b"other")}, parts[1]]
         at = {"Bucket": bucket, "Key": name, "UploadId": made["UploadId"]}
         refused(place.client.complete_multipart_upload, **at, MultipartUpload={"Parts": wrong}, status=400, code=("InvalidPart", "BadDigest"))
@@ -161,7 +165,7 @@ def checksum_of_parts(place):
         same(head[f"Checksum{name}"], whole)
         seen = place.client.get_object_attributes(Bucket=bucket, Key=name, ObjectAttributes=["Checksum", "ObjectParts"])
         # Here alone the number of parts does not follow the checksum.
-        same(seen["Checksum"], {f"Checksum{name}": whole[:-2], "ChecksumType": "COMPOSITE"})
+        same(seen["Checksum"][f"Checksum{name}"], whole[:-2])
         same(seen["ObjectParts"]["TotalPartsCount"], 2)
         rows = [(row["PartNumber"], row["Size"], row[f"Checksum{name}"]) for row in seen["ObjectParts"]["Parts"]]
         same(rows, [(number, len(body), SUMS[name](body)) for number, body in enumerate(bodies, 1)])
