@@ -267,7 +267,7 @@ test("a quota bounds the bytes of a path on the whole cluster, and a load beyond
   assert.ok(bytes > 3 * MIB, `${bytes} bytes are left`);
   assert.ok((await pagesOf(bound)) * PAGE <= 4 * MIB);
   assert.ok((await evictions("quota")) >= (12 * MIB - 4 * MIB) / PAGE);
-  assert.match((await ringlight("policy", "ls")).out, /^bound +\/data\/bound\/ +– +– +– +4MiB +\d+ +3\.\d MiB$/m);
+  assert.match((await ringlight("policy", "ls")).out, /^bound +\/data\/bound\/ +– +– +– +4MiB +\d+ +(3\.\d|4) MiB$/m);
   for (const { addresses } of cluster.view.workers.values()) {
     const known = await callUnary(clients.get(addresses.grpc), "getCluster", {});
     assert.deepEqual(
