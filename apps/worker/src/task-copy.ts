@@ -23,7 +23,7 @@ import {
 import type { TaskUnit } from "@ringlight/proto";
 import { objectToProto } from "@ringlight/rpc";
 import { multipartEtag } from "@ringlight/ufs";
-import type { CopiedPart } from "./copy-journal.ts";
+import type { BegunUpload, CopiedPart } from "./copy-journal.ts";
 import type { OpenMount } from "./mount-table.ts";
 import { mayPass, outcomeOf, retried, type TaskSettings, type TaskSources, type UnitOutcome } from "./task-unit.ts";
 
@@ -161,10 +161,16 @@ async function copyInside({ sources, settings, source, target, meta }: Copying):
     return undefined;
   }
   const copying = { sources, settings, source, target, meta };
-  await inParts(copying, COPIED_PART_BYTES, async (writes, uploadId, part, range) => {
-    const { etag } = await writes.uploadPartCopy(target.key, uploadId, part, { ...from, range }, { signal });
-    return { etag };
-  });
+  await inParts(
+    copying,
+    COPIED_PART_BYTES,
+    async (writes, uploadId, part, range) => {
+      const { etag } = await writes.uploadPartCopy(target.key, uploadId, part, { ...from, range }, { signal });
+      return { etag };
+      // What the store copied is compared when all of it is there, whoever asked for it.
+    },
+    async (etag) => ({ etag }),
+  );
   return undefined;
 }
 
@@ -182,18 +188,30 @@ async function copyThrough(copying: Copying): Promise<string | undefined> {
     return `"${md5.digest("hex")}"`;
   }
   const partBytes = Math.max(PART_BYTES, Math.ceil(meta.sizeBytes / MAX_PARTS));
-  const parts = await inParts(copying, partBytes, async (writes, uploadId, part, range) => {
-    const md5 = createHash("md5");
-    const body = { sizeBytes: range.end - range.start + 1, stream: bytesOf(copying, range, md5) };
-    const { etag } = await writes.uploadPart(target.key, uploadId, part, body, { signal });
-    return { etag, md5: md5.digest("hex") };
-  });
+  const parts = await inParts(
+    copying,
+    partBytes,
+    async (writes, uploadId, part, range) => {
+      const md5 = createHash("md5");
+      const body = { sizeBytes: range.end - range.start + 1, stream: bytesOf(copying, range, md5) };
+      const { etag } = await writes.uploadPart(target.key, uploadId, part, body, { signal });
+      return { etag, md5: md5.digest("hex") };
+    },
+    async (etag, range) => {
+      // Nobody here knows what was sent: it is what the source has, or it is sent again.
+      if (!MD5_ETAG.test(etag)) return undefined;
+      const hash = createHash("md5");
+      for await (const _ of bytesOf(copying, range, hash));
+      const md5 = hash.digest("hex");
+      return etag === `"${md5}"` ? { etag, md5 } : undefined;
+    },
+  );
   return multipartEtag(parts.map(({ md5 = "" }) => md5));
 }
 
 /**
- * Writes an object in parts, several at once, and goes on with what an interrupted copy of the same has left. Returns the
- * parts. What cannot succeed a moment later is given up at the store.
+ * Writes an object in parts, several at once, and goes on with what an interrupted copy of the same has left, here or at
+ * another worker, whose parts `adopt` looks at. Returns the parts. What cannot succeed a moment later is given up at the store.
  */
 async function inParts(
   { sources, settings, source, target, meta }: Copying,
@@ -204,6 +222,7 @@ async function inParts(
     part: number,
     range: ByteRange,
   ) => Promise<Omit<CopiedPart, "partNumber">>,
+  adopt: (etag: string, range: ByteRange) => Promise<Omit<CopiedPart, "partNumber"> | undefined>,
 ): Promise<CopiedPart[]> {
   const { writes } = await sources.writer.writable(target.mount);
   const { version, sizeBytes } = meta;
@@ -215,9 +234,9 @@ async function inParts(
   const rangeOf = (part: number) => ({ start: (part - 1) * partBytes, end: Math.min(sizeBytes, part * partBytes) - 1 });
   let uploadId: string | undefined;
   try {
-    const sent = entry?.before && (await stillThere(writes, target.key, entry.before, rangeOf, settings.signal));
-    const done = new Map(sent?.map((part) => [part.partNumber, part]));
-    uploadId = sent === undefined ? undefined : entry?.before?.uploadId;
+    const before = await stillThere(writes, target.key, entry?.begun ?? [], rangeOf, settings.signal);
+    const done = new Map(before?.done.map((part) => [part.partNumber, part]));
+    uploadId = before?.uploadId;
     uploadId ??= (await writes.createUpload(target.key, { settings: settingsOf(meta) })).uploadId;
     const upload = uploadId;
     await entry?.begin(upload, [...done.values()]);
@@ -227,7 +246,10 @@ async function inParts(
         const partNumber = next++;
         if (done.has(partNumber)) continue;
         settings.signal.throwIfAborted();
-        const part = { partNumber, ...(await write(writes, upload, partNumber, rangeOf(partNumber))) };
+        const range = rangeOf(partNumber);
+        const etag = before?.offered.get(partNumber);
+        const adopted = etag === undefined ? undefined : await adopt(etag, range);
+        const part = { partNumber, ...(adopted ?? (await write(writes, upload, partNumber, range))) };
         done.set(partNumber, part);
         await entry?.add(part);
       }
@@ -258,31 +280,56 @@ async function inParts(
   }
 }
 
-/** Those parts of an upload that its store has as they were sent; undefined where it has no such upload any more. */
+/** An upload that is gone on with. */
+interface Resumed {
+  readonly uploadId: string;
+  /** Parts that this worker has sent, and that the store has so. */
+  readonly done: readonly CopiedPart[];
+  /** ETags of parts that the store has of another worker, by number. */
+  readonly offered: ReadonlyMap<number, string>;
+}
+
+/** The first of the uploads that its store still knows, with those of its parts that are whole; undefined where there is none. */
 async function stillThere(
   writes: UfsWrites,
   key: string,
-  { uploadId, parts }: { readonly uploadId: string; readonly parts: readonly CopiedPart[] },
+  begun: readonly BegunUpload[],
   rangeOf: (part: number) => ByteRange,
   signal: AbortSignal,
-): Promise<CopiedPart[] | undefined> {
-  const there = new Map<number, { readonly etag: string; readonly sizeBytes: number }>();
+): Promise<Resumed | undefined> {
+  for (const { uploadId, parts } of begun) {
+    const there = await partsOf(writes, key, uploadId, rangeOf, signal);
+    if (there === undefined) continue;
+    if (parts === undefined) return { uploadId, done: [], offered: there };
+    const done = parts.filter(({ partNumber, etag }) => there.get(partNumber) === etag);
+    return { uploadId, done, offered: new Map() };
+  }
+  return undefined;
+}
+
+/** ETags of the parts of an upload that have the size they should; undefined where the store has no such upload any more. */
+async function partsOf(
+  writes: UfsWrites,
+  key: string,
+  uploadId: string,
+  rangeOf: (part: number) => ByteRange,
+  signal: AbortSignal,
+): Promise<Map<number, string> | undefined> {
+  const there = new Map<number, string>();
   try {
     for (let partNumberMarker = 0; ; ) {
       const page = await writes.listParts(key, uploadId, { partNumberMarker, maxParts: 1000 }, { signal });
-      for (const part of page.parts) there.set(part.partNumber, part);
-      if (!page.truncated) break;
+      for (const { partNumber, etag, sizeBytes } of page.parts) {
+        const { start, end } = rangeOf(partNumber);
+        if (sizeBytes === end - start + 1) there.set(partNumber, etag);
+      }
+      if (!page.truncated) return there;
       partNumberMarker = page.nextPartNumberMarker;
     }
   } catch (error) {
     if (isRinglightError(error, "RL_NO_SUCH_UPLOAD") || isRinglightError(error, "RL_NOT_FOUND")) return undefined;
     throw error;
   }
-  return parts.filter(({ partNumber, etag }) => {
-    const { start, end } = rangeOf(partNumber);
-    const kept = there.get(partNumber);
-    return kept !== undefined && kept.etag === etag && kept.sizeBytes === end - start + 1;
-  });
 }
 
 /** Bytes of the source's version at the job's rate, told to a hash as they pass. */

@@ -29,6 +29,8 @@ const PASSING = [
   "RL_UFS_ERROR",
   "RL_OVERLOADED",
   "RL_VERSION_CHANGED",
+  // Another worker went on with the same copy, and ended it.
+  "RL_NO_SUCH_UPLOAD",
 ] as const;
 
 /** What tasks need of the worker. */

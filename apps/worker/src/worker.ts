@@ -26,6 +26,7 @@ import { BucketMaker } from "./bucket-maker.ts";
 import { cacheStatus, serverTiming } from "./cache-headers.ts";
 import { Capture, entryOf } from "./capture.ts";
 import { CopyJournal } from "./copy-journal.ts";
+import { CopyNotes } from "./copy-notes.ts";
 import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
 import { createHitPath } from "./hit-path.ts";
 import { HotObjects } from "./hot-objects.ts";
@@ -492,14 +493,17 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       now: () => clock.now(),
       sleep: (ms, signal) => clock.sleep(ms, signal),
     };
-    const copies = new CopyJournal(join(config.dataDir, "copies"), async (target, targetUri, uploadId) => {
+    const notes = new CopyNotes({ workerId: id, registry, clock, log: logDebug });
+    opened.push(() => notes.close());
+    const giveUp = async (target: string, targetUri: string, uploadId: string) => {
       const { mount, key } = parsePath(target);
       const { record, writes } = await writer.writable(mount);
       if (record.uri !== targetUri) return;
       await writes.abortUpload(key, uploadId).catch((error: unknown) => {
         if (!isRinglightError(error, "RL_NO_SUCH_UPLOAD") && !isRinglightError(error, "RL_NOT_FOUND")) throw error;
       });
-    });
+    };
+    const copies = new CopyJournal(join(config.dataDir, "copies"), giveUp, notes);
     opened.push(() => copies.close());
     const neighbours = new ClientPool(WorkerServiceClient, { token });
     opened.push(() => neighbours.close());

@@ -115,6 +115,31 @@ export interface Campaign {
   close(): Promise<void>;
 }
 
+/** What a large copy is of: an upload is gone on with only where all of it is the same. */
+export interface CopyPlan {
+  /** Path, store and version of the source. */
+  readonly source: string;
+  readonly sourceUri: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly target: string;
+  readonly targetUri: string;
+  readonly partBytes: number;
+}
+
+/** An upload of a large copy that was begun at the target's store. */
+export interface CopyUpload extends CopyPlan {
+  readonly uploadId: string;
+}
+
+/** The uploads of one worker, so that another can go on with them, or give them up, when that one is gone. */
+export interface UploadsNote {
+  readonly workerId: string;
+  /** When it was written, milliseconds since the Unix epoch by the worker's clock. */
+  readonly writtenMs: number;
+  readonly uploads: readonly CopyUpload[];
+}
+
 /**
  * The registry as the rest of Ringlight sees it. Every call has a deadline and throws RL_REGISTRY_UNAVAILABLE past it;
  * nothing here rejects unobserved. The view survives the loss of the registry.
@@ -150,6 +175,10 @@ export interface Registry {
   putEpoch(record: EpochRecord): Promise<void>;
   /** Newest first. */
   listEpochs(limit: number): Promise<EpochRecord[]>;
+  /** Notes which uploads of large copies a worker has begun and not ended, in place of what was noted of it before; none removes the note. */
+  putUploads(note: UploadsNote): Promise<void>;
+  /** The notes of all workers, those that are gone included. */
+  listUploads(): Promise<UploadsNote[]>;
   /** Lets go of leases and closes. Idempotent. */
   close(): Promise<void>;
 }

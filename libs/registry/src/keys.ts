@@ -29,6 +29,8 @@ export interface RegistryKeys {
   /** The one record of all rules by path. */
   readonly policies: string;
   readonly epochs: string;
+  /** The uploads of large copies that each worker has begun; outside of the view. */
+  readonly copies: string;
   readonly leader: string;
   worker(id: string): string;
   member(id: string): string;
@@ -39,7 +41,7 @@ export interface RegistryKeys {
   candidate(leaseId: string): string;
   /**
    * The ranges, [start, end), that make the view: identity; leader, members, mounts, policies and ring/current; schedulers and
-   * workers. Jobs and the ring's history lie between them and are left out: they are many and change often.
+   * workers. Jobs, copies and the ring's history lie beside them and are left out: they are many and change often.
    */
   readonly viewRanges: readonly { readonly start: string; readonly end: string }[];
 }
@@ -57,6 +59,7 @@ export function registryKeys(cluster: string): RegistryKeys {
     mounts: `${prefix}mounts/`,
     policies: `${prefix}policies/rules`,
     epochs: `${prefix}ring/epochs/`,
+    copies: `${prefix}copies/`,
     leader: `${prefix}leader/`,
     worker: (id) => `${prefix}workers/${id}`,
     member: (id) => `${prefix}members/${id}`,

@@ -3,6 +3,7 @@
  * that a newer participant can add some.
  */
 import type {
+  CopyUpload,
   CredentialsRef,
   EpochRecord,
   Freshness,
@@ -10,6 +11,7 @@ import type {
   MountRecord,
   PolicyRule,
   SchedulerRecord,
+  UploadsNote,
   WorkerRecord,
 } from "@ringlight/core";
 import { formatField, readPolicyRules, writtenRule } from "@ringlight/core";
@@ -141,6 +143,27 @@ export function parseEpoch(fields: Fields): EpochRecord {
     members: list(fields, "members").map((member) => parseMember(fieldsOf(member, "members"))),
     atMs: number(fields, "atMs"),
     cause: text(fields, "cause"),
+  };
+}
+
+export function parseUploads(fields: Fields): UploadsNote {
+  return {
+    workerId: text(fields, "workerId"),
+    writtenMs: number(fields, "writtenMs"),
+    uploads: list(fields, "uploads").map((upload) => uploadOf(fieldsOf(upload, "uploads"))),
+  };
+}
+
+function uploadOf(fields: Fields): CopyUpload {
+  return {
+    source: text(fields, "source"),
+    sourceUri: text(fields, "sourceUri"),
+    version: text(fields, "version"),
+    sizeBytes: count(fields, "sizeBytes"),
+    target: text(fields, "target"),
+    targetUri: text(fields, "targetUri"),
+    partBytes: count(fields, "partBytes"),
+    uploadId: text(fields, "uploadId"),
   };
 }
 

@@ -1,10 +1,28 @@
-/** Mounts, rules by path, and the ring's kept history: the records that are written on request. */
-import { diffPolicies, type EpochRecord, type MountRecord, type PolicyRule, RinglightError } from "@ringlight/core";
+/** Mounts, rules by path, the ring's kept history, and notes of uploads: the records that are written on request. */
+import {
+  diffPolicies,
+  type EpochRecord,
+  type MountRecord,
+  type PolicyRule,
+  RinglightError,
+  type UploadsNote,
+} from "@ringlight/core";
 import type { EtcdClient } from "./etcd-client.ts";
-import type { RegistryKeys } from "./keys.ts";
-import { MalformedRecord, parseEpoch, parsePolicies, parseRecord, writtenPolicies } from "./records.ts";
+import { checkName, type RegistryKeys } from "./keys.ts";
+import { MalformedRecord, parseEpoch, parsePolicies, parseRecord, parseUploads, writtenPolicies } from "./records.ts";
 import type { RegistryLog } from "./registry-log.ts";
-import { deleteOp, getOp, isAbsent, isPresent, isUnchanged, keysRead, prefixEnd, putOp } from "./transaction-parts.ts";
+import {
+  deleteOp,
+  getOp,
+  getRangeOp,
+  isAbsent,
+  isPresent,
+  isUnchanged,
+  keysRead,
+  prefixEnd,
+  putOp,
+  type ReadKey,
+} from "./transaction-parts.ts";
 
 /** The rules by path before a change and after it. */
 interface PolicyRules {
@@ -137,16 +155,31 @@ export class RegistryRecords {
         },
       ],
     });
-    const epochs: EpochRecord[] = [];
-    for (const { key, value } of keysRead(answer.responses[0])) {
+    return this.#readable(keysRead(answer.responses[0]), parseEpoch);
+  }
+
+  async putUploads(note: UploadsNote): Promise<void> {
+    const key = `${this.#keys.copies}${checkName("worker id", note.workerId)}`;
+    await this.#client.txn({ success: [note.uploads.length === 0 ? deleteOp(key) : putOp(key, note)] });
+  }
+
+  async listUploads(): Promise<UploadsNote[]> {
+    const answer = await this.#client.txn({ success: [getRangeOp(this.#keys.copies, prefixEnd(this.#keys.copies))] });
+    return this.#readable(keysRead(answer.responses[0]), parseUploads);
+  }
+
+  /** Those records that can be read; of the others the log tells. */
+  #readable<T>(found: readonly ReadKey[], parse: (fields: Readonly<Record<string, unknown>>) => T): T[] {
+    const records: T[] = [];
+    for (const { key, value } of found) {
       try {
-        epochs.push(parseRecord(value, parseEpoch));
+        records.push(parseRecord(value, parse));
       } catch (error) {
         if (!(error instanceof MalformedRecord)) throw error;
         this.#log("warn", "ignored a malformed record of the registry", { key, reason: error.message });
       }
     }
-    return epochs;
+    return records;
   }
 
   #beingRestored(): RinglightError {

@@ -14,6 +14,7 @@ import {
   type SchedulerRecord,
   systemClock,
   toRinglightError,
+  type UploadsNote,
   type WorkerRecord,
 } from "@ringlight/core";
 import { ClusterMirror } from "./cluster-mirror.ts";
@@ -253,6 +254,14 @@ class EtcdRegistry implements Registry {
 
   async listEpochs(limit: number): Promise<EpochRecord[]> {
     return this.#guarded(() => this.#records.listEpochs(limit));
+  }
+
+  async putUploads(note: UploadsNote): Promise<void> {
+    await this.#guarded(() => this.#records.putUploads(note));
+  }
+
+  async listUploads(): Promise<UploadsNote[]> {
+    return this.#guarded(() => this.#records.listUploads());
   }
 
   close(): Promise<void> {

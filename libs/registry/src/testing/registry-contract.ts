@@ -229,6 +229,27 @@ export function registryContract(kind: ServerKind): void {
       assert.equal(listed[0]?.cause, "w11 joined");
     });
 
+    it("keeps a note of each worker's uploads until there are none", async () => {
+      const { keys, connect } = newCluster();
+      const [one, two] = [await connect(), await connect()];
+      const upload = {
+        ...{ source: "/a/k", sourceUri: "s3://a", version: '"1"', sizeBytes: 100 },
+        ...{ target: "/b/k", targetUri: "s3://b", partBytes: 40, uploadId: "u1" },
+      };
+      const note = { workerId: "w1", writtenMs: 5, uploads: [upload] };
+      await one.putUploads({ ...note, uploads: [upload, upload] });
+      await one.putUploads(note);
+      await one.putUploads({ ...note, workerId: "w2" });
+      assert.deepEqual(await two.listUploads(), [note, { ...note, workerId: "w2" }]);
+      await raw.txn({ success: [putOp(`${keys.copies}w3`, { workerId: "w3" })] });
+      await two.putUploads({ ...note, uploads: [] });
+      assert.deepEqual(
+        await one.listUploads(),
+        [{ ...note, workerId: "w2" }],
+        "neither an empty one nor a malformed one",
+      );
+    });
+
     it("ignores malformed records and says so", async () => {
       const { keys, connect } = newCluster();
       const warnings: string[] = [];
