@@ -4,7 +4,7 @@
  */
 import { closeSync, createReadStream, openSync, readFileSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { isCapture, RinglightError, readCapture } from "@ringlight/core";
+import { fileError, isCapture, RinglightError, readCapture } from "@ringlight/core";
 import { Trace, type TraceRow } from "./trace.ts";
 
 /** Which column is what; by name where the file has a header or is JSONL, else by number from 0. */
@@ -118,7 +118,8 @@ export async function importTrace(
   limit = Number.POSITIVE_INFINITY,
   strip = "",
 ): Promise<Imported> {
-  if (format === "capture" || (format === "auto" && isCapture(startOf(file)))) return importCapture(file, limit, strip);
+  const start = startOf(file);
+  if (format === "capture" || (format === "auto" && isCapture(start))) return importCapture(file, limit, strip);
   const name = typeof format === "string" ? (format === "auto" ? await guess(file) : format) : "mapped";
   const mapping = typeof format === "string" ? FORMATS[name] : format;
   if (mapping === undefined) {
@@ -294,9 +295,16 @@ function rowOf(
 
 function startOf(file: string): Buffer {
   const start = Buffer.alloc(16);
-  const opened = openSync(file, "r");
-  readSync(opened, start, 0, start.length, 0);
-  closeSync(opened);
+  try {
+    const opened = openSync(file, "r");
+    try {
+      readSync(opened, start, 0, start.length, 0);
+    } finally {
+      closeSync(opened);
+    }
+  } catch (error) {
+    throw fileError("the trace", file, error);
+  }
   return start;
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseBytes, RinglightError } from "@ringlight/core";
+import { fileError, parseBytes, RinglightError } from "@ringlight/core";
 import { parse } from "yaml";
 import { z } from "zod";
 
@@ -227,5 +227,13 @@ export function loadDescription(nameOrFile: string): Description {
     );
   }
   const file = isFile ? nameOrFile : `${DIRECTORY}/${nameOrFile}.yaml`;
-  return parseDescription(readFileSync(file, "utf8"), basename(file));
+  return parseDescription(textOf(file), basename(file));
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw fileError("the workload", file, error);
+  }
 }

@@ -1,6 +1,6 @@
 /** Where settings come from: flags, the environment, a YAML file. Each source refuses the keys that it does not know. */
 import { readFileSync } from "node:fs";
-import { RinglightError } from "@ringlight/core";
+import { fileError, RinglightError } from "@ringlight/core";
 import { parse } from "yaml";
 import { type ProcessName, SETTINGS } from "./schemas.ts";
 import type { RawValue, Settings } from "./setting.ts";
@@ -126,8 +126,7 @@ function parseYaml(file: string): unknown {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    const message = `the configuration file ${file} cannot be read: ${(error as Error).message}`;
-    throw new RinglightError("RL_BAD_CONFIG", message, { cause: error });
+    throw fileError("the configuration file", file, error, "RL_BAD_CONFIG");
   }
   try {
     return parse(text);

@@ -1,7 +1,7 @@
 /** Files around the settings: the data directory and the cluster token. */
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { RinglightError } from "@ringlight/core";
+import { fileError, RinglightError } from "@ringlight/core";
 
 /** Data directory of a cluster on one machine: RINGLIGHT_DATA, or .ringlight in the working directory. */
 export function defaultDataDir(
@@ -22,13 +22,8 @@ export function readToken(file: string, warn: (message: string) => void = () => 
     token = readFileSync(file, "utf8").trim();
     mode = statSync(file).mode;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EACCES") {
-      throw new RinglightError("RL_NO_PERMISSION", `the token file ${file} may not be read by this user`, {
-        cause: error,
-      });
-    }
-    throw new RinglightError("RL_BAD_CONFIG", `the token file ${file} cannot be read: ${message}`, { cause: error });
+    const isForbidden = (error as NodeJS.ErrnoException).code === "EACCES";
+    throw fileError("the token file", file, error, isForbidden ? "RL_NO_PERMISSION" : "RL_BAD_CONFIG");
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {
     const what = token === "" ? "is empty" : "holds spaces or characters beyond ASCII";

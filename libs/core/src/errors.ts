@@ -24,7 +24,13 @@ const info = (grpc: number, http: number, s3: string, meaning: string, remedy: s
 
 /** Every error code of Ringlight. */
 export const ERRORS = {
-  RL_BAD_REQUEST: info(3, 400, "InvalidRequest", "The request is malformed.", "Correct what the message names."),
+  RL_BAD_REQUEST: info(
+    3,
+    400,
+    "InvalidRequest",
+    "The request is malformed.",
+    "Correct the value that the message names, and ask again.",
+  ),
   RL_BAD_CONFIG: info(
     3,
     400,

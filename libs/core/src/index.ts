@@ -2,6 +2,7 @@ export * from "./capture.ts";
 export * from "./clock.ts";
 export * from "./cluster.ts";
 export * from "./errors.ts";
+export * from "./file-error.ts";
 export * from "./glob.ts";
 export * from "./key-order.ts";
 export * from "./latency.ts";

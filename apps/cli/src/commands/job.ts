@@ -1,6 +1,6 @@
 /** `ringlight load`, `free`, `sync`, `scrub` and `ringlight job`. */
 import { readFileSync } from "node:fs";
-import { parseBytes, RinglightError } from "@ringlight/core";
+import { fileError, parseBytes, RinglightError } from "@ringlight/core";
 import { type Job, JobSpec } from "@ringlight/proto";
 import { callUnary, jobJson } from "@ringlight/rpc";
 import { type SchedulerConnection, withSchedulers } from "../scheduler-connection.ts";
@@ -211,10 +211,11 @@ function wholeNumber(option: string, text: string): number {
 function readManifest(file: string): Buffer {
   try {
     const text = readFileSync(file === "-" ? 0 : file);
-    if (text.length === 0) throw new RinglightError("RL_BAD_REQUEST", `the manifest ${file} is empty`);
+    if (text.length === 0)
+      throw new RinglightError("RL_BAD_REQUEST", `the manifest ${file} is empty; it must name a path in each line`);
     return text;
   } catch (error) {
     if (error instanceof RinglightError) throw error;
-    throw new RinglightError("RL_BAD_REQUEST", `the manifest ${file} cannot be read: ${(error as Error).message}`);
+    throw fileError("the manifest", file, error);
   }
 }

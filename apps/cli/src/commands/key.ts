@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { defaultDataDir, readToken } from "@ringlight/config";
-import { RinglightError } from "@ringlight/core";
+import { fileError, RinglightError } from "@ringlight/core";
 import { SealedStore } from "@ringlight/registry";
 import { type AccessKey, newAccessKeyId, newSecretAccessKey, parseAccessKey, parsePolicy } from "@ringlight/s3";
 import { table } from "../format.ts";
@@ -53,17 +53,19 @@ function readPolicy(file: string): unknown {
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new RinglightError("RL_BAD_REQUEST", `the policy file ${file} cannot be read: ${String(error)}`, {
-      cause: error,
-    });
+    throw fileError("the policy file", file, error);
   }
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw new RinglightError("RL_BAD_REQUEST", `the policy file ${file} is no JSON: ${String(error)}`, {
-      cause: error,
-    });
+    throw new RinglightError(
+      "RL_BAD_REQUEST",
+      `the policy file ${file} is no JSON (${(error as Error).message}); correct it there`,
+      {
+        cause: error,
+      },
+    );
   }
   parsePolicy(document);
   return document;

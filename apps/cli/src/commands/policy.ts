@@ -1,13 +1,6 @@
 /** `ringlight policy ls`, `diff`, `apply` and `rm`: rules by path. */
 import { readFileSync } from "node:fs";
-import {
-  diffPolicies,
-  formatBytes,
-  type PolicyChange,
-  type PolicyRule,
-  RinglightError,
-  writtenRule,
-} from "@ringlight/core";
+import { diffPolicies, fileError, formatBytes, type PolicyChange, type PolicyRule, writtenRule } from "@ringlight/core";
 import type { PolicyChanges } from "@ringlight/proto";
 import { callUnary, rulesFromProto, ruleToProto } from "@ringlight/rpc";
 import { stringify } from "yaml";
@@ -92,10 +85,7 @@ function read(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new RinglightError(
-      "RL_BAD_REQUEST",
-      `${file} cannot be read: ${error instanceof Error ? error.message : error}`,
-    );
+    throw fileError("the file of rules", file, error);
   }
 }
 
