@@ -286,7 +286,7 @@ export class PageRuns {
       const sink = timing;
       await span.run(() =>
         ufs.readInto
-          ? ufs.readInto(key, meta.version, range, sink, { signal: run.signal })
+          ? ufs.readInto(key, meta.version, range, sink, { signal: run.signal, sizeBytes: meta.sizeBytes })
           : pump(ufs, key, meta.version, range, sink, run.signal),
       );
     } catch (error) {

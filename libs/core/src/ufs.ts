@@ -65,6 +65,12 @@ export interface UfsCallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a range of a version is read. */
+export interface UfsReadOptions extends UfsCallOptions {
+  /** The version's size, bytes, where it is known: what is read whole may be asked for without a range. */
+  readonly sizeBytes?: number;
+}
+
 /** A body as it arrives from the UFS. Leaving the loop early cancels the transfer. */
 export interface UfsBody {
   readonly meta: Pick<ObjectMeta, "version" | "sizeBytes">;
@@ -113,7 +119,7 @@ export interface Ufs {
    * The same as read(), with the bytes put into a sink that never makes the UFS wait. Resolves when the range is complete.
    * A UFS without it is read by read().
    */
-  readInto?(key: string, version: string, range: ByteRange, sink: ByteSink, options?: UfsCallOptions): Promise<void>;
+  readInto?(key: string, version: string, range: ByteRange, sink: ByteSink, options?: UfsReadOptions): Promise<void>;
   /**
    * head() and readInto() in one request, for an object of which nothing is known: `begin` is told of the current version
    * and of the part of the range that the object has, and gives the sink. Bytes wait while it thinks.

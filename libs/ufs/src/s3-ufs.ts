@@ -11,6 +11,7 @@ import {
   type UfsBody,
   type UfsCallOptions,
   type UfsObservation,
+  type UfsReadOptions,
 } from "@ringlight/core";
 import { abortError, bounded, Observed, throwIfAborted } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
@@ -49,6 +50,15 @@ export async function openS3Ufs(mount: UfsMount, options: UfsOptions): Promise<U
 /** Stores tell an object's checksums only to those who ask. */
 const WITH_CHECKSUMS = { "x-amz-checksum-mode": "ENABLED" };
 
+/**
+ * After so many objects in a row that were no longer than what was asked for, the next unknown one is asked for without a range.
+ * A body that goes on behind what is wanted is broken off, and the count begins anew.
+ */
+const WHOLES_IN_A_ROW = 16;
+
+/** Stores answer a GET of all with fewer steps of their own: Ceph's gateway reads an object's head and bytes in one then, else in two. */
+const rangeHeader = ({ start, end }: ByteRange) => ({ range: `bytes=${start}-${end}` });
+
 /** Where the body of an answer goes. */
 type Taken = Pick<FillOptions, "version" | "range" | "bodyIsLonger"> & { readonly sink: ByteSink | Promise<ByteSink> };
 
@@ -64,6 +74,8 @@ class S3Ufs implements Ufs {
   readonly #reads = new Set<S3Read>();
   readonly #fills = new Set<(error: RinglightError) => void>();
   readonly #closing = new AbortController();
+  /** Unknown objects in a row that had nothing behind the range that they were asked for. */
+  #wholes = 0;
 
   constructor(
     location: S3Location,
@@ -140,9 +152,10 @@ class S3Ufs implements Ufs {
     version: string,
     range: ByteRange,
     sink: ByteSink,
-    options: UfsCallOptions = {},
+    options: UfsReadOptions = {},
   ): Promise<void> {
-    const headers = { range: `bytes=${range.start}-${range.end}`, "if-match": version };
+    const isWhole = range.start === 0 && range.end + 1 === options.sizeBytes;
+    const headers = { ...(!isWhole && rangeHeader(range)), "if-match": version };
     return this.#fill(key, range, headers, options.signal, (response, what) => {
       checkPinned(response, version, range.start, range, what);
       return { version, range, sink, bodyIsLonger: false };
@@ -155,9 +168,10 @@ class S3Ufs implements Ufs {
     begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
     options: UfsCallOptions = {},
   ): Promise<void> {
-    const headers = { range: `bytes=${range.start}-${range.end}` };
+    const headers = range.start === 0 && this.#wholes >= WHOLES_IN_A_ROW ? {} : rangeHeader(range);
     return this.#fill(key, range, headers, options.signal, (response, what) => {
       const { meta, range: held } = checkCurrent(response, range, what);
+      if (held.start === 0) this.#wholes = held.end + 1 === meta.sizeBytes ? this.#wholes + 1 : 0;
       const bodyIsLonger = response.status === 200 && meta.sizeBytes > held.end + 1;
       return { version: meta.version, range: held, sink: begin(meta, held), bodyIsLonger };
     });

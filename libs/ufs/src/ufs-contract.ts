@@ -20,6 +20,20 @@ export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer
   return Buffer.concat(chunks);
 }
 
+/** A sink that gives its memory in spaces of an odd size, as pages would. */
+export function sinkOf(sizeBytes: number, spaceBytes = 300_007) {
+  const bytes = Buffer.alloc(sizeBytes);
+  let at = 0;
+  return {
+    bytes,
+    filled: () => at,
+    space: () => bytes.subarray(at, Math.min(bytes.length, (Math.floor(at / spaceBytes) + 1) * spaceBytes)),
+    advance: (length: number) => {
+      at += length;
+    },
+  };
+}
+
 /** Keys that sort differently by UTF-8 bytes, by UTF-16 units, and by directories; and ones that are awkward to encode. */
 const KEYS = [
   "a b+c&d=é%20'()*!~.txt",
@@ -74,20 +88,6 @@ export function ufsContract(name: string, make: () => Promise<UfsFixture>): void
         assert.ok(compareKeys(page.nextStartAfter, from) > 0, "the start advances");
         from = page.nextStartAfter;
       }
-    };
-
-    /** A sink that gives its memory in spaces of an odd size, as pages would. */
-    const sinkOf = (sizeBytes: number, spaceBytes = 300_007) => {
-      const bytes = Buffer.alloc(sizeBytes);
-      let at = 0;
-      return {
-        bytes,
-        filled: () => at,
-        space: () => bytes.subarray(at, Math.min(bytes.length, (Math.floor(at / spaceBytes) + 1) * spaceBytes)),
-        advance: (length: number) => {
-          at += length;
-        },
-      };
     };
 
     it("puts a range of a version into a sink, and no bytes of another version", async () => {
