@@ -69,6 +69,8 @@ export class MetricChunks {
   readonly #db: Database;
   /** By `stepMs/startMs/source`. */
   readonly #open = new Map<string, OpenChunk>();
+  /** When the open ones start, by `stepMs/source`. */
+  readonly #startsOf = new Map<string, Set<number>>();
   /** Bytes in the table by resolution. */
   readonly bytes = new Map<number, number>();
 
@@ -134,16 +136,20 @@ export class MetricChunks {
     const statement = this.#db.statement(
       "SELECT start, body FROM chunk WHERE step = ? AND start >= ? AND start < ? AND source = ? ORDER BY start",
     );
-    const seen = new Set<number>();
+    // Looked up by their source: of a crowd of workers there are thousands, and this is asked of each of them.
+    const open = [...(this.#startsOf.get(`${stepMs}/${source}`) ?? [])].sort((a, b) => a - b);
+    const openUntil = (endMs: number) => {
+      for (let start = open[0]; start !== undefined && start < endMs; start = open[0]) {
+        open.shift();
+        if (start >= first) visit(start, this.#open.get(`${stepMs}/${start}/${source}`)!.columns);
+      }
+    };
     for (const row of statement.iterate(stepMs, first, toMs, source)) {
       const { start, body } = row as { start: number; body: Uint8Array };
-      seen.add(start);
-      visit(start, this.#open.get(`${stepMs}/${start}/${source}`)?.columns ?? unpackColumns(body));
+      openUntil(start);
+      if (open[0] !== start) visit(start, unpackColumns(body));
     }
-    for (const chunk of this.#open.values()) {
-      const wanted = chunk.source === source && chunk.stepMs === stepMs && !seen.has(chunk.startMs);
-      if (wanted && chunk.startMs >= first && chunk.startMs < toMs) visit(chunk.startMs, chunk.columns);
-    }
+    openUntil(toMs);
   }
 
   /** Writes a share of what has changed, of coarse chunks a smaller one; within a transaction. */
@@ -207,6 +213,8 @@ export class MetricChunks {
       const columns = stored === undefined ? new Map<number, Float32Array>() : unpackColumns(stored.body);
       chunk = { source, stepMs, startMs, columns, dirty: false };
       this.#open.set(key, chunk);
+      const starts = this.#startsOf.get(`${stepMs}/${source}`) ?? new Set();
+      this.#startsOf.set(`${stepMs}/${source}`, starts.add(startMs));
     }
     chunk.dirty = true;
     let columns = chunk.columns.get(series);
@@ -228,6 +236,7 @@ export class MetricChunks {
       if (chunk === undefined) continue;
       if (chunk.dirty) this.#write(chunk);
       this.#open.delete(key);
+      this.#startsOf.get(`${stepMs}/${source}`)?.delete(startMs);
     }
   }
 

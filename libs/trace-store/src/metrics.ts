@@ -40,6 +40,8 @@ export interface MetricQuery {
   readonly toMs: number;
   /** Left out: as fine as about 300 points and the resolution allow. */
   readonly stepMs?: number;
+  /** False for an answer without exemplars: to look for them costs more than the numbers. */
+  readonly exemplars?: boolean;
 }
 
 /** One line of a chart. */

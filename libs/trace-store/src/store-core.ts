@@ -235,7 +235,7 @@ export class StoreCore {
 
   metric(query: MetricQuery, nowMs: number): MetricResult {
     const answer = this.#reader.query(query, nowMs);
-    return { ...answer, exemplars: this.#exemplarsOf(query, answer.stepMs) };
+    return { ...answer, exemplars: query.exemplars === false ? [] : this.#exemplarsOf(query, answer.stepMs) };
   }
 
   stats(): Omit<StoreStats, "refusedRequests"> {

@@ -8,7 +8,7 @@ import { RinglightError } from "@ringlight/core";
 import type { Database } from "./database.ts";
 import type { Resources } from "./resources.ts";
 import { summaryOf, type TraceRow } from "./trace-state.ts";
-import { type RawTrace, type TraceTables, traceRow } from "./trace-tables.ts";
+import { type RawTrace, type TraceTables, tokensOf, traceRow } from "./trace-tables.ts";
 import type { ResourceRecord, SpanRecord, TraceDetail, TraceQuery, TraceSearchResult } from "./traces.ts";
 import { attributeText, KNOWN, type Words } from "./words.ts";
 
@@ -66,8 +66,8 @@ export class TraceSearch {
       }
       lookedAt++;
       lastId = raw.id;
-      const row = traceRow(raw);
-      if (passes(row, query) && this.#meets(row, conditions)) found.push(row);
+      // Most rows are none of the answer: what they hold is taken apart once they are.
+      if (passes(timesOf(raw), query) && this.#meets(raw.id, tokensIn(raw), conditions)) found.push(traceRow(raw));
       else if (lookedAt % 64 === 0 && performance.now() > deadline) {
         complete = false;
         break;
@@ -85,7 +85,7 @@ export class TraceSearch {
   /** A test that tells whether a changed trace meets a query; what has no index is not tested. */
   matcher(query: TraceQuery): (row: TraceRow) => boolean {
     const conditions = this.#conditions(query).filter(({ check }) => check === undefined);
-    return (row) => passes(row, query) && this.#meets(row, conditions);
+    return (row) => passes(row, query) && this.#meets(row.id, (token) => row.tokens.has(token), conditions);
   }
 
   has(traceId: string): boolean {
@@ -156,15 +156,15 @@ export class TraceSearch {
     return count;
   }
 
-  #meets(row: TraceRow, conditions: readonly Condition[]): boolean {
+  #meets(id: number, has: (token: number) => boolean, conditions: readonly Condition[]): boolean {
     const unsure: Condition[] = [];
     for (const condition of conditions) {
-      if (condition.tokens.some((token) => row.tokens.has(token))) continue;
+      if (condition.tokens.some((token) => has(token))) continue;
       if (condition.check === undefined) return false;
       unsure.push(condition);
     }
     if (unsure.length === 0) return true;
-    const spans = this.#tables.spansOf(row.id);
+    const spans = this.#tables.spansOf(id);
     return unsure.every(({ check }) => spans.some(([id, span]) => check?.(span, this.#resources.get(id))));
   }
 
@@ -207,8 +207,19 @@ function cursorId(cursor: string): number {
   return id;
 }
 
+/** Whether a row holds a token. Its list is read when it is first asked. */
+function tokensIn(raw: RawTrace): (token: number) => boolean {
+  let tokens: Float64Array | undefined;
+  return (token) => {
+    tokens ??= tokensOf(raw.tokens);
+    return tokens.includes(token);
+  };
+}
+
+const timesOf = ({ start, finish, errors, kept }: RawTrace) => ({ startMs: start, endMs: finish, errors, kept });
+
 /** What can be told from the row alone. */
-function passes(row: TraceRow, query: TraceQuery): boolean {
+function passes(row: Pick<TraceRow, "startMs" | "endMs" | "errors" | "kept">, query: TraceQuery): boolean {
   const durationMs = row.endMs - row.startMs;
   return (
     (query.fromMs === undefined || row.startMs >= query.fromMs) &&

@@ -180,6 +180,36 @@ test("recent traces leave when their bytes are used up, kept ones stay", async (
   assert.equal((await store.search({ class: "kept" })).traces[0]?.traceId, kept);
 });
 
+test("exemplars of a latency are stored traces, and an answer without them has the same numbers", async (context) => {
+  const { store } = await openStore(context);
+  const end = Math.floor((Date.now() - 10_000) / 10_000) * 10_000;
+  const ref = store.series({
+    source: "cluster",
+    name: "ringlight.request.duration",
+    labels: {},
+    kind: "histogram",
+    unit: "s",
+    bounds: [0.01, 0.1],
+  });
+  store.record({
+    fromMs: end - 10_000,
+    toMs: end,
+    refs: Int32Array.of(ref),
+    values: Float64Array.of(0, 20, 0, 0.5),
+  });
+  const traceId = id(16);
+  await store.ingest("traces", traceBody([{ traceId, name: "GET", startMs: end - 5_000, durationMs: 25 }]));
+  const query = { metric: "ringlight.request.duration", fn: "rate", fromMs: end - 60_000, toMs: end } as const;
+  const { exemplars, series } = await store.metric(query);
+  assert.deepEqual(
+    exemplars.map((exemplar) => [exemplar.traceId, exemplar.value]),
+    [[traceId, 0.025]],
+  );
+  assert.equal(series[0]?.values.at(-1), 2);
+  const without = await store.metric({ ...query, exemplars: false });
+  assert.deepEqual([without.exemplars, without.series], [[], series]);
+});
+
 test("a watch tells a snapshot and then each trace once for each change", async (context) => {
   const { store } = await openStore(context);
   const before = id(16);

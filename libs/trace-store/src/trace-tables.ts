@@ -57,7 +57,7 @@ export type StoredSpan = readonly [resource: number, span: Omit<LooseSpan, "trac
 const tokensToBytes = (tokens: ReadonlySet<number>) => new Uint8Array(Float64Array.from(tokens).buffer);
 
 /** The tokens of a row. */
-function tokensOf(bytes: Uint8Array): Float64Array {
+export function tokensOf(bytes: Uint8Array): Float64Array {
   return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 

@@ -78,6 +78,7 @@ async function measured(
   const query: MetricQuery = {
     metric: measure.metric,
     ...window,
+    exemplars: false,
     ...(measure.filter && { filter: measure.filter }),
     ...(label === undefined ? {} : { groupBy: [label] }),
   };
