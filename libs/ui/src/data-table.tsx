@@ -1,6 +1,7 @@
 "use client";
 import { type ReactNode, useState } from "react";
 import { formatCount } from "./format.ts";
+import { ScrollRegion } from "./scroll-region.tsx";
 
 /** Rows that are drawn at first, and with each press of the button below: thousands would hold up the page. */
 const ROWS = 100;
@@ -40,8 +41,7 @@ export function DataTable<Row>({
   const gap = compact ? "px-1.5" : "px-3";
   const [limit, setLimit] = useState(ROWS);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="relative overflow-auto" style={{ maxHeight }} tabIndex={0} aria-label={caption}>
+    <ScrollRegion label={caption} className="relative overflow-auto" style={{ maxHeight }}>
       <table className="w-full border-collapse text-[13px]">
         <caption className="sr-only">{caption}</caption>
         <thead className="sticky top-0 z-10 bg-surface">
@@ -95,6 +95,6 @@ export function DataTable<Row>({
           {formatCount(limit)} of {formatCount(rows.length)} rows
         </div>
       ) : null}
-    </section>
+    </ScrollRegion>
   );
 }

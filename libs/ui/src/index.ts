@@ -9,6 +9,7 @@ export * from "./panel.tsx";
 export * from "./ring.tsx";
 export * from "./ring-band.ts";
 export * from "./ring-flow.ts";
+export * from "./scroll-region.tsx";
 export * from "./stat-tile.tsx";
 export * from "./states.tsx";
 export * from "./theme.ts";

@@ -1,5 +1,5 @@
 "use client";
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 
 /** One thing that a menu can do. */
 export interface MenuItem {
@@ -37,22 +37,19 @@ export function Menu({ label, icon, items }: { label: string; icon: ReactNode; i
     entries[(at + step + entries.length) % entries.length]?.focus();
   };
 
+  const onKey = (event: KeyboardEvent) => {
+    if (!open) return;
+    if (event.key === "Escape") close();
+    else if (event.key === "ArrowDown") move(1);
+    else if (event.key === "ArrowUp") move(-1);
+    else if (event.key === "Tab") setOpen(false);
+    else return;
+    if (event.key !== "Tab") event.preventDefault();
+    event.stopPropagation();
+  };
+
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys of the menu's entries come up to here
-    <div
-      ref={frame}
-      className="relative"
-      onKeyDown={(event) => {
-        if (!open) return;
-        if (event.key === "Escape") close();
-        else if (event.key === "ArrowDown") move(1);
-        else if (event.key === "ArrowUp") move(-1);
-        else if (event.key === "Tab") setOpen(false);
-        else return;
-        if (event.key !== "Tab") event.preventDefault();
-        event.stopPropagation();
-      }}
-    >
+    <div ref={frame} className="relative">
       <button
         ref={button}
         type="button"
@@ -62,6 +59,7 @@ export function Menu({ label, icon, items }: { label: string; icon: ReactNode; i
         aria-controls={open ? id : undefined}
         aria-label={label}
         title={label}
+        onKeyDown={onKey}
         onClick={() => setOpen(!open)}
       >
         {icon}
@@ -79,6 +77,7 @@ export function Menu({ label, icon, items }: { label: string; icon: ReactNode; i
               type="button"
               role="menuitem"
               disabled={item.disabled}
+              onKeyDown={onKey}
               className="flex w-full items-center justify-between gap-4 rounded px-2.5 py-1.5 text-left text-[13px] whitespace-nowrap hover:bg-raised focus-visible:bg-raised disabled:opacity-50"
               onClick={() => {
                 close();

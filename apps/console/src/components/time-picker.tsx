@@ -42,23 +42,25 @@ export function RangePicker({ fallback }: { fallback?: TimeRange }) {
     const leave = (event: PointerEvent) => {
       if (event.target instanceof Node && !frame.current?.contains(event.target)) setOpen(false);
     };
+    // From anywhere within.
+    const within = frame.current;
+    const onEscape = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      setOpen(false);
+      button.current?.focus();
+    };
     document.addEventListener("pointerdown", leave);
-    return () => document.removeEventListener("pointerdown", leave);
+    within?.addEventListener("keydown", onEscape);
+    return () => {
+      document.removeEventListener("pointerdown", leave);
+      within?.removeEventListener("keydown", onEscape);
+    };
   }, [open]);
   const shift = (direction: -1 | 1) => setRange(absoluteRange(shiftWindow(windowOf(range), direction, Date.now())));
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: Escape closes the picker from anywhere within
-    <div
-      ref={frame}
-      className="relative"
-      onKeyDown={(event) => {
-        if (event.key === "Escape" && open) {
-          event.stopPropagation();
-          close();
-        }
-      }}
-    >
+    <div ref={frame} className="relative">
       <fieldset className="flex items-center rounded-md border border-line-strong bg-surface p-px">
         <legend className="sr-only">Time range</legend>
         <button

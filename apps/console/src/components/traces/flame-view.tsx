@@ -1,6 +1,6 @@
 "use client";
 /** The trace's time by names: each block is all spans of one name below the same others. */
-import { type FlameFrame, flameFrames, formatCount, formatLatency, formatPercent } from "@ringlight/ui";
+import { type FlameFrame, flameFrames, formatCount, formatLatency, formatPercent, ScrollRegion } from "@ringlight/ui";
 import { useMemo, useState } from "react";
 import type { TraceModel } from "./trace-model.ts";
 
@@ -34,10 +34,8 @@ export function FlameView({ model, onSelect }: { model: TraceModel; onSelect: (s
           </button>
         ) : null}
       </p>
-      <section
-        aria-label="Flame view"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        tabIndex={0}
+      <ScrollRegion
+        label="Flame view"
         className="relative max-h-[62vh] overflow-x-hidden overflow-y-auto"
         data-testid="flame"
       >
@@ -68,7 +66,7 @@ export function FlameView({ model, onSelect }: { model: TraceModel; onSelect: (s
             );
           })}
         </ul>
-      </section>
+      </ScrollRegion>
     </div>
   );
 }

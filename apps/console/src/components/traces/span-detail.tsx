@@ -2,7 +2,7 @@
 /** One span in full: what it says, when, where in the tree, and where to go from here. */
 import { MISS_REASONS, type MissReason } from "@ringlight/core";
 import type { Attributes, AttributeValue } from "@ringlight/trace-store";
-import { Badge, formatLatency, formatMoment, formatPercent, Icon, writeFilter } from "@ringlight/ui";
+import { Badge, formatLatency, formatMoment, formatPercent, Icon, ScrollRegion, writeFilter } from "@ringlight/ui";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { isOpenedId } from "../../state/opened-traces.ts";
@@ -160,11 +160,9 @@ export function SpanDetail({
 
 function Frame({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   return (
-    <aside
-      aria-label={`Span ${title}`}
+    <ScrollRegion
+      label={`Span ${title}`}
       data-testid="span-detail"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-      tabIndex={0}
       className="max-h-[calc(62vh+60px)] min-w-0 overflow-auto border-line p-4 max-xl:border-t xl:border-l"
     >
       <div className="mb-2 flex items-start gap-2">
@@ -174,7 +172,7 @@ function Frame({ title, onClose, children }: { title: string; onClose: () => voi
         </button>
       </div>
       {children}
-    </aside>
+    </ScrollRegion>
   );
 }
 
