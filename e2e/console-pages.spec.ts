@@ -532,7 +532,11 @@ for (const scheme of ["light", "dark"] as const) {
         await page.route(`**/api/traces/${DRAWN}*`, (route) => route.fulfill({ json: fakeTrace(DRAWN, 300) }));
         await page.goto(url() + path);
         await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-        if (path !== "/nowhere") await expect(page.getByText("Connecting", { exact: true })).toBeHidden();
+        if (path !== "/nowhere") {
+          // The page itself, not what stands in its place until it has read its address.
+          await expect(page.getByTestId("live")).toBeVisible();
+          await expect(page.getByText("Connecting", { exact: true })).toBeHidden();
+        }
         const name = path.replaceAll(/[^a-z0-9]+/gi, "-").replaceAll(/^-|-$/g, "") || "overview";
         await page.screenshot({ path: join(shots, `page-${name}-${scheme}.png`), fullPage: true });
         await axe(page);

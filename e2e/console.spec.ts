@@ -89,6 +89,21 @@ test("the cached share of a file and where it lives are shown beside it", async 
   await expect(page.getByTestId("browse-row").first()).toBeVisible();
 });
 
+test("a page that is opened first paints its frame and its name before it has run a line", async ({ browser }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  for (const [path, name] of [
+    ["/", "Overview"],
+    ["/traces?from=now-5m&to=now", "Traces"],
+    ["/config", "Config"],
+  ] as const) {
+    await page.goto(url() + path);
+    await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+    await expect(page.getByRole("navigation").getByRole("link", { name })).toHaveAttribute("aria-current", "page");
+  }
+  await context.close();
+});
+
 test("the pages fit a telephone", async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   for (const path of ["/", "/ring", "/workers", "/mounts", "/browse/demo", "/keys"]) {

@@ -1,5 +1,5 @@
 import type { Metadata, Viewport } from "next";
-import { type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
 import { Shell } from "../components/shell.tsx";
 import { Providers } from "../state/providers.tsx";
 import "./globals.css";
@@ -29,9 +29,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
       </head>
       <body>
         <Providers>
-          <Suspense>
-            <Shell>{children}</Shell>
-          </Suspense>
+          <Shell>{children}</Shell>
         </Providers>
       </body>
     </html>

@@ -1,5 +1,5 @@
 "use client";
-import { absoluteRange, Icon, shiftWindow, zoomOut } from "@ringlight/ui";
+import { absoluteRange, Icon, ScrollRegion, shiftWindow, zoomOut } from "@ringlight/ui";
 import { useRouter } from "next/navigation";
 import { useEffect, useRef } from "react";
 import { PAGES } from "../pages.ts";
@@ -59,8 +59,8 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
-/** Keys that work on every page. */
-export function useShortcuts({ onMap, onPalette }: { onMap: () => void; onPalette: () => void }): void {
+/** Keys that work on every page; draws nothing. */
+export function Shortcuts({ onMap, onPalette }: { onMap: () => void; onPalette: () => void }): null {
   const router = useRouter();
   const { paused, setPaused } = useLive();
   const [range, setRange] = useRange();
@@ -114,6 +114,7 @@ export function useShortcuts({ onMap, onPalette }: { onMap: () => void; onPalett
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, [router]);
+  return null;
 }
 
 /** The list of keys. */
@@ -139,8 +140,7 @@ export function KeyboardMap({ open, onClose }: { open: boolean; onClose: () => v
           <Icon name="close" />
         </button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section aria-label="Keys" tabIndex={0} className="gap-x-8 overflow-auto p-4 text-[13px] sm:columns-2">
+      <ScrollRegion label="Keys" className="gap-x-8 overflow-auto p-4 text-[13px] sm:columns-2">
         {MAP.map((group) => (
           <section key={group.name} aria-label={group.name} className="mb-4 break-inside-avoid">
             <h3 className="mb-1.5 text-xs font-medium text-subtle">{group.name}</h3>
@@ -160,7 +160,7 @@ export function KeyboardMap({ open, onClose }: { open: boolean; onClose: () => v
             </dl>
           </section>
         ))}
-      </section>
+      </ScrollRegion>
     </dialog>
   );
 }

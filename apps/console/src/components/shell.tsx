@@ -1,19 +1,22 @@
 "use client";
-import { Badge, formatCount, Icon } from "@ringlight/ui";
+import { Badge, formatCount, Icon, LoadingState } from "@ringlight/ui";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { isCurrentPage, PAGE_GROUPS, PAGES, type PageEntry } from "../pages.ts";
 import { useCluster } from "../state/live.tsx";
 import { CommandPalette } from "./command-palette.tsx";
-import { KeyboardMap, useShortcuts } from "./keyboard.tsx";
+import { KeyboardMap, Shortcuts } from "./keyboard.tsx";
 import { Logo } from "./logo.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
 /** Pages that a narrow screen shows in its bar; the rest are behind "More". */
 const BAR = ["/", "/ring", "/traces", "/jobs"];
 
-/** Navigation, the cluster's name and health, and the page. */
+/**
+ * Navigation, the cluster's name and health, and the page. What reads the address stands behind a Suspense: a page that is built
+ * ahead does not know it, and all of this would be missing from what the browser can paint before it has run a line.
+ */
 export function Shell({ children }: { children: ReactNode }) {
   const path = usePathname();
   const { snapshot, error } = useCluster();
@@ -22,7 +25,6 @@ export function Shell({ children }: { children: ReactNode }) {
   // The page on which the sheet was opened: one that is gone to closes it.
   const [sheetOn, setSheetOn] = useState<string>();
   const sheet = sheetOn === path;
-  useShortcuts({ onMap: () => setMap((open) => !open), onPalette: () => setPalette((open) => !open) });
   const critical = snapshot?.problems.filter((problem) => problem.severity === "critical").length ?? 0;
   const warnings = (snapshot?.problems.length ?? 0) - critical;
 
@@ -127,11 +129,30 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
       </header>
       <main id="main" tabIndex={-1} className="min-w-0 px-4 pt-4 pb-24 outline-none sm:px-6 lg:pb-10">
-        <div className="mx-auto max-w-[1440px]">{children}</div>
+        <div className="mx-auto max-w-[1440px]">
+          <Suspense fallback={<PageLoading path={path} />}>{children}</Suspense>
+        </div>
       </main>
+      <Suspense>
+        <Shortcuts onMap={() => setMap((open) => !open)} onPalette={() => setPalette((open) => !open)} />
+      </Suspense>
       <KeyboardMap open={map} onClose={() => setMap(false)} />
       <CommandPalette open={palette} onClose={() => setPalette(false)} onMap={() => setMap(true)} />
     </div>
+  );
+}
+
+/** In place of a page until it has read its address. */
+function PageLoading({ path }: { path: string }) {
+  return (
+    <>
+      <div className="mb-4 flex min-h-8 items-center">
+        <h1 className="truncate text-xl font-semibold tracking-tight">
+          {PAGES.find((page) => page.href === path)?.name ?? "…"}
+        </h1>
+      </div>
+      <LoadingState what="the page" rows={8} />
+    </>
   );
 }
 
