@@ -109,7 +109,7 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     const senders = started(
       new BenchProcess("senders", script("simulated-spans-main.ts"), [url, String(spansPerSecond)]),
     );
-    let counts = { sent: 0, refused: 0, failed: 0, skipped: 0 };
+    let counts = { sent: 0, refused: 0, failed: 0, skipped: 0, atMs: 0 };
     void senders
       .line((line) => {
         counts = JSON.parse(line) as typeof counts;
@@ -132,14 +132,16 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     })();
     // It is awaited below; where another part fails first, that part's error is the one to tell.
     sampling.catch(() => {});
-    const sentBefore = counts.sent;
-    const [begin, cpuBefore] = [performance.now(), server.cpuSeconds()];
+    const before = counts;
+    const [begin, cpuBefore, senderCpuBefore] = [performance.now(), server.cpuSeconds(), senders.cpuSeconds()];
     const browser = await Browser.start();
     stops.push(() => browser.stop());
     const figures: PageFigures[] = [];
     for (const page of PAGES) figures.push(await lookAt(browser, url, page, watchS));
     const seconds = (performance.now() - begin) / 1000;
-    const taken = (counts.sent - sentBefore) / seconds;
+    // By the sender's own clock: its counts are up to a second old at either end.
+    const taken = ((counts.sent - before.sent) / (counts.atMs - before.atMs)) * 1000;
+    const senderCpu = (senders.cpuSeconds() - senderCpuBefore) / seconds;
     const cpu = (server.cpuSeconds() - cpuBefore) / seconds;
     watching = false;
     await sampling;
@@ -150,7 +152,7 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
       );
     }
     console.log(
-      `spans taken a second: ${taken.toFixed(0)} (refused ${counts.refused}, failed ${counts.failed}, not sent ${counts.skipped})`,
+      `spans taken a second: ${taken.toFixed(0)} (refused ${counts.refused}, failed ${counts.failed}, not sent ${counts.skipped}); their sender: ${senderCpu.toFixed(2)} cores`,
     );
     console.log(
       `search while they come in: median ${quantile(searches, 0.5).toFixed(0)} ms, 99th percentile ${quantile(searches, 0.99).toFixed(0)} ms`,

@@ -1,6 +1,7 @@
 /**
  * Sends spans as workers do: `node simulated-spans-main.ts <console's URL> <spans a second>`. Requests of 512 spans, in traces
- * of four, are encoded once; ids and times are written into the bytes before each is sent. Prints a line of JSON a second.
+ * of four, are encoded once; ids and times are written into the bytes before each is sent. Prints a line of JSON a second:
+ * what has become of them, and when that was.
  */
 import { randomFillSync } from "node:crypto";
 import { Agent, request } from "node:http";
@@ -120,5 +121,5 @@ setInterval(() => {
   const due = ((performance.now() - startedMs) / 1000) * Number(rate);
   for (; given + BATCH <= due; given += BATCH) send(bodies[(given / BATCH) % BODIES]!);
 }, TICK_MS);
-setInterval(() => process.stdout.write(`${JSON.stringify(counts)}\n`), 1000);
+setInterval(() => process.stdout.write(`${JSON.stringify({ ...counts, atMs: performance.now() })}\n`), 1000);
 process.stdin.resume().once("end", () => process.exit(0));
