@@ -52,7 +52,6 @@ export function ChangesPanel({ range, fallback = "misses" }: { range: TimeRange;
     },
     placeholderData: (before) => before,
     refetchInterval: paused || !isMoving(range) ? false : EVERY_MS,
-    retry: 1,
   });
   const found = query.data;
   const format = (value: number | null) => (found?.unit === "s" ? formatLatency(value) : formatRate(value));

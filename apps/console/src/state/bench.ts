@@ -14,7 +14,6 @@ export function useBenchRuns() {
     queryFn: ({ signal }) => getJson("/api/bench", signal),
     placeholderData: keepPreviousData,
     refetchInterval: paused ? false : 2000,
-    retry: 1,
   });
 }
 
@@ -25,7 +24,6 @@ export function useBenchRun(id: string) {
     queryKey: ["bench", id],
     queryFn: ({ signal }) => getJson(`/api/bench/${encodeURIComponent(id)}`, signal),
     refetchInterval: ({ state }) => (!paused && state.data?.run.state === "running" ? 1000 : false),
-    retry: 1,
     enabled: id !== "",
   });
 }

@@ -10,6 +10,5 @@ export function useEpochs(epoch: number) {
     queryFn: ({ signal }) => getJson("/api/epochs", signal),
     placeholderData: (previous) => previous,
     refetchInterval: (query) => (query.state.data?.epochs[0]?.epoch === epoch ? false : 2000),
-    retry: 1,
   });
 }

@@ -26,6 +26,5 @@ export function useEvents(range: TimeRange, kinds: string, text: string) {
     },
     placeholderData: keepPreviousData,
     refetchInterval: paused || !isMoving(range) ? false : 2000,
-    retry: 1,
   });
 }

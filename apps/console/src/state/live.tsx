@@ -145,7 +145,6 @@ export function useCluster(): {
       return answer.snapshot;
     },
     staleTime: Number.POSITIVE_INFINITY,
-    retry: 1,
     refetchInterval: (state) => (state.state.status === "error" ? 3000 : false),
   });
   return {

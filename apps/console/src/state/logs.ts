@@ -50,7 +50,6 @@ export function useLogs(form: LogForm, range: TimeRange, enabled: boolean) {
       return getJson(`/api/logs?${query}`, signal);
     },
     placeholderData: keepPreviousData,
-    retry: 1,
   });
 }
 

@@ -6,7 +6,9 @@ import { LiveProvider } from "./live.tsx";
 /** The query cache and the live updates of one tab. */
 export function Providers({ children }: { children: ReactNode }) {
   const [client] = useState(
-    () => new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false, gcTime: 10 * 60_000 } } }),
+    // One more try, a second later: what has failed twice is said, and not after the default of three tries and seven seconds.
+    () =>
+      new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false, gcTime: 10 * 60_000, retry: 1 } } }),
   );
   return (
     <QueryClientProvider client={client}>

@@ -64,7 +64,6 @@ export function useHitRateAround(atMs: number | undefined) {
     },
     // The minutes after a young change are still being lived.
     refetchInterval: Date.now() - (atMs ?? 0) < SIDE_MS ? 5000 : false,
-    retry: 1,
   });
 }
 

@@ -34,6 +34,5 @@ export function useSeries(range: TimeRange, worker?: string, enabled = true) {
     refetchInterval: (query) =>
       paused || !moving ? false : Math.max(1000, Math.min(60, query.state.data?.stepS ?? 1) * 1000),
     refetchOnWindowFocus: !paused && moving,
-    retry: 1,
   });
 }

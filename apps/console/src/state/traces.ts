@@ -86,7 +86,6 @@ export function useTraceSearch(form: TraceForm, range: TimeRange) {
       return { ...(await getJson<TraceSearchResult>(`/api/traces?${query}`, signal)), ...window };
     },
     placeholderData: keepPreviousData,
-    retry: 1,
   });
 }
 

@@ -21,7 +21,6 @@ export function useWorkerNumbers(enabled = true): WorkerNumbers | undefined {
     select: readCrowd,
     structuralSharing: false,
     refetchInterval: paused ? false : EVERY_MS,
-    retry: 1,
   });
   const few = useMemo<WorkerNumbers | undefined>(
     () => (tick && !tick.crowd ? { ids: Object.keys(tick.workers), get: (id) => tick.workers[id] } : undefined),

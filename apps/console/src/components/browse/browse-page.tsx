@@ -39,7 +39,6 @@ export function BrowsePageView({ path }: { path: string }) {
     placeholderData: (previous) =>
       previous?.path.replace(/\/$/, "") === path.replace(/\/$/, "") ? previous : undefined,
     refetchInterval: paused ? false : 5000,
-    retry: 1,
   });
   const page = query.data;
   const refresh = useMutation<BrowsePage, ErrorBody>({

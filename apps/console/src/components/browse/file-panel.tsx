@@ -36,7 +36,6 @@ export function FilePanel({ path, onClose }: { path: string; onClose: () => void
     queryKey: ["file", path],
     queryFn: ({ signal }) => getJson(`/api/file?${new URLSearchParams({ path })}`, signal),
     refetchInterval: paused ? false : 3000,
-    retry: 1,
   });
   const file = query.data;
   const name = path.split("/").pop() || path;

@@ -34,14 +34,12 @@ export function CachePage() {
     queryKey: ["cache-reuse"],
     queryFn: ({ signal }) => getJson("/api/cache/reuse", signal),
     refetchInterval: paused ? false : CURVE_MS,
-    retry: 1,
   });
   const contents = useQuery<Contents, ErrorBody>({
     queryKey: ["cache-contents", prefix],
     queryFn: ({ signal }) =>
       getJson(`/api/cache/contents?${new URLSearchParams({ prefix, depth: prefix === "/" ? "2" : "1" })}`, signal),
     refetchInterval: paused ? false : CONTENTS_MS,
-    retry: 1,
   });
   return (
     <>

@@ -27,6 +27,9 @@ import { saveFile } from "../chart-export.ts";
 import { PageHeader } from "../page-header.tsx";
 
 const ORDER = ["worker", "scheduler", "console"];
+const REFRESH_MS = 15_000;
+/** Until settings that could not be read are asked for again. */
+const RECOVER_MS = 3_000;
 /** Ids that are named in a cell before the rest is a number. */
 const NAMED = 3;
 
@@ -40,8 +43,7 @@ export function ConfigPage() {
   const query = useQuery<ConfigAnswer, ErrorBody>({
     queryKey: ["config"],
     queryFn: ({ signal }) => getJson("/api/config", signal),
-    refetchInterval: paused ? false : 15_000,
-    retry: 1,
+    refetchInterval: ({ state }) => (paused ? false : state.status === "error" ? RECOVER_MS : REFRESH_MS),
   });
   const all = query.data?.processes ?? [];
   const chosen = process === "" ? all : all.filter((one) => one.id === process || one.process === process);

@@ -22,7 +22,6 @@ export function AuditList() {
     queryKey: ["audit"],
     queryFn: ({ signal }) => getJson("/api/audit?limit=200", signal),
     refetchInterval: paused ? false : 5000,
-    retry: 1,
   });
   const entries = query.data?.entries;
   return (

@@ -48,7 +48,6 @@ export function ExplainPage() {
     enabled: asked !== "",
     placeholderData: (before) => (before?.path === path || before?.found?.id === id ? before : undefined),
     refetchInterval: paused ? false : EVERY_MS,
-    retry: 1,
   });
   const view = query.data;
   const age = now === undefined || query.dataUpdatedAt === 0 ? undefined : now - query.dataUpdatedAt;

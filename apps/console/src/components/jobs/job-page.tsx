@@ -60,7 +60,6 @@ export function JobPage({ id }: { id: string }) {
     queryKey: ["job", id],
     queryFn: ({ signal }) => getJson(`/api/jobs/${encodeURIComponent(id)}`, signal),
     refetchInterval: paused ? false : EVERY_MS,
-    retry: 1,
   });
   const job = query.data?.job;
   const ended = job !== undefined && ENDED.includes(job.state);

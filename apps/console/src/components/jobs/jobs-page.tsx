@@ -45,7 +45,6 @@ export function JobsPage() {
     queryFn: ({ signal }) => getJson(`/api/jobs?${new URLSearchParams(chosen ? { state: chosen } : {})}`, signal),
     placeholderData: (before) => before,
     refetchInterval: paused ? false : EVERY_MS,
-    retry: 1,
   });
   const jobs = query.data?.jobs;
   const age = now === undefined || query.dataUpdatedAt === 0 ? undefined : now - query.dataUpdatedAt;

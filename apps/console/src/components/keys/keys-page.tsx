@@ -22,6 +22,8 @@ export interface KeyRequest {
 
 /** How often the keys are asked for, milliseconds: others may change them as well. */
 const REFRESH_MS = 10_000;
+/** Until keys that could not be read are asked for again. */
+const RECOVER_MS = 3_000;
 
 /** The access keys of S3 clients: who has one, what it may do, and how to change that. */
 export function KeysPage() {
@@ -30,7 +32,7 @@ export function KeysPage() {
   const keys = useQuery<Keys, ErrorBody>({
     queryKey: ["keys"],
     queryFn: ({ signal }) => getJson<Keys>("/api/keys", signal),
-    refetchInterval: REFRESH_MS,
+    refetchInterval: ({ state }) => (state.status === "error" ? RECOVER_MS : REFRESH_MS),
   });
   const change = useMutation<{ secret: NewSecretView | null }, ErrorBody, KeyRequest>({
     mutationFn: (request) => sendJson("POST", "/api/keys", request),

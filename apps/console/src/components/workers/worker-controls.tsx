@@ -20,7 +20,6 @@ export function WorkerControls({ id, live }: { id: string; live: boolean }) {
     queryKey,
     enabled: live,
     queryFn: ({ signal }) => getJson(`${address}/log-level`, signal),
-    retry: 1,
   });
   const [seconds, setSeconds] = useState(10);
   const [busy, setBusy] = useState<"level" | "profile" | undefined>();

@@ -50,7 +50,6 @@ export function WorkerPage({ id }: { id: string }) {
     enabled: known,
     queryFn: ({ signal }) => getJson(`/api/workers/${encodeURIComponent(id)}`, signal),
     refetchInterval: paused ? false : 2000,
-    retry: 1,
   });
   const worker = snapshot?.workers.find((candidate) => candidate.id === id);
   const hot = useQuery<Contents, ErrorBody>({
@@ -58,7 +57,6 @@ export function WorkerPage({ id }: { id: string }) {
     enabled: worker?.state === "live",
     queryFn: ({ signal }) => getJson(`/api/workers/${encodeURIComponent(id)}/hot`, signal),
     refetchInterval: paused ? false : 10_000,
-    retry: 1,
   });
   const numbers = tick?.workers[id] ?? query.data?.tick;
   const clock = now === undefined ? undefined : now + skewMs();
