@@ -11,9 +11,13 @@
  * Latencies are kept in a histogram with 128 steps an octave (0.8 % wide), in nanoseconds. CPU seconds of server processes
  * are read at both edges of the measured interval. The result is one line of JSON.
  *
+ * With --sequence, one run has many measured windows on the same connections: before each one its letter is sent to the Unix socket
+ * of --switch, whose owner puts the server into the state that the letter stands for and answers with a byte; --warm seconds later
+ * the window begins. The letter "f" asks for whatever work is still owed: before the window, and at its end as a part of it.
+ *
  *   load --endpoint PORT=FILE [--endpoint PORT=FILE ...] [--conns N] [--secs S] [--warm S] [--order random|cycle|once]
  *        [--range SIZE:OBJECT] [--first N] [--rate R] [--requests N] [--discard] [--body BYTES] [--slow BYTES_A_SECOND]
- *        [--pids A,B,...] [--seed N]
+ *        [--pids A,B,...] [--seed N] [--switch SOCKET --sequence LETTERS]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,6 +34,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +64,8 @@ static int measuring = 0, stopping = 0;
 static Histogram whole, first_byte;
 static char bad[256] = "";
 static char *buffer, *body;
+static const char *switch_path, *sequence;
+static int switch_fd = -1, switched = 0;
 static const size_t buffer_bytes = 256 * 1024;
 
 static uint64_t now_ns(void) {
@@ -368,13 +375,79 @@ static void slow_readers(Connection *all) {
   }
 }
 
+/* Waits for events, for 20 ms at most or not at all, and does what they ask for. */
+static void turn(int timeout) {
+  struct epoll_event events[256];
+  int n = epoll_wait(epoll_fd, events, 256, timeout);
+  for (int i = 0; i < n; i++) {
+    Connection *c = events[i].data.ptr;
+    if (!c) {
+      char answer;
+      if (recv(switch_fd, &answer, 1, 0) != 1) die("the switch was closed");
+      switched = 1;
+      continue;
+    }
+    if (events[i].events & EPOLLOUT) flush_out(c);
+    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(c);
+  }
+}
+
+static void open_switch(void) {
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  if (!switch_path || strlen(switch_path) >= sizeof to.sun_path) die("--sequence needs --switch, a short path");
+  strcpy(to.sun_path, switch_path);
+  switch_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(switch_fd, (struct sockaddr *)&to, sizeof to)) die("nobody listens at the switch");
+  struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, switch_fd, &e);
+}
+
+/* Sends a letter to the switch, and goes on with the load until it is answered. */
+static void tell(char letter) {
+  uint64_t patience = now_ns() + 30000000000ull;
+  switched = 0;
+  if (send(switch_fd, &letter, 1, MSG_NOSIGNAL) != 1) die("the switch was closed");
+  while (!switched) {
+    turn(20);
+    if (now_ns() > patience) die("the switch does not answer");
+  }
+}
+
+static void load_until(uint64_t end) {
+  while (now_ns() < end) turn(20);
+}
+
+static void windows(void) {
+  double before[MAX_PIDS];
+  open_switch();
+  printf("{\"windows\":[");
+  for (const char *letter = sequence; *letter; letter++) {
+    tell(*letter);
+    load_until(now_ns() + (uint64_t)(warm * 1e9));
+    tell('f');
+    for (int p = 0; p < pid_count; p++) before[p] = cpu_of(pids[p]);
+    requests = 0;
+    measuring = 1;
+    uint64_t begun = now_ns();
+    load_until(begun + (uint64_t)(secs * 1e9));
+    tell('f');
+    measuring = 0;
+    printf("%s{\"requests\":%llu,\"seconds\":%.6f,\"cpu\":[", letter == sequence ? "" : ",", (unsigned long long)requests,
+           (double)(now_ns() - begun) / 1e9);
+    for (int p = 0; p < pid_count; p++) printf("%s%.6f", p ? "," : "", cpu_of(pids[p]) - before[p]);
+    printf("]}");
+  }
+  printf("],\"errors\":%llu,\"bad\":\"%s\"}\n", (unsigned long long)errors, bad);
+}
+
 static uint64_t number_of(const char *text) { return strtoull(text, NULL, 10); }
 
 static void options(int argc, char **argv) {
   static const struct option known[] = {
       {"endpoint", 1, 0, 'e'}, {"conns", 1, 0, 'c'}, {"secs", 1, 0, 's'},   {"warm", 1, 0, 'w'},    {"order", 1, 0, 'o'},
       {"range", 1, 0, 'r'},    {"first", 1, 0, 'f'}, {"rate", 1, 0, 'R'},   {"requests", 1, 0, 'n'}, {"discard", 0, 0, 'd'},
-      {"body", 1, 0, 'b'},     {"slow", 1, 0, 'S'},  {"pids", 1, 0, 'p'},   {"seed", 1, 0, 'x'},    {0, 0, 0, 0}};
+      {"body", 1, 0, 'b'},     {"slow", 1, 0, 'S'},  {"pids", 1, 0, 'p'},   {"seed", 1, 0, 'x'},
+      {"switch", 1, 0, 'W'},   {"sequence", 1, 0, 'q'}, {0, 0, 0, 0}};
   int o;
   while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) switch (o) {
       case 'e': {
@@ -404,6 +477,8 @@ static void options(int argc, char **argv) {
       case 'p':
         for (char *p = strtok(optarg, ","); p && pid_count < MAX_PIDS; p = strtok(NULL, ",")) pids[pid_count++] = atoi(p);
         break;
+      case 'W': switch_path = optarg; break;
+      case 'q': sequence = optarg; break;
       case 'x': seed = number_of(optarg) * 2654435761u + 88172645463325252ull; break;
       default: exit(2);
     }
@@ -432,7 +507,10 @@ int main(int argc, char **argv) {
   double interval = rate > 0 ? 1e9 / rate : 0;
   if (rate == 0 || slow > 0)
     for (int i = 0; i < conns; i++) ask(&all[i], now_ns());
-  struct epoll_event events[256];
+  if (sequence) {
+    windows();
+    return 0;
+  }
   int next_idle = 0;
   if (warm <= 0 || slow > 0) {
     measuring = 1;
@@ -469,12 +547,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < conns && !busy; i++) busy = all[i].busy;
         if (!busy) break;
       }
-      int n = epoll_wait(epoll_fd, events, 256, rate > 0 ? 0 : 20);
-      for (int i = 0; i < n; i++) {
-        Connection *c = events[i].data.ptr;
-        if (events[i].events & EPOLLOUT) flush_out(c);
-        if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(c);
-      }
+      turn(rate > 0 ? 0 : 20);
     }
   end = now_ns();
   double wall = (double)(end - begun) / 1e9;

@@ -68,6 +68,16 @@ interface Printed {
   readonly cpu: readonly number[];
 }
 
+/** What load.c prints of one window of many. */
+interface PrintedWindow {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly cpu: readonly number[];
+}
+
+/** One measured window of many in a run. */
+export type Window = Pick<Measured, "requests" | "seconds" | "serverCpuSeconds">;
+
 /** Runs loads. */
 export class Generator {
   readonly #directory: string;
@@ -101,27 +111,7 @@ export class Generator {
   /** @throws Error when an answer was wrong, unless errors are tolerated; Error with the compiler's words */
   async load(options: LoadOptions): Promise<Measured> {
     const { seconds, warmSeconds = 0 } = options;
-    const args = [
-      ...options.endpoints.map(({ port, targets }) => `--endpoint=${port}=${targets}`),
-      `--conns=${options.connections}`,
-      `--secs=${seconds}`,
-      `--warm=${warmSeconds}`,
-      `--order=${options.order ?? "random"}`,
-    ];
-    if (options.range) args.push(`--range=${options.range.bytes}:${options.range.objectBytes}`);
-    if (options.firstNumber !== undefined) args.push(`--first=${options.firstNumber}`);
-    if (options.openRate !== undefined) args.push(`--rate=${options.openRate}`);
-    if (options.requests !== undefined) args.push(`--requests=${options.requests}`);
-    if (options.discard) args.push("--discard");
-    if (options.bodyBytes !== undefined) args.push(`--body=${options.bodyBytes}`);
-    if (options.slowBytesPerSecond !== undefined) args.push(`--slow=${options.slowBytesPerSecond}`);
-    if (options.pids !== undefined && options.pids.length > 0) args.push(`--pids=${options.pids.join(",")}`);
-    if (options.seed !== undefined) args.push(`--seed=${options.seed}`);
-    const program = await this.#built();
-    const { stdout } = await run("taskset", ["-c", options.cores ?? this.#cores, program, ...args], {
-      timeout: (seconds + warmSeconds) * 1000 + SLACK_MS,
-    });
-    const printed = JSON.parse(stdout) as Printed;
+    const printed = await this.#print<Printed>(options, [], seconds + warmSeconds);
     if (printed.errors > 0 && !options.tolerant) {
       throw new Error(`${printed.errors} of ${printed.requests} answers were wrong; the first: ${printed.bad}`);
     }
@@ -139,5 +129,51 @@ export class Generator {
       serverCpuSeconds: printed.cpu.reduce((sum, seconds) => sum + seconds, 0),
       generatorShare: printed.generatorCpu / printed.seconds,
     };
+  }
+
+  /**
+   * Many measured windows of `seconds` each in one run, on the same connections: before each one its letter of `sequence` goes to the
+   * Unix socket `socket`, warmSeconds before it, and "f" at its beginning and its end.
+   * @throws Error when an answer was wrong
+   */
+  async windows(options: LoadOptions & { readonly socket: string; readonly sequence: string }): Promise<Window[]> {
+    const { seconds, warmSeconds = 0, socket, sequence } = options;
+    const printed = await this.#print<{ windows: readonly PrintedWindow[]; errors: number; bad: string }>(
+      options,
+      [`--switch=${socket}`, `--sequence=${sequence}`],
+      (seconds + warmSeconds) * sequence.length,
+    );
+    if (printed.errors > 0) throw new Error(`${printed.errors} answers were wrong; the first: ${printed.bad}`);
+    return printed.windows.map(({ requests, seconds, cpu }) => ({
+      requests,
+      seconds,
+      serverCpuSeconds: cpu.reduce((sum, one) => sum + one, 0),
+    }));
+  }
+
+  async #print<T>(options: LoadOptions, further: readonly string[], expectedSeconds: number): Promise<T> {
+    const { seconds, warmSeconds = 0 } = options;
+    const args = [
+      ...further,
+      ...options.endpoints.map(({ port, targets }) => `--endpoint=${port}=${targets}`),
+      `--conns=${options.connections}`,
+      `--secs=${seconds}`,
+      `--warm=${warmSeconds}`,
+      `--order=${options.order ?? "random"}`,
+    ];
+    if (options.range) args.push(`--range=${options.range.bytes}:${options.range.objectBytes}`);
+    if (options.firstNumber !== undefined) args.push(`--first=${options.firstNumber}`);
+    if (options.openRate !== undefined) args.push(`--rate=${options.openRate}`);
+    if (options.requests !== undefined) args.push(`--requests=${options.requests}`);
+    if (options.discard) args.push("--discard");
+    if (options.bodyBytes !== undefined) args.push(`--body=${options.bodyBytes}`);
+    if (options.slowBytesPerSecond !== undefined) args.push(`--slow=${options.slowBytesPerSecond}`);
+    if (options.pids !== undefined && options.pids.length > 0) args.push(`--pids=${options.pids.join(",")}`);
+    if (options.seed !== undefined) args.push(`--seed=${options.seed}`);
+    const program = await this.#built();
+    const { stdout } = await run("taskset", ["-c", options.cores ?? this.#cores, program, ...args], {
+      timeout: expectedSeconds * 1000 + SLACK_MS,
+    });
+    return JSON.parse(stdout) as T;
   }
 }

@@ -20,13 +20,15 @@ export interface Measured {
 }
 
 /** Requests a second. */
-export const requestRate = (measured: Measured): number => measured.requests / measured.seconds;
+export const requestRate = (measured: Pick<Measured, "requests" | "seconds">): number =>
+  measured.requests / measured.seconds;
 
 /** Bytes a second. */
 export const byteRate = (measured: Measured): number => measured.bytes / measured.seconds;
 
 /** CPU time of the servers a request, microseconds. */
-export const cpuMicros = (measured: Measured): number => (measured.serverCpuSeconds * 1e6) / measured.requests;
+export const cpuMicros = (measured: Pick<Measured, "requests" | "serverCpuSeconds">): number =>
+  (measured.serverCpuSeconds * 1e6) / measured.requests;
 
 /** CPU time of the servers a gigabyte (10^9 bytes), seconds. */
 export const cpuSecondsPerGb = (measured: Measured): number => (measured.serverCpuSeconds * 1e9) / measured.bytes;
