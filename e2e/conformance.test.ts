@@ -1,6 +1,6 @@
 /**
  * The cases of e2e/conformance, each S3's documented behaviour asserted with boto3: buckets, listings, objects, conditions,
- * copies, uploads in parts, checksums, presigned URLs, malformed headers. They run over buckets that the cases make
+ * copies, uploads in parts, checksums, presigned URLs and forms, malformed headers. They run over buckets that the cases make
  * themselves, in a real S3 server and in a directory. What a store cannot do is named here with its reason, and the test
  * fails when such a case passes.
  */

@@ -4,6 +4,7 @@ import buckets  # noqa: F401
 import checksums  # noqa: F401
 import conditions  # noqa: F401
 import copies  # noqa: F401
+import forms  # noqa: F401
 import listings  # noqa: F401
 import multipart  # noqa: F401
 import objects  # noqa: F401

@@ -7,7 +7,13 @@ import {
   RinglightError,
   systemClock,
 } from "@ringlight/core";
-import { type Credentials, RequestVerifier } from "@ringlight/sigv4";
+import {
+  type Credentials,
+  type PolicyClaim,
+  RequestVerifier,
+  type VerifyOptions,
+  verifyPolicy,
+} from "@ringlight/sigv4";
 import { type ActiveSpan, startSpan, type TraceContext } from "@ringlight/telemetry";
 import type { RequestContext, S3Backend } from "./backend.ts";
 import { bucketsDocument, parseBucketsQuery } from "./bucket-list.ts";
@@ -30,8 +36,9 @@ import { readObject } from "./read-object.ts";
 import { callerTrace, endOfRequest } from "./request-span.ts";
 import { notImplemented, S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
+import { formBoundary } from "./write/form-reader.ts";
 import { WRITE_OPERATIONS } from "./write/serve-write.ts";
-import type { WriteCall } from "./write/write-call.ts";
+import type { FormProof, WriteCall } from "./write/write-call.ts";
 
 /** Options of the handler. */
 export interface S3HandlerOptions {
@@ -96,6 +103,28 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
   const nowMs = () => clock.monotonicMs();
   const verifier = new RequestVerifier();
 
+  function verifyOptions(): VerifyOptions {
+    return {
+      lookup: options.credentials,
+      now: clock.now(),
+      ...(options.maxSkewMs !== undefined && { maxSkewMs: options.maxSkewMs }),
+      ...(region !== undefined && { region }),
+    };
+  }
+
+  /** What the signed policy of a form proves. @throws S3Error */
+  function proveForm(claim: PolicyClaim, query: Target["query"]): FormProof {
+    const how = verifyOptions();
+    const result = verifyPolicy(claim, how);
+    if (!result.ok) throw new S3Error(result.s3Code, result.message);
+    const { accessKeyId } = result;
+    return {
+      accessKeyId,
+      now: how.now,
+      allows: (action, bucket, key) => options.permits?.(accessKeyId, action, bucket, key, query) ?? true,
+    };
+  }
+
   /** The proof of a key, or undefined for an anonymous request that is let in. @throws S3Error */
   function authenticate(req: S3Request, target: Target, access: Operation["access"]): Proof | undefined {
     const received = {
@@ -108,12 +137,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       if (access === "read" && target.bucket !== "" && options.anonymous?.(target.bucket)) return undefined;
       throw new S3Error("AccessDenied", "Access Denied");
     }
-    const result = verifier.verify(received, {
-      lookup: options.credentials,
-      now: clock.now(),
-      ...(options.maxSkewMs !== undefined && { maxSkewMs: options.maxSkewMs }),
-      ...(region !== undefined && { region }),
-    });
+    const result = verifier.verify(received, verifyOptions());
     if (result.ok) return result;
     const wrongRegion = region !== undefined && result.message.includes("the region ");
     throw new S3Error(result.s3Code, result.message, wrongRegion ? { Region: region } : {});
@@ -140,7 +164,9 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
     const operation = findOperation(method, level, target.query, isCopy);
     if (typeof operation !== "string") exchange.api = operation.name;
     const access = typeof operation === "string" ? "write" : operation.access;
-    const proof = authenticate(req, target, access);
+    // A form carries its proof among its fields.
+    const isForm = exchange.api === "PostObject" && formBoundary(req.headers["content-type"]) !== undefined;
+    const proof = isForm ? undefined : authenticate(req, target, access);
     if (operation === "method-not-allowed") {
       throw new S3Error("MethodNotAllowed", "The specified method is not allowed against this resource.", {
         Method: method,
@@ -202,6 +228,7 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
         secret: proof && options.credentials(proof.accessKeyId)?.secretAccessKey,
         region: reportedRegion,
         stallTimeoutMs,
+        proveForm: (claim) => proveForm(claim, target.query),
         allows: (action, bucket, key) => {
           if (proof === undefined && bucket !== target.bucket) return options.anonymous?.(bucket) ?? false;
           return allows(proof, action, target, bucket, key);

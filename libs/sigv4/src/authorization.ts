@@ -39,7 +39,7 @@ export interface Claim {
 const UNSUPPORTED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
 
 /** Takes "AKID/20130524/us-east-1/s3/aws4_request" apart; an access key may have slashes in it. Returns S3's complaint otherwise. */
-function parseCredential(text: string, service: string): { accessKeyId: string; scope: Scope } | string {
+export function parseCredential(text: string, service: string): { accessKeyId: string; scope: Scope } | string {
   const parts = text.split("/");
   if (parts.length < 5) {
     return `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`;

@@ -1,6 +1,7 @@
 export type { Refusal, RefusalCode } from "./authorization.ts";
 export { EMPTY_PAYLOAD_HASH, UNSIGNED_PAYLOAD } from "./canonical.ts";
 export { type ChunkSeed, ChunkSigner, chunkSeed } from "./chunk-signatures.ts";
+export { type PolicyClaim, verifyPolicy } from "./post-policy.ts";
 export { RequestVerifier } from "./proofs.ts";
 export {
   type PresignOptions,

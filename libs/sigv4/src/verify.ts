@@ -120,7 +120,7 @@ function checkSignedHeaders(request: ReceivedRequest, claim: Claim, presigned: b
   return missing.length === 0 ? undefined : refuse("AccessDenied", `${UNSIGNED_MESSAGE}: ${missing.join(", ")}`);
 }
 
-function sameSignature(expected: string, given: string): boolean {
+export function sameSignature(expected: string, given: string): boolean {
   const left = Buffer.from(expected, "latin1");
   const right = Buffer.from(given, "latin1");
   return left.length === right.length && timingSafeEqual(left, right);
@@ -207,7 +207,8 @@ export function credentialsOf(
   return credentials;
 }
 
-const MISMATCH = refuse(
+/** The refusal of a signature that is not the one that was computed. */
+export const MISMATCH = refuse(
   "SignatureDoesNotMatch",
   "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
 );

@@ -43,7 +43,8 @@ function lengthOf(headers: ReceivedHeaders, isChunked: boolean): number {
   return Number(text);
 }
 
-function md5Of(headers: ReceivedHeaders): string | undefined {
+/** The Content-MD5 as sent. @throws S3Error InvalidDigest */
+export function md5Of(headers: ReceivedHeaders): string | undefined {
   const text = headerText(headers, "content-md5");
   if (text === undefined) return undefined;
   const bytes = Buffer.from(text, "base64");

@@ -11,6 +11,7 @@ import {
   uploadPart,
   uploadPartCopy,
 } from "./multipart.ts";
+import { postObject } from "./post-object.ts";
 import { copyObject, deleteObject, deleteObjects, putObject } from "./put-object.ts";
 import type { WriteCall } from "./write-call.ts";
 
@@ -21,6 +22,7 @@ export type ServeWrite = (call: WriteCall) => Promise<void>;
 export const WRITE_OPERATIONS: ReadonlyMap<string, ServeWrite> = new Map<string, ServeWrite>([
   ["PutObject", putObject],
   ["CopyObject", copyObject],
+  ["PostObject", postObject],
   ["DeleteObject", deleteObject],
   ["DeleteObjects", deleteObjects],
   ["CreateMultipartUpload", createUpload],

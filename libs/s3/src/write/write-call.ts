@@ -1,6 +1,6 @@
 /** One request that writes, after its signature and policy were found good, and its body. */
 import type { UfsWriteBody } from "@ringlight/core";
-import { ChunkSigner, chunkSeed } from "@ringlight/sigv4";
+import { ChunkSigner, chunkSeed, type PolicyClaim } from "@ringlight/sigv4";
 import type { RequestContext, S3Backend } from "../backend.ts";
 import type { Exchange } from "../exchange.ts";
 import { S3Error } from "../s3-error.ts";
@@ -10,6 +10,15 @@ import { bodyPieces, gatherBody } from "./body-pieces.ts";
 import { MAX_DOCUMENT_BYTES } from "./documents.ts";
 import { MAX_PUT_BYTES, parsePayload } from "./payload.ts";
 import { openBody, readBody } from "./verified-body.ts";
+
+/** What a form's policy proved. */
+export interface FormProof {
+  readonly accessKeyId: string;
+  /** The time that the policy has to hold at, milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** True when the policy of the key that signed allows an action. */
+  readonly allows: (action: string, bucket: string, key: string) => boolean;
+}
 
 /** A request on its way to the backend. */
 export interface WriteCall {
@@ -26,6 +35,8 @@ export interface WriteCall {
   readonly stallTimeoutMs: number;
   /** True when the policy of the request's key allows a further action. */
   readonly allows: (action: string, bucket: string, key: string) => boolean;
+  /** Proves the policy that a form carries in the place of a signed request. @throws S3Error */
+  readonly proveForm: (claim: PolicyClaim) => FormProof;
 }
 
 /** The error of what the policy forbids. */
