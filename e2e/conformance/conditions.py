@@ -1,6 +1,6 @@
 """Conditional reads and writes."""
 
-from harness import case, read, refused, same, utc
+from harness import case, is_answer, read, refused, same, utc
 
 
 @case
@@ -85,8 +85,8 @@ def condition_put_if_match(place):
 @case
 def condition_put_if_match_of_what_is_not_there(place):
     bucket = place.bucket()
-    answer = put(place, bucket, {"If-Match": '"abcd"'})
-    same(answer.status in (404, 412), True)
+    for tag in ('"abcd"', "*"):
+        is_answer(put(place, bucket, {"If-Match": tag}), 404, "NoSuchKey")
     refused(place.client.get_object, Bucket=bucket, Key="k", status=404, code="NoSuchKey")
 
 
@@ -121,6 +121,39 @@ def condition_copy_source(place):
     refused(place.client.copy_object, **copy, CopySourceIfNoneMatch=head["ETag"], status=412, code="PreconditionFailed")
     refused(place.client.copy_object, **copy, CopySourceIfUnmodifiedSince=utc(now - 3600), status=412, code="PreconditionFailed")
     refused(place.client.copy_object, **copy, CopySourceIfModifiedSince=utc(now), status=412, code="PreconditionFailed")
+
+
+@case
+def condition_copy_target(place):
+    bucket = place.filled("k", "there")
+    etag = place.client.head_object(Bucket=bucket, Key="there")["ETag"]
+
+    def copy(key, **headers):
+        headers = {"x-amz-copy-source": f"{bucket}/k", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return place.raw("PUT", f"/{bucket}/{key}", headers)
+
+    is_answer(copy("there", If_None_Match="*"), 412, "PreconditionFailed")
+    is_answer(copy("there", If_Match='"other"'), 412, "PreconditionFailed")
+    is_answer(copy("none", If_Match=etag), 404, "NoSuchKey")
+    same(read(place, bucket, "there"), b"there")
+    is_answer(copy("new", If_None_Match="*"), 200)
+    is_answer(copy("there", If_Match=etag), 200)
+    same((read(place, bucket, "new"), read(place, bucket, "there")), (b"k", b"k"))
+
+
+@case
+def condition_copy_part_source(place):
+    bucket = place.filled("k")
+    head = place.client.head_object(Bucket=bucket, Key="k")
+    now = head["LastModified"].timestamp()
+    upload = place.client.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+    copy = {"Bucket": bucket, "Key": "m", "UploadId": upload, "PartNumber": 1, "CopySource": f"{bucket}/k"}
+    for bad in (
+        {"CopySourceIfMatch": '"other"'}, {"CopySourceIfNoneMatch": head["ETag"]},
+        {"CopySourceIfUnmodifiedSince": utc(now - 3600)}, {"CopySourceIfModifiedSince": utc(now)},
+    ):
+        refused(place.client.upload_part_copy, **copy, **bad, status=412, code="PreconditionFailed")
+    place.client.upload_part_copy(**copy, CopySourceIfMatch=head["ETag"])
 
 
 @case

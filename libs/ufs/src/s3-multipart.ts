@@ -10,6 +10,7 @@ import {
   type PartCopyRequest,
   type PartsPage,
   RinglightError,
+  type SourceConditions,
   type UfsCallOptions,
   type UfsWriteBody,
   type UploadsPage,
@@ -35,7 +36,7 @@ import {
 } from "./s3-write-headers.ts";
 import type { Ask, RunWrite } from "./s3-write-http.ts";
 import { documentOf, element, elementsOf, textOf } from "./s3-xml.ts";
-import { checkWriteConditions } from "./write-conditions.ts";
+import { checkWriteConditions, holdForSource } from "./write-conditions.ts";
 
 /** Multipart uploads of one mount. */
 export class S3Multipart {
@@ -95,7 +96,9 @@ export class S3Multipart {
     request: PartCopyRequest,
     options?: UfsCallOptions,
   ): Promise<WrittenPart> {
-    const { range } = request;
+    const { range, sourceConditions } = request;
+    if (sourceConditions !== undefined && request.sourceUri === undefined)
+      await this.checkSource(request.sourceKey, sourceConditions, options);
     const headers: Record<string, string> = {
       ...request.headers,
       ...sourceHeaders(request.sourceConditions),
@@ -211,7 +214,21 @@ export class S3Multipart {
     throw new RinglightError("RL_BAD_REQUEST", `the parts have ${sum} bytes, not ${sizeBytes}`);
   }
 
-  /** Some stores (radosgw 16) overlook conditions of completions and deletes: they are looked at before, too. */
+  /** Some stores (radosgw 16) overlook conditions on the source of a copy. */
+  protected async checkSource(
+    key: string,
+    conditions: SourceConditions,
+    options: UfsCallOptions | undefined,
+  ): Promise<void> {
+    const ask = { method: "HEAD", key, repeatable: true } as const;
+    const { headers } = await this.run("head", "HEAD of the source", ask, options);
+    const etag = etagOf(headers.etag);
+    if (etag === undefined) throw this.#unclear("the store sent no ETag of the source", key);
+    if (holdForSource(conditions, { etag, modifiedMs: Date.parse(headers["last-modified"] ?? "") })) return;
+    throw new RinglightError("RL_PRECONDITION_FAILED", `the source "${key}" does not meet the copy's conditions`);
+  }
+
+  /** Some stores (radosgw 16) overlook conditions of copies, completions and deletes: they are looked at before, too. */
   protected async checkConditions(
     key: string,
     conditions: WriteConditions | undefined,

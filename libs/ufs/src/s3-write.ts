@@ -11,7 +11,6 @@ import {
   type PartPlace,
   type PutRequest,
   RinglightError,
-  type SourceConditions,
   toRinglightError,
   type UfsCallOptions,
   type UfsObservation,
@@ -39,7 +38,6 @@ import {
 } from "./s3-write-headers.ts";
 import { type RunWrite, S3WriteHttp } from "./s3-write-http.ts";
 import { documentOf, element, elementsOf, isXmlText, textOf } from "./s3-xml.ts";
-import { holdForSource } from "./write-conditions.ts";
 
 /** Copies and completions move up to 5 TiB inside of the store before they answer. */
 const SLOW_ANSWER_MS = 15 * 60_000;
@@ -101,7 +99,13 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     // A store that tells of the checksum keeps it.
     const notesChecksum = body.checksum !== undefined && !this.#location.checksumTrailers && !this.#keepsChecksums;
     const ask = { method: "PUT", key, headers, body, repeatable, notesChecksum } as const;
-    const answer = await this.run("put", "PUT", ask, options);
+    const answer = await this.run("put", "PUT", ask, options).catch(async (error: unknown) => {
+      // Some stores (radosgw 16) call it a condition that does not hold when there is nothing to match.
+      if (conditions?.ifMatch !== undefined && isRinglightError(error, "RL_PRECONDITION_FAILED")) {
+        await this.checkConditions(key, conditions, options);
+      }
+      throw error;
+    });
     if (checksumsOf(answer.headers) !== undefined) this.#keepsChecksums = true;
     const etag = this.#etag(answer.headers.etag, "PUT");
     const value = body.checksum?.value();
@@ -123,7 +127,8 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const { settings, tagging, conditions, checksumAlgorithm, sourceConditions } = request;
     // The source of another mount is asked for by whoever knows that mount.
     if (sourceConditions !== undefined && request.sourceUri === undefined)
-      await this.#checkSource(request.sourceKey, sourceConditions, options);
+      await this.checkSource(request.sourceKey, sourceConditions, options);
+    await this.checkConditions(key, conditions, options);
     const headers: Record<string, string> = {
       ...settingsHeaders(settings),
       ...request.headers,
@@ -155,15 +160,6 @@ export class S3Writes extends S3Multipart implements UfsWrites {
     const text = (tags: readonly ObjectTag[]) => JSON.stringify(tags.map((tag) => [tag.key, tag.value]).sort());
     if (text(await this.getTagging(key, options)) === text(wanted)) return;
     await this.putTagging(key, wanted, options);
-  }
-
-  /** Some stores (radosgw 16) overlook conditions on the source of a copy. */
-  async #checkSource(key: string, conditions: SourceConditions, options: UfsCallOptions | undefined): Promise<void> {
-    const ask = { method: "HEAD", key, repeatable: true } as const;
-    const { headers } = await this.run("head", "HEAD of the source", ask, options);
-    const modifiedMs = Date.parse(headers["last-modified"] ?? "");
-    if (holdForSource(conditions, { etag: this.#etag(headers.etag, "HEAD"), modifiedMs })) return;
-    throw new RinglightError("RL_PRECONDITION_FAILED", `the source "${key}" does not meet the copy's conditions`);
   }
 
   async delete(key: string, conditions?: WriteConditions, options?: UfsCallOptions): Promise<void> {

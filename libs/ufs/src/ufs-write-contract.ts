@@ -190,6 +190,12 @@ export function ufsWriteContract(name: string, open: () => Promise<WriteFixture>
         const copy = writes.copy("to/x", { sourceKey: "from/source", sourceConditions });
         await assert.rejects(copy, code("RL_PRECONDITION_FAILED"));
       }
+      for (const conditions of [{ ifMatch: '"other"' }, { ifNoneMatch: "*" }]) {
+        const copy = writes.copy("to/other", { sourceKey: "from/source", conditions });
+        await assert.rejects(copy, code("RL_PRECONDITION_FAILED"));
+      }
+      const onNothing = writes.copy("to/x", { sourceKey: "from/source", conditions: { ifMatch: source.etag } });
+      await assert.rejects(onNothing, code("RL_NOT_FOUND"));
       await writes.deleteMany((await keys()).map((key) => ({ key })));
     });
 
