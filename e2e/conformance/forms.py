@@ -164,6 +164,7 @@ def form_that_is_none(place):
     is_answer(post(place, bucket, {**good, "x-ignore-long": "x" * 30_000}), 400, "MaxPostPreDataLengthExceeded")
     is_answer(post(place, bucket, {**good, "key": "../k"}), 400, "InvalidURI")
     is_answer(place.raw("POST", f"/{bucket}", {"Content-Type": "text/plain"}, b"x"), 412, "PreconditionFailed")
+    is_answer(post(place, bucket, fields_for(place, bucket, "k", x_amz_meta_a="x\r\nx-amz-acl: y")), 400, "InvalidArgument")
     cut = encoded(good, b"bar")[:-30]
     answer = place.raw("POST", f"/{bucket}", {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}, cut, signed=False)
     is_answer(answer, 400, "MalformedPOSTRequest")

@@ -47,6 +47,37 @@ def presigned_put_and_delete(place):
     same(fetch(link(place, "delete_object", Bucket=bucket, Key="k"), "DELETE")[0], 204)
 
 
+def signed_url(place, method, path):
+    """A URL that is signed with just these parameters, as SDKs do that put headers into it."""
+    import botocore.auth
+    import botocore.awsrequest
+    import botocore.credentials
+
+    from harness import REGION
+
+    request = botocore.awsrequest.AWSRequest(method=method, url=place.endpoint + path)
+    keys = botocore.credentials.Credentials(place.access_key, place.secret_key)
+    botocore.auth.S3SigV4QueryAuth(keys, "s3", REGION, expires=300).add_auth(request)
+    return request.url
+
+
+@case
+def presigned_headers_in_the_url(place):
+    bucket = place.filled("k")
+    query = "x-amz-meta-foo=b%C3%A4r&x-amz-tagging=a%3Db&x-amz-storage-class=STANDARD&x-amz-acl=private&x-id=PutObject"
+    checksum = "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+    same(fetch(signed_url(place, "PUT", f"/{bucket}/new?{query}&{checksum}"), "PUT", b"body")[0], 200)
+    same(place.raw("HEAD", f"/{bucket}/new").headers["x-amz-meta-foo"].encode("latin1").decode(), "bär")
+    same(place.client.get_object_tagging(Bucket=bucket, Key="new")["TagSet"], [{"Key": "a", "Value": "b"}])
+    same(fetch(signed_url(place, "PUT", f"/{bucket}/copy?x-amz-copy-source={bucket}%2Fk"), "PUT", b"")[0], 200)
+    same(read(place, bucket, "copy"), b"k")
+    for bad in ("x-amz-storage-class=NONSENSE", "x-amz-acl=nonsense", "x-amz-meta-a=x%0D%0Ay", "x-amz-meta-a%0Ab=x"):
+        same(fetch(signed_url(place, "PUT", f"/{bucket}/bad?{bad}"), "PUT", b"body")[0], 400)
+    # Nothing of the kind counts where it is not signed.
+    same(place.raw("PUT", f"/{bucket}/plain?x-amz-meta-foo=bar", body=b"x").status, 200)
+    assert "x-amz-meta-foo" not in place.raw("HEAD", f"/{bucket}/plain").headers
+
+
 @case
 def presigned_wrong(place):
     bucket = place.filled("k", "other")

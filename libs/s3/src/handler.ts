@@ -37,6 +37,7 @@ import { callerTrace, endOfRequest } from "./request-span.ts";
 import { notImplemented, S3Error, toS3Error } from "./s3-error.ts";
 import { parseTarget, type Target } from "./target.ts";
 import { formBoundary } from "./write/form-reader.ts";
+import { headersInQuery } from "./write/given-headers.ts";
 import { WRITE_OPERATIONS } from "./write/serve-write.ts";
 import type { FormProof, WriteCall } from "./write/write-call.ts";
 
@@ -160,13 +161,16 @@ export function createS3Handler(options: S3HandlerOptions): S3Handler {
       exchange.api = "OptionsObject";
       throw new S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.");
     }
-    const isCopy = req.headers["x-amz-copy-source"] !== undefined;
+    const inQuery = method === "PUT" || method === "POST" ? headersInQuery(target.query) : {};
+    const isCopy = (req.headers["x-amz-copy-source"] ?? inQuery["x-amz-copy-source"]) !== undefined;
     const operation = findOperation(method, level, target.query, isCopy);
     if (typeof operation !== "string") exchange.api = operation.name;
     const access = typeof operation === "string" ? "write" : operation.access;
     // A form carries its proof among its fields.
     const isForm = exchange.api === "PostObject" && formBoundary(req.headers["content-type"]) !== undefined;
     const proof = isForm ? undefined : authenticate(req, target, access);
+    // Only now that the signature, which is over the head as it came, is verified.
+    for (const [name, value] of Object.entries(inQuery)) req.headers[name] ??= value;
     if (operation === "method-not-allowed") {
       throw new S3Error("MethodNotAllowed", "The specified method is not allowed against this resource.", {
         Method: method,

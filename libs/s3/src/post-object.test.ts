@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
-import { verifyPolicy } from "@ringlight/sigv4";
+import { presignUrl, verifyPolicy } from "@ringlight/sigv4";
 import { KeyRing } from "./policy/key-ring.ts";
 import { S3Error } from "./s3-error.ts";
 import { startTestServer, TEST_CREDENTIALS, TEST_REGION, type TestServer } from "./test-server.ts";
@@ -94,6 +94,28 @@ test("a connection goes on after a form, whether its file was taken or refused",
     one(signed({ key: "first" }), big) + one({ key: "refused" }, big) + one(signed({ key: "third" }), "x") + last,
   );
   assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 204", "HTTP/1.1 403", "HTTP/1.1 204", "HTTP/1.1 403"]);
+});
+
+test("a presigned URL carries headers of a write among its parameters, which count when they are signed", async () => {
+  const url = (query: string) => {
+    const signed = presignUrl(
+      { method: "PUT", url: new URL(`http://127.0.0.1:${server.port}/bkt/by-url?${query}`), headers: {} },
+      { credentials: TEST_CREDENTIALS, region: TEST_REGION, expiresS: 60 },
+    );
+    return signed.pathname + signed.search;
+  };
+  const put = (rawUrl: string, signed = false) =>
+    server.ask(rawUrl, { method: "PUT", headers: { "content-length": "1" }, body: "x", signed });
+  assert.equal((await put(url("x-amz-meta-foo=bar&x-amz-checksum-crc32=AAAAAA%3D%3D"))).status, 200);
+  assert.equal((await server.ask("/bkt/by-url", { method: "HEAD" })).headers["x-amz-meta-foo"], "bar");
+  for (const bad of ["x-amz-meta-foo=a%0D%0Ab", "x-amz-meta-f%0Ao=a", "x-amz-acl=nobody"]) {
+    const answer = await put(url(bad));
+    assert.deepEqual([answer.status, answer.code], [400, "InvalidArgument"], bad);
+  }
+  assert.equal((await put("/bkt/by-url?x-amz-meta-foo=bar", true)).status, 200);
+  assert.equal((await server.ask("/bkt/by-url", { method: "HEAD" })).headers["x-amz-meta-foo"], undefined);
+  const forged = await put(url("x-amz-meta-foo=bar").replace("foo=bar", "foo=baz"));
+  assert.deepEqual([forged.status, forged.code], [403, "SignatureDoesNotMatch"]);
 });
 
 test("the signature of a policy lives a week at most, and not before its time", () => {

@@ -11,6 +11,7 @@ import { checksumResponseHeaders, expectedChecksum } from "./checksum-headers.ts
 import { parseTagging } from "./documents.ts";
 import { checkPolicy, type PolicyLimits } from "./form-policy.ts";
 import { type FormFields, formBoundary, type ReadForm, readForm } from "./form-reader.ts";
+import { checkHeader } from "./given-headers.ts";
 import { objectSettings } from "./object-settings.ts";
 import { MAX_PUT_BYTES, md5Of } from "./payload.ts";
 import { checkTags, formatTagging } from "./tags.ts";
@@ -38,7 +39,7 @@ function utf8(value: string): string {
   return Buffer.from(value, "latin1").toString("utf8");
 }
 
-/** The fields as the headers that say the same. */
+/** The fields as the headers that say the same. @throws S3Error InvalidArgument */
 function headersOf(fields: FormFields): ReceivedHeaders {
   const headers: Record<string, string> = {};
   for (const [name, value] of fields) {
@@ -46,6 +47,7 @@ function headersOf(fields: FormFields): ReceivedHeaders {
   }
   const acl = fields.get("acl");
   if (acl !== undefined) headers["x-amz-acl"] = acl;
+  for (const [name, value] of Object.entries(headers)) checkHeader(name, value);
   return headers;
 }
 
