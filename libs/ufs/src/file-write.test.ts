@@ -220,6 +220,10 @@ describe("writes to file://", () => {
     await assert.rejects(writes.deleteBucket(), code("RL_NOT_EMPTY"));
     await writes.delete("locked");
     await assert.rejects(writes.createBucket(), code("RL_CONFLICT"));
+    for (const key of ["empty/", "deep/er/still/"]) await writes.put(key, { body: bodyOf("") });
+    await writes.put("deep/er/file", { body: bodyOf("x") });
+    await assert.rejects(writes.deleteBucket(), code("RL_NOT_EMPTY"));
+    await writes.delete("deep/er/file");
     await writes.deleteBucket();
     await writes.createBucket();
     assert.deepEqual(await readdir(directory), []);

@@ -249,8 +249,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
     return this.observed("bucket", 0, async () => {
       const { directory } = this.#root;
       try {
-        const names = (await readdir(directory)).filter((name) => name !== HIDDEN_DIRECTORY);
-        if (names.length > 0) throw notEmpty(directory);
+        await removeEmptyBelow(directory, directory);
         await this.#removeOwn();
         await rmdir(directory);
       } catch (error) {
@@ -514,6 +513,19 @@ function rethrow(path: string): (error: unknown) => never {
 
 function unlessMissing(error: unknown): void {
   if (!isMissing(error)) throw error;
+}
+
+/** Removes the directories beneath that hold no file: no listing has them. @throws RL_NOT_EMPTY where there is a file */
+async function removeEmptyBelow(directory: string, root: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (directory === root && entry.name === HIDDEN_DIRECTORY) continue;
+    if (!entry.isDirectory()) throw notEmpty(root);
+    const below = join(directory, entry.name);
+    // A delete that goes on meanwhile may take it away first.
+    await removeEmptyBelow(below, root)
+      .then(() => rmdir(below))
+      .catch(unlessMissing);
+  }
 }
 
 function notEmpty(directory: string): RinglightError {
