@@ -6,8 +6,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, type Route, test } from "@playwright/test";
+import { expectAccessible } from "./axe.ts";
 
 const url = () => process.env.CONSOLE_URL ?? "";
 const dataDir = () => process.env.CONSOLE_DATA ?? "";
@@ -34,15 +34,6 @@ test.beforeEach(({ page }) => {
 test.afterEach(() => {
   expect(complaints).toEqual([]);
 });
-
-/** What axe finds on the page, or in a part of it: the frame around it is looked at once a page, below. */
-async function axe(page: Page, within?: string): Promise<void> {
-  const builder = new AxeBuilder({ page });
-  const { violations } = await (within === undefined ? builder : builder.include(within)).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
-    [],
-  );
-}
 
 /** A trace of so many spans, as the route answers it. */
 function fakeTrace(traceId: string, count: number) {
@@ -145,14 +136,14 @@ for (const read of READS) {
     const empty = page.getByTestId("empty-state").first();
     await expect(empty).toContainText(read.title);
     await expect(empty.getByRole("button", { name: /Copy command/ })).toBeVisible();
-    await axe(page, "main");
+    await expectAccessible(page, "main");
     answer = fail;
     await page.goto(url() + read.page);
     const error = page.getByTestId("error-state").first();
     await expect(error).toContainText("RL_REGISTRY_UNAVAILABLE");
     await expect(error).toContainText("Start it.");
     await expect(error.getByRole("link", { name: /Trace 0af76519/ })).toHaveAttribute("href", /\/traces\/0af7/);
-    await axe(page, "main");
+    await expectAccessible(page, "main");
     answer = (route) => route.fulfill({ json: read.empty });
     // The events page asks again every two seconds, and may have recovered before a click.
     if (read.page !== "/events") await error.getByRole("button", { name: "Retry" }).click();
@@ -228,7 +219,7 @@ test("a read is found by its path, drawn, walked by keyboard, saved, opened agai
   expect(page.url()).toBe(address);
   for (const view of ["Flame", "Statistics", "Compare", "Waterfall"]) {
     await page.getByRole("button", { name: view, exact: true }).click();
-    await axe(page, "main");
+    await expectAccessible(page, "main");
   }
   const saved = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -316,7 +307,7 @@ test("everything can be reached by keyboard: palette, chords, map, time range, p
   await page.keyboard.press("Control+k");
   const palette = page.getByRole("dialog", { name: "Command palette" });
   await expect(palette.getByRole("combobox")).toBeFocused();
-  await axe(page);
+  await expectAccessible(page);
   await page.keyboard.type("tail");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/logs$/);
@@ -330,7 +321,7 @@ test("everything can be reached by keyboard: palette, chords, map, time range, p
   await expect(page).toHaveURL(/\/events$/);
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keyboard" })).toContainText("Time range");
-  await axe(page);
+  await expectAccessible(page);
   await page.keyboard.press("Escape");
   await page.keyboard.press("t");
   await page.keyboard.press("t");
@@ -338,7 +329,7 @@ test("everything can be reached by keyboard: palette, chords, map, time range, p
   await expect(picker.getByLabel("From")).toBeFocused();
   await picker.getByLabel("From").fill("noon");
   await expect(picker).toContainText("not a moment");
-  await axe(page);
+  await expectAccessible(page);
   await picker.getByLabel("From").fill("now/d");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/from=now%2Fd&to=now/);
@@ -381,7 +372,7 @@ test("the ring tries a change, and says what it would move and cost", async ({ p
   await expect(answer).toContainText("Cached bytes that move");
   await expect(page.getByTestId("ring-epoch")).toHaveText(/2[45](\.\d)? %/);
   await expect(page.getByTestId("ring-flow")).toHaveCount(3);
-  await axe(page, "main");
+  await expectAccessible(page, "main");
   await page.getByLabel("Remove worker-1").click();
   await expect(page).toHaveURL(/whatif=%2B1%2C-worker-1/);
   await expect(answer).toContainText("ringlight ring --add 1 --remove worker-1");
@@ -539,7 +530,7 @@ for (const scheme of ["light", "dark"] as const) {
         }
         const name = path.replaceAll(/[^a-z0-9]+/gi, "-").replaceAll(/^-|-$/g, "") || "overview";
         await page.screenshot({ path: join(shots, `page-${name}-${scheme}.png`), fullPage: true });
-        await axe(page);
+        await expectAccessible(page);
       });
     }
   });

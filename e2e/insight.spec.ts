@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, type Route, test } from "@playwright/test";
+import { expectAccessible } from "./axe.ts";
 
 const url = () => process.env.CONSOLE_URL ?? "";
 const dataDir = () => process.env.CONSOLE_DATA ?? "";
@@ -67,10 +67,7 @@ test.afterEach(() => {
 
 async function inspect(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
-    [],
-  );
+  await expectAccessible(page);
 }
 
 const refusal = (code: string) => (route: Route) =>

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
 import { freePort, type SpawnedProcess, spawnProcess } from "@ringlight/testing";
+import { expectAccessible } from "./axe.ts";
 import type { ClusterInfo } from "./cluster.ts";
 
 const MAIN = fileURLToPath(new URL("../apps/console/src/main.ts", import.meta.url));
@@ -45,8 +45,7 @@ for (const scheme of ["light", "dark"] as const) {
     await page.goto(`${url()}/ring`);
     await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
     await page.screenshot({ path: join(shots, `login-${scheme}.png`) });
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    expect(violations.map(({ id }) => id)).toEqual([]);
+    await expectAccessible(page);
     await context.close();
   });
 }

@@ -2,8 +2,8 @@
  * The states of the pages that live on the cluster's own news, and of those of one thing each: loading, empty, error, partial and
  * stale. The pages with a route of their own are in console-pages.spec.ts and insight.spec.ts.
  */
-import AxeBuilder from "@axe-core/playwright";
-import { expect, type Page, type Route, test } from "@playwright/test";
+import { expect, type Route, test } from "@playwright/test";
+import { expectAccessible } from "./axe.ts";
 
 const url = () => process.env.CONSOLE_URL ?? "";
 
@@ -105,13 +105,6 @@ const refusal = (route: Route) =>
     headers: { traceresponse: `00-${TRACE}-b7ad6b7169203331-01` },
   });
 
-async function axe(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).include("main").analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`)).toEqual(
-    [],
-  );
-}
-
 let real: Answer;
 
 test.beforeAll(async ({ request }) => {
@@ -134,7 +127,7 @@ for (const { page: path, route, loading, empty } of PAGES) {
       const state = page.getByTestId("empty-state").filter({ hasText: empty.title });
       await expect(state).toBeVisible();
       await expect(state.getByRole("button", { name: /Copy command/ })).toBeVisible();
-      await axe(page);
+      await expectAccessible(page, "main");
     }
     answer = refusal;
     await page.goto(url() + path);
@@ -142,7 +135,7 @@ for (const { page: path, route, loading, empty } of PAGES) {
     await expect(error).toContainText("RL_REGISTRY_UNAVAILABLE");
     await expect(error).toContainText("Start it.");
     await expect(error.getByRole("link", { name: /Trace 0af76519/ })).toHaveAttribute("href", `/traces/${TRACE}`);
-    await axe(page);
+    await expectAccessible(page, "main");
     // By keyboard: Retry is a button, and the page recovers by itself too, where it asks again.
     await page.unroute(route);
     if (empty) await expect(error).toBeHidden();
@@ -161,7 +154,7 @@ test("pages say how many workers answered, which is down, and for how long nothi
     await page.goto(url() + path);
     await expect(page.getByText(`${others.length} of ${others.length + 1} workers answered`).first()).toBeVisible();
     await expect(page.getByTestId("live")).toHaveAttribute("data-state", "stale", { timeout: 15_000 });
-    await axe(page);
+    await expectAccessible(page, "main");
   }
   await expect(page.getByTestId(`worker-row-${first!.id}`)).toContainText(/down/i);
   await page.goto(`${url()}/ring`);
@@ -193,5 +186,5 @@ test("a thousand problems of one kind are three of them and a number, and fifty 
   await expect(page).toHaveURL(/problems=ring_behind/);
   await page.reload();
   await expect(rows).toHaveCount(50);
-  await axe(page);
+  await expectAccessible(page, "main");
 });
