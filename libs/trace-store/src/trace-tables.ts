@@ -24,7 +24,7 @@ const ROW_BYTES = 320;
 const TOKEN_BYTES = 24;
 /** Fragments of more bytes are deflated; for the others the call itself costs more than the bytes are worth. */
 const DEFLATE_FROM = 4096;
-const TOKENS_A_STATEMENT = 4;
+const TOKENS_A_STATEMENT = 32;
 /** By the number of tokens that they store. */
 const INSERT_TOKENS: Readonly<Record<number, string>> = Object.fromEntries(
   [1, TOKENS_A_STATEMENT].map((rows) => [
@@ -160,6 +160,7 @@ export class TraceTables {
       }
     }
     const changed = [...byTrace.values()].filter(({ spans }) => spans.length > 0);
+    this.#storeTokens(changed);
     for (const { row, was, spans } of changed) this.#store(row, was, spans);
     return changed.map(({ row }) => row);
   }
@@ -237,11 +238,25 @@ export class TraceTables {
     this.rows[row.kept]! += 1;
   }
 
-  /** Several to a statement: what a statement costs beside its rows is most of what a token costs. */
-  #storeTokens(row: TraceRow, tokensBefore: number): void {
+  /**
+   * Several to a statement, for what a statement costs beside its rows is most of what a token costs; and in the order of the
+   * index, of which the same few places grow.
+   */
+  #storeTokens(changed: readonly { readonly row: TraceRow; readonly was: number }[]): void {
+    const tracesOf = new Map<number, number[]>();
+    for (const { row, was } of changed) {
+      let place = 0;
+      for (const token of row.tokens) {
+        if (place++ < was) continue;
+        const traces = tracesOf.get(token);
+        if (traces === undefined) tracesOf.set(token, [row.id]);
+        else traces.push(row.id);
+      }
+    }
     const pairs: number[] = [];
-    let place = 0;
-    for (const token of row.tokens) if (place++ >= tokensBefore) pairs.push(token, row.id);
+    for (const token of [...tracesOf.keys()].sort((a, b) => a - b)) {
+      for (const id of tracesOf.get(token)!.sort((a, b) => a - b)) pairs.push(token, id);
+    }
     for (let at = 0; at < pairs.length; ) {
       const rows = pairs.length - at >= 2 * TOKENS_A_STATEMENT ? TOKENS_A_STATEMENT : 1;
       this.#db.statement(INSERT_TOKENS[rows]!).run(...pairs.slice(at, at + 2 * rows));
@@ -255,7 +270,6 @@ export class TraceTables {
     row.version = this.#lastVersion;
     const body = packFragment(spans);
     this.#db.statement("INSERT INTO fragment (trace, seq, body) VALUES (?, ?, ?)").run(row.id, row.version, body);
-    this.#storeTokens(row, tokensBefore);
     const added = body.length + 40 + (isNew ? ROW_BYTES : 0) + (row.tokens.size - tokensBefore) * TOKEN_BYTES;
     row.bytes += added;
     this.bytes[row.kept]! += added;
