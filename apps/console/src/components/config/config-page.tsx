@@ -7,6 +7,7 @@ import {
   EmptyState,
   ErrorState,
   formatPlural,
+  formatSize,
   Icon,
   LoadingState,
   Menu,
@@ -203,7 +204,7 @@ function SettingTable({ kind, ids, rows }: { kind: string; ids: readonly string[
             id: "key",
             title: "Setting",
             cell: (row) => (
-              <div className="max-w-md">
+              <div className="max-w-md min-w-40">
                 <div className="flex items-center gap-2">
                   <code className="font-mono text-xs font-medium">{row.key}</code>
                   {row.differs ? <Badge tone="warn">differs</Badge> : null}
@@ -214,38 +215,34 @@ function SettingTable({ kind, ids, rows }: { kind: string; ids: readonly string[
           },
           {
             id: "value",
-            title: "Value",
+            title: "Value, and where it comes from",
+            // One line for each value, with what belongs to it: columns of lists part where a value takes two lines.
             cell: (row) => (
-              <ul className="space-y-0.5">
-                {row.values.slice(0, 6).map(({ value, ids: having }) => (
-                  <li key={value} className="flex flex-wrap items-baseline gap-x-2">
-                    <span className="font-mono text-xs break-all">{value === "" ? NOTHING : value}</span>
+              <ul className="min-w-52 space-y-0.5 text-xs">
+                {row.values.slice(0, 6).map(({ value, origins, ids: having }) => (
+                  <li key={value} className="flex flex-wrap items-baseline gap-x-3">
+                    <span className="font-mono [overflow-wrap:anywhere]">
+                      {value === "" ? NOTHING : value}
+                      {isSize(row, value) ? <span className="text-muted"> ({formatSize(Number(value))})</span> : null}
+                    </span>
+                    <span className={origins.every((origin) => origin === "default") ? "text-subtle" : "text-muted"}>
+                      {origins.join(", ")}
+                    </span>
                     {row.values.length > 1 ? <Having ids={having} link={kind === "worker"} /> : null}
                   </li>
                 ))}
                 {row.values.length > 6 ? (
-                  <li className="text-xs text-subtle">and {row.values.length - 6} other values</li>
+                  <li className="text-subtle">and {row.values.length - 6} other values</li>
                 ) : null}
-              </ul>
-            ),
-          },
-          {
-            id: "origin",
-            title: "From",
-            cell: (row) => (
-              <ul className="space-y-0.5 text-xs">
-                {row.values.slice(0, 6).map(({ value, origins }) => (
-                  <li key={value} className={origins.every((origin) => origin === "default") ? "text-subtle" : ""}>
-                    {origins.join(", ")}
-                  </li>
-                ))}
               </ul>
             ),
           },
           {
             id: "default",
             title: "Default",
-            cell: (row) => <span className="font-mono text-xs break-all text-muted">{row.defaultValue}</span>,
+            cell: (row) => (
+              <div className="min-w-24 font-mono text-xs [overflow-wrap:anywhere] text-muted">{row.defaultValue}</div>
+            ),
           },
         ]}
       />
@@ -255,6 +252,10 @@ function SettingTable({ kind, ids, rows }: { kind: string; ids: readonly string[
     </Panel>
   );
 }
+
+/** Whether a bare number counts bytes: its default is written with their unit. */
+const isSize = ({ defaultValue }: ConfigRow, value: string) =>
+  /^\d{4,}$/.test(value) && /^\d+(\.\d+)?[KMGT]iB$/.test(defaultValue);
 
 function Having({ ids, link }: { ids: readonly string[]; link: boolean }) {
   return (
