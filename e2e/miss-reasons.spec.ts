@@ -14,7 +14,7 @@ test.afterAll(async () => {
 
 for (const [reason, produce] of PRODUCERS) {
   test(`a miss that is ${reason} is explained as that, and drawn among the misses`, async ({ page }) => {
-    const read = await produce(on);
+    const read = await produce(on, "page");
     const answer = await readObject(read);
     expect(answer.headers.get("cache-status")).toMatch(new RegExp(`^ringlight; fwd=miss; detail=${reason};`));
     const traceId = /desc="([0-9a-f]{32})"/.exec(answer.headers.get("server-timing") ?? "")?.[1] ?? "";

@@ -1,7 +1,7 @@
 /**
  * Makes each reason of a miss happen, by real traffic on a real cluster: a cluster of three workers with small tiers over an
  * origin that breaks when it is told to. Each producer leaves the cluster in the state in which the next read of its object
- * misses for that reason, and only for that.
+ * misses for that reason, and only for that. It may be called for several objects before the first of them is read.
  */
 import { closeSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +29,8 @@ export interface MissCluster {
   readonly origin: S3Origin;
   /** Unix milliseconds of the start. */
   readonly startedMs: number;
+  /** The worker that was killed, with the ring in which it was. */
+  lost: { readonly id: string; readonly ownerOf: (path: string) => string } | undefined;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ export async function startMissCluster(
     cluster,
     origin,
     startedMs: Date.now(),
+    lost: undefined,
     close: async () => {
       await cluster.remove();
       await origin.close();
@@ -90,8 +93,11 @@ export async function readObject(
   return answer;
 }
 
+/** @param name tells the object from others that miss for the same reason */
+type Producer = (on: MissCluster, name: string) => Promise<AboutToMiss>;
+
 /** The reasons in an order in which they can be produced one after the other on one cluster. */
-export const PRODUCERS: readonly (readonly [MissReason, (on: MissCluster) => Promise<AboutToMiss>])[] = [
+export const PRODUCERS: readonly (readonly [MissReason, Producer])[] = [
   ["cold", cold],
   ["expired", expired],
   ["invalidated", invalidated],
@@ -103,10 +109,12 @@ export const PRODUCERS: readonly (readonly [MissReason, (on: MissCluster) => Pro
   ["rebalanced", rebalanced],
 ];
 
-/** Puts an object into the origin, and says where to ask for it. */
+let placed = 0;
+
+/** Puts an object into the origin, unlike all others, and says where to ask for it. */
 async function place(on: MissCluster, path: string, sizeBytes = OBJECT_BYTES): Promise<AboutToMiss> {
   const [, bucket = "", key = ""] = path.split("/");
-  on.origin.putObject(bucket, key, { sizeBytes, seed: path.length });
+  on.origin.putObject(bucket, key, { sizeBytes, seed: 1000 + placed++ });
   const owner = await ownerOf(on, path);
   return { path, endpoint: endpointOf(on, (id) => id !== owner) };
 }
@@ -140,28 +148,28 @@ function endpointOf({ cluster }: MissCluster, choose: (id: string) => boolean): 
   return `http://${worker.s3}`;
 }
 
-async function cold(on: MissCluster): Promise<AboutToMiss> {
-  return place(on, "/plain/cold");
+async function cold(on: MissCluster, name: string): Promise<AboutToMiss> {
+  return place(on, `/plain/cold-${name}`);
 }
 
 /** The object changes in the store, and the mount's freshness runs out. */
-async function expired(on: MissCluster): Promise<AboutToMiss> {
-  const read = await place(on, "/brief/expired");
+async function expired(on: MissCluster, name: string): Promise<AboutToMiss> {
+  const read = await place(on, `/brief/expired-${name}`);
   await readObject(read);
   const readMs = performance.now();
-  on.origin.putObject("brief", "expired", { sizeBytes: OBJECT_BYTES, seed: 4711 });
+  on.origin.putObject("brief", `expired-${name}`, { sizeBytes: OBJECT_BYTES, seed: 4711 });
   await waitFor(() => performance.now() > readMs + 250, { what: "the freshness of 200 ms runs out" });
   return read;
 }
 
 /** The object is written through a worker. */
-async function invalidated(on: MissCluster): Promise<AboutToMiss> {
-  const read = await place(on, "/plain/invalidated");
+async function invalidated(on: MissCluster, name: string): Promise<AboutToMiss> {
+  const read = await place(on, `/plain/invalidated-${name}`);
   await readObject(read);
   const s3 = on.cluster.s3();
   try {
     const Body = Buffer.alloc(OBJECT_BYTES, 7);
-    await s3.send(new PutObjectCommand({ Bucket: "plain", Key: "invalidated", Body }));
+    await s3.send(new PutObjectCommand({ Bucket: "plain", Key: `invalidated-${name}`, Body }));
   } finally {
     s3.destroy();
   }
@@ -169,9 +177,9 @@ async function invalidated(on: MissCluster): Promise<AboutToMiss> {
 }
 
 /** The store breaks off in the middle of the page, as often as it is asked. */
-async function partial(on: MissCluster): Promise<AboutToMiss> {
-  const read = await place(on, "/plain/partial");
-  const match = { bucket: "plain", key: "partial", method: "GET" };
+async function partial(on: MissCluster, name: string): Promise<AboutToMiss> {
+  const read = await place(on, `/plain/partial-${name}`);
+  const match = { bucket: "plain", key: `partial-${name}`, method: "GET" };
   on.origin.truncate(match, KIB);
   await readObject(read).catch(() => undefined);
   on.origin.clearFaults();
@@ -179,10 +187,10 @@ async function partial(on: MissCluster): Promise<AboutToMiss> {
 }
 
 /** A byte of the page's file is turned over. */
-async function corrupt(on: MissCluster): Promise<AboutToMiss> {
-  const read = await place(on, "/checked/corrupt");
+async function corrupt(on: MissCluster, name: string): Promise<AboutToMiss> {
+  const read = await place(on, `/checked/corrupt-${name}`);
   await readObject(read);
-  const start = on.origin.bytesOf("checked", "corrupt", 0, 256);
+  const start = on.origin.bytesOf("checked", `corrupt-${name}`, 0, 256);
   const file = await waitFor(() => fileThatBegins(on.cluster.dataDir, start) ?? "", { what: "the page's file" });
   const fd = openSync(file, "r+");
   try {
@@ -208,8 +216,8 @@ function fileThatBegins(directory: string, bytes: Buffer): string | undefined {
 }
 
 /** Other objects are read until the page has gone. */
-async function evicted(on: MissCluster): Promise<AboutToMiss> {
-  const read = await place(on, "/plain/evicted");
+async function evicted(on: MissCluster, name: string): Promise<AboutToMiss> {
+  const read = await place(on, `/plain/evicted-${name}`);
   await readObject(read);
   await fillTiers(on, async () => {
     const client = await on.cluster.client();
@@ -238,11 +246,11 @@ async function fillTiers(on: MissCluster, enough: () => Promise<boolean>): Promi
 }
 
 /** All tiers are full by now, and pages of the mount make nothing else leave: one was read before, and not kept. */
-async function admissionRefused(on: MissCluster): Promise<AboutToMiss> {
+async function admissionRefused(on: MissCluster, name: string): Promise<AboutToMiss> {
   const client = await on.cluster.client();
   try {
     for (let nth = 0; nth < TIER_BYTES / MIB; nth++) {
-      const read = await place(on, `/frozen/refused-${nth}`, MIB);
+      const read = await place(on, `/frozen/refused-${name}-${nth}`, MIB);
       await readObject(read);
       const { owner, cachedBytes } = await client.explain(read.path);
       if (cachedBytes === 0 && owner.missReason === "admission_refused") return read;
@@ -254,17 +262,22 @@ async function admissionRefused(on: MissCluster): Promise<AboutToMiss> {
 }
 
 /** The owner is killed. */
-async function ownerDown(on: MissCluster): Promise<AboutToMiss> {
+async function ownerDown(on: MissCluster, name: string): Promise<AboutToMiss> {
   // The ring must have stood for a while before it changes: what moves later counts as moved then.
   await waitFor(() => Date.now() > on.startedMs + SETTLED_MS, { timeoutMs: SETTLED_MS, what: "the ring has stood" });
-  const { ownerOf: owner, members } = await ringOf(on);
-  const victim = members[0] ?? "";
-  const path = pathOwnedBy(victim, owner, "down");
+  if (on.lost === undefined) {
+    const { ownerOf: owner, members } = await ringOf(on);
+    const id = members[0] ?? "";
+    const { pid } = on.cluster.info().workers.find((worker) => worker.id === id) ?? {};
+    if (pid === undefined || pid === 0) throw new Error(`${id} does not run`);
+    process.kill(pid, "SIGKILL");
+    on.lost = { id, ownerOf: owner };
+    await waitFor(() => on.cluster.info().workers.find((worker) => worker.id === id)?.pid === 0, {
+      what: "it is gone",
+    });
+  }
+  const path = pathOwnedBy(on.lost.id, on.lost.ownerOf, `down-${name}`);
   await place(on, path);
-  const { pid } = on.cluster.info().workers.find(({ id }) => id === victim) ?? {};
-  if (pid === undefined) throw new Error(`${victim} does not run`);
-  process.kill(pid, "SIGKILL");
-  await waitFor(() => on.cluster.info().workers.find(({ id }) => id === victim)?.pid === 0, { what: "it is gone" });
   return { path, endpoint: endpointOf(on, () => true) };
 }
 
@@ -273,10 +286,9 @@ function pathOwnedBy(worker: string, ownerOf: (path: string) => string, name: st
 }
 
 /** The killed worker has left the ring: another one owns what it had. */
-async function rebalanced(on: MissCluster): Promise<AboutToMiss> {
-  const before = await ringOf(on);
-  const [victim = ""] = before.members;
-  const path = before.members.length === WORKERS ? pathOwnedBy(victim, before.ownerOf, "moved") : "/plain/moved-0";
+async function rebalanced(on: MissCluster, name: string): Promise<AboutToMiss> {
+  if (on.lost === undefined) throw new Error("no worker was killed before");
+  const path = pathOwnedBy(on.lost.id, on.lost.ownerOf, `moved-${name}`);
   await waitFor(async () => (await ringOf(on)).members.length < WORKERS, {
     timeoutMs: ABSENCE_MS + 20_000,
     intervalMs: 250,
