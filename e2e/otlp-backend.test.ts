@@ -90,6 +90,11 @@ async function assertOneTree(traceId: string, chain: readonly string[], instance
     chain.map((name) => at(name)?.kind),
     [2, 3, 2, 3],
   );
+  assert.deepEqual(
+    chain.map((name) => at(name)?.traceState),
+    chain.map(() => "vendor=1"),
+    "the client's own state goes along",
+  );
   assert.equal(at("ringlight.pages")?.parentSpanId, at("peer.Read")?.spanId);
   // No span hangs elsewhere.
   const ids = new Set([CLIENT_SPAN, ...spans().map(({ spanId }) => spanId)]);

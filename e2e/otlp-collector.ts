@@ -22,6 +22,7 @@ export interface CollectedSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
+  readonly traceState: string;
   readonly name: string;
   /** 2 for a server's, 3 for a client's. */
   readonly kind: number;
@@ -66,6 +67,7 @@ interface Line {
         readonly traceId: string;
         readonly spanId: string;
         readonly parentSpanId?: string;
+        readonly traceState?: string;
         readonly name: string;
         readonly kind: number;
         readonly attributes?: readonly Attribute[];
@@ -129,10 +131,11 @@ export function spansOf(lines: readonly string[]): CollectedSpan[] {
       const { "service.name": service = "", "service.instance.id": instance = "" } = textOf(resource.attributes);
       return scopeSpans
         .flatMap((scope) => scope.spans)
-        .map(({ attributes, parentSpanId = "", ...span }) => ({
+        .map(({ attributes, parentSpanId = "", traceState = "", ...span }) => ({
           service,
           instance,
           parentSpanId,
+          traceState,
           traceId: span.traceId,
           spanId: span.spanId,
           name: span.name,
