@@ -160,3 +160,30 @@ test("so does the trace of a client that speaks gRPC without any library of ours
   assert.equal(at(method)?.attributes["ringlight.path"], undefined);
   assert.match(at(method)?.attributes["ringlight.key.hash"] ?? "", /^[0-9a-f]{16}$/);
 });
+
+test("a fast hit is a span of its caller's trace where that is sampled, and none where it is not", async () => {
+  const { owner } = await entryTo("object");
+  const at = cluster.info().workers.find(({ id }) => id === owner);
+  assert.ok(at);
+  const [sampled, unsampled] = ["6cf92f3577b34da6a3ce929d0e0e4738", "7cf92f3577b34da6a3ce929d0e0e4739"];
+  for (const [trace, flags] of [
+    [unsampled, "00"],
+    [sampled, "01"],
+  ]) {
+    const answer = await fetch(`http://${at.s3}/data/object`, {
+      headers: { traceparent: `00-${trace}-${CLIENT_SPAN}-${flags}`, tracestate: "vendor=1" },
+    });
+    await answer.arrayBuffer();
+    assert.match(answer.headers.get("cache-status") ?? "", /^ringlight; hit; detail=/);
+    assert.match(answer.headers.get("server-timing") ?? "", new RegExp(`trace;desc="${trace}"`));
+  }
+  const spansOf = (trace: string) => collector.spans().filter(({ traceId }) => traceId === trace);
+  await waitFor(() => spansOf(sampled).length > 0, { what: "the span of the hit" });
+  const [span, ...others] = spansOf(sampled);
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    [span?.name, span?.instance, span?.parentSpanId, span?.traceState, span?.attributes["ringlight.outcome"]],
+    ["s3.GetObject", owner, CLIENT_SPAN, "vendor=1", "hit"],
+  );
+  assert.deepEqual(spansOf(unsampled), [], "which was asked for before");
+});
