@@ -156,6 +156,7 @@ def refused(call, *args, status=None, code=None, **settings):
         codes = code if isinstance(code, tuple) else (code,)
         assert status is None or got[0] in statuses, f"{got}, not {status}"
         assert code is None or got[1] in codes, f"{got}, not {code}"
+        assert error.response["Error"].get("Message"), f"{got} without a message"
         return error.response
     raise AssertionError(f"it was not refused with {status} {code}")
 

@@ -90,7 +90,7 @@ export class S3Error extends Error {
 }
 
 /** What S3 says where its clients and their tests know the words. */
-const WORDS: Partial<Record<ErrorCode, string>> = {
+const WORDS = {
   RL_NO_SUCH_UPLOAD:
     "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
   RL_INVALID_PART:
@@ -98,7 +98,13 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   RL_INVALID_PART_ORDER: "The list of parts was not in ascending order. Parts must be ordered by part number.",
   RL_ENTITY_TOO_SMALL: "Your proposed upload is smaller than the minimum allowed size",
   RL_NOT_EMPTY: "The bucket you tried to delete is not empty",
-};
+  RL_NOT_FOUND: "The specified key does not exist.",
+  RL_NO_SUCH_MOUNT: "The specified bucket does not exist",
+} satisfies Partial<Record<ErrorCode, string>>;
+
+function wordsOf(code: ErrorCode): string | undefined {
+  return (WORDS as Partial<Record<ErrorCode, string>>)[code];
+}
 
 /**
  * Turns whatever was thrown into an answer: bucket and key are named where S3 names them, and the condition of the request
@@ -117,13 +123,18 @@ export function toS3Error(
     const message = "At least one of the pre-conditions you specified did not hold";
     return new S3Error(how, message, condition === undefined ? {} : { Condition: condition });
   }
-  if (known.s3) return new S3Error({ ...known.s3, ringlightCode: known.code }, known.s3.message);
+  if (known.s3) {
+    // Some stores (radosgw 16) send no words with their codes.
+    const { code: s3Code, message } = known.s3;
+    const words = message === "" ? (wordsOf(known.code) ?? `The store refused the request: ${s3Code}.`) : message;
+    return new S3Error({ ...known.s3, ringlightCode: known.code }, words);
+  }
   const how = { code: known.info.s3, status: known.info.http, ringlightCode: known.code };
   if (known.code === "RL_NOT_FOUND") {
-    return new S3Error(how, "The specified key does not exist.", { Key: key ?? "" });
+    return new S3Error(how, WORDS.RL_NOT_FOUND, { Key: key ?? "" });
   }
   if (known.code === "RL_NO_SUCH_MOUNT") {
-    return new S3Error(how, "The specified bucket does not exist", { BucketName: bucket ?? "" });
+    return new S3Error(how, WORDS.RL_NO_SUCH_MOUNT, { BucketName: bucket ?? "" });
   }
   // A defect's text may carry what no client should see; the log has it, found by the request id.
   if (known.code === "RL_INTERNAL") {
@@ -131,7 +142,7 @@ export function toS3Error(
   }
   return new S3Error(
     how,
-    WORDS[known.code] ?? known.message,
+    wordsOf(known.code) ?? known.message,
     known.code === "RL_NOT_EMPTY" ? { BucketName: bucket ?? "" } : {},
   );
 }
