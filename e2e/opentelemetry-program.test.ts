@@ -82,3 +82,33 @@ test("a program's own span and the workers' are one trace in the console", async
     await provider.shutdown();
   }
 });
+
+test("the console's own calls are traces as well, and what it receives makes no further ones", async () => {
+  const { console, workers } = cluster.info();
+  assert.ok(console);
+  const taken = await fetch(`${console}/api/workers/${workers[0]?.id}/profile`, {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: console },
+    // It takes longer than what is kept as slow.
+    body: JSON.stringify({ seconds: 1 }),
+  });
+  assert.equal(taken.status, 200, await taken.text());
+  const own = async () => {
+    const answer = await fetch(`${console}/api/traces?service=ringlight-console&limit=200`);
+    return ((await answer.json()) as { traces: { name: string }[] }).traces.map(({ name }) => name);
+  };
+  const profile = "ringlight.v1.ProcessService/TakeCpuProfile";
+  let names: string[] = [];
+  await waitFor(
+    async () => {
+      names = await own();
+      return names.includes(profile);
+    },
+    { what: "the trace of the console's call", timeoutMs: 60_000 },
+  );
+  // All are calls that it made, or requests of its own API; none is of a request that brought spans to /v1/.
+  assert.deepEqual(
+    names.filter((name) => !/^(ringlight\.v1\.|[A-Z]+ \/api\/)/.test(name)),
+    [],
+  );
+});

@@ -25,14 +25,19 @@ export interface CallTracer {
   server(call: { readonly method: string; readonly headers: IncomingHttpHeaders }): CallSpan;
 }
 
-let tracer: CallTracer | undefined;
+const KEY = Symbol.for("ringlight.call-tracer");
+
+/** One for all copies of this module: the bundler of the console's routes makes one more, whose calls would be nobody's spans. */
+const everywhere = globalThis as unknown as Record<symbol, { tracer: CallTracer | undefined } | undefined>;
+const shared = everywhere[KEY] ?? { tracer: undefined };
+everywhere[KEY] = shared;
 
 /** Sets who makes spans of the calls that this process makes and serves from now on. */
 export function traceCalls(next: CallTracer | undefined): void {
-  tracer = next;
+  shared.tracer = next;
 }
 
 /** Who makes spans. */
 export function callTracer(): CallTracer | undefined {
-  return tracer;
+  return shared.tracer;
 }
