@@ -5,6 +5,7 @@ import {
   isRinglightError,
   type ObjectMeta,
   RinglightError,
+  TransientMap,
   type Ufs,
 } from "@ringlight/core";
 
@@ -50,9 +51,9 @@ export interface MetadataCacheOptions {
 export class MetadataCache {
   readonly #options: MetadataCacheOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #pending = new Map<string, { readonly answer: Promise<ObjectMeta>; readonly askedAtMs: number }>();
+  readonly #pending = new TransientMap<{ readonly answer: Promise<ObjectMeta>; readonly askedAtMs: number }>();
   /** Questions on their way, by object: those asked before a write must not be remembered. */
-  readonly #asked = new Map<string, Set<Question>>();
+  readonly #asked = new TransientMap<Set<Question>>();
 
   #peeks = 0;
 

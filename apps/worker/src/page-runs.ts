@@ -19,6 +19,7 @@ import {
   type PageStore,
   type PutOptions,
   RinglightError,
+  TransientMap,
   type Ufs,
   type VersionId,
 } from "@ringlight/core";
@@ -81,7 +82,7 @@ export interface PageRunsOptions {
 export class PageRuns {
   readonly #options: PageRunsOptions;
   readonly #budget: FetchBudget;
-  readonly #fetches = new Map<string, PageFetch>();
+  readonly #fetches = new TransientMap<PageFetch>();
   /** Pages that the store has decided on and whose bytes are kept for the readers of their run; true for those it has. */
   readonly #kept = new Map<PageFetch, { readonly place: RunPlace; readonly stored: boolean }>();
   readonly #buffers = new PageBuffers();

@@ -23,6 +23,8 @@ import {
   type PutResult,
   RinglightError,
   type TierStats,
+  TransientBag,
+  TransientMap,
   type VersionId,
 } from "@ringlight/core";
 import { StoreInventory } from "./inventory.ts";
@@ -78,9 +80,9 @@ export class LocalPageStore implements PageStore {
   readonly #sampleBelow: number;
   #random = 0x9e3779b9;
   /** Puts under way, by page. */
-  readonly #puts = new Map<string, { readonly page: PageWrite; readonly result: Promise<PutResult> }>();
+  readonly #puts = new TransientMap<{ readonly page: PageWrite; readonly result: Promise<PutResult> }>();
   /** Everything that may still make a page visible. */
-  readonly #writes = new Set<PageWrite>();
+  readonly #writes = new TransientBag<PageWrite>();
   readonly #demotions = new WorkQueue(DEMOTION_CONCURRENCY, DEMOTION_QUEUE);
   readonly #promotions = new WorkQueue(PROMOTION_CONCURRENCY, PROMOTION_QUEUE);
   #closing: Promise<void> | undefined;
@@ -182,7 +184,7 @@ export class LocalPageStore implements PageStore {
     const other = this.#puts.get(name);
     if (other && !other.page.cancelled) return other.result;
     const ruleClass = options?.ruleClass ?? ruleless;
-    const page: PageWrite = { version, index, lengthBytes: data.length, ruleClass, cancelled: false };
+    const page: PageWrite = { version, index, lengthBytes: data.length, ruleClass, cancelled: false, place: -1 };
     const result = this.#put(page, data, options?.admission === "freeze").finally(() => {
       this.#writes.delete(page);
       if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
@@ -193,7 +195,7 @@ export class LocalPageStore implements PageStore {
   }
 
   invalidate(version: VersionId): number {
-    for (const write of this.#writes) if (write.version === version) write.cancelled = true;
+    for (const write of this.#writes.values()) if (write.version === version) write.cancelled = true;
     const pages = new Set<number>();
     for (const volume of this.#volumes) {
       for (const slot of volume.table.slotsOf(version)) {
@@ -249,7 +251,7 @@ export class LocalPageStore implements PageStore {
   /** Resolves when nothing is being written, moved or removed. */
   async idle(): Promise<void> {
     while (!this.#closing && this.#puts.size + this.#demotions.size + this.#promotions.size > 0) {
-      await Promise.allSettled([...this.#puts.values()].map((put) => put.result));
+      await Promise.allSettled(this.#puts.values().map((put) => put.result));
       await Promise.all([this.#demotions.idle(), this.#promotions.idle()]);
       await Promise.all(this.#volumes.map((volume) => volume.idle()));
     }
@@ -403,6 +405,7 @@ export class LocalPageStore implements PageStore {
       ruleClass: () => table.ruleClassOf(table.find(version, index)),
       cameMs: table.cameMs(slot),
       cancelled: false,
+      place: -1,
     };
   }
 
@@ -471,7 +474,7 @@ export class LocalPageStore implements PageStore {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#puts.values()].map((put) => put.result));
+    await Promise.allSettled(this.#puts.values().map((put) => put.result));
     await Promise.all([this.#demotions.close(), this.#promotions.close()]);
     await Promise.all(this.#volumes.map((volume) => volume.close()));
   }

@@ -7,7 +7,7 @@
  * - Writers of one path take turns, and wait for a pending unlink of it.
  */
 import * as fs from "node:fs";
-import { type Clock, formatBytes, type VersionId } from "@ringlight/core";
+import { type Bagged, type Clock, formatBytes, TransientMap, type VersionId } from "@ringlight/core";
 import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./directory.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
@@ -57,7 +57,7 @@ export interface VolumeEvents {
 export type DropReason = "evicted" | "invalidated" | "corrupt" | "ttl" | "quota";
 
 /** A page to write. Whoever sets `cancelled` sees to it that the page does not become visible. */
-export interface PageWrite {
+export interface PageWrite extends Bagged {
   readonly version: VersionId;
   readonly index: number;
   readonly lengthBytes: number;
@@ -117,7 +117,7 @@ export class Volume {
   readonly #subdirectories: readonly string[];
   readonly #isInMemory: boolean;
   /** Writes under way, by final path. */
-  readonly #writing = new Map<string, Promise<WriteOutcome>>();
+  readonly #writing = new TransientMap<Promise<WriteOutcome>>();
   /** Victims that the store copies on at this moment. */
   #moving = 0;
   #closed = false;

@@ -50,11 +50,14 @@ export class StaleConnection extends Error {
 export class Http1Response {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** See ResponseHead. */
+  readonly isPlain: boolean;
   readonly #connection: Http1Connection;
 
   constructor(head: ResponseHead, connection: Http1Connection) {
     this.status = head.status;
     this.headers = head.headers;
+    this.isPlain = head.isPlain;
     this.#connection = connection;
   }
 

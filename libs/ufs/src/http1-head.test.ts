@@ -113,3 +113,16 @@ test("chunks that are none are refused", () => {
     );
   }
 });
+
+test("a head of which nothing tells of the object is plain, whatever names the request", () => {
+  assert.equal(head("HTTP/1.1 200 OK", "ETag: a", "X-Amz-Request-Id: 1", "x-amz-id-2: 2").isPlain, true);
+  assert.equal(head("HTTP/1.1 200 OK", "ETag: a", "X-Amz-Meta-A: b").isPlain, false);
+  assert.equal(head("HTTP/1.1 200 OK", "x-amz-server-side-encryption: AES256").isPlain, false);
+});
+
+test("values stay what they are, however many different ones come", () => {
+  for (let index = 0; index < 2000; index++) {
+    const parsed = head("HTTP/1.1 200 OK", `ETag: "${index}"`, "Content-Type: text/pl\u00e4in");
+    assert.deepEqual([parsed.headers.etag, parsed.headers["content-type"]], [`"${index}"`, "text/pl\u00e4in"]);
+  }
+});

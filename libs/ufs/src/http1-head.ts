@@ -12,6 +12,8 @@ export interface ResponseHead {
   readonly status: number;
   /** Names in lower case; values of a repeated name are joined by ", ". */
   readonly headers: Readonly<Record<string, string>>;
+  /** No header of S3's own is among them that says something of an object. */
+  readonly isPlain: boolean;
   readonly framing: BodyFraming;
   /** The connection may be used again after the body. */
   readonly keepAlive: boolean;
@@ -64,14 +66,16 @@ export function parseHead(text: string, toHead: boolean): ResponseHead {
   if (status === null) throw malformed(`it begins with ${shown(text.slice(0, lineEnd))}`);
   const headers: Record<string, string> = Object.create(null);
   let count = 0;
+  let isPlain = true;
   for (let at = lineEnd + 2; at < text.length; at = lineEnd + 2) {
     lineEnd = text.indexOf("\r\n", at);
     if (lineEnd < 0) lineEnd = text.length;
     const colon = text.indexOf(":", at);
     const rawName = text.slice(at, colon < 0 || colon > lineEnd ? lineEnd : colon);
     if (colon < 0 || colon > lineEnd) throw malformed(`a header line is ${shown(rawName)}`);
-    const name = nameOf(rawName);
-    const value = trimBlanks(text, colon + 1, lineEnd);
+    const { name, tells } = nameOf(rawName);
+    if (tells) isPlain = false;
+    const value = keptValue(trimBlanks(text, colon + 1, lineEnd));
     if (BAD_VALUE.test(value)) throw malformed(`header ${name} holds a control character`);
     const before = headers[name];
     if (before === undefined) headers[name] = value;
@@ -79,23 +83,60 @@ export function parseHead(text: string, toHead: boolean): ResponseHead {
     else if (before !== value) throw malformed(`header ${name} is given twice: ${shown(before)} and ${shown(value)}`);
     if (++count > MAX_HEADERS) throw malformed(`it has more than ${MAX_HEADERS} headers`);
   }
-  return finish(Number(status[2]), status[1] === "1", headers, toHead);
+  return finish(Number(status[2]), status[1] === "1", headers, isPlain, toHead);
 }
 
-/** Names that were checked, in lower case: a store sends the same few again and again. */
-const names = new Map<string, string>();
+interface Name {
+  /** In lower case. */
+  readonly name: string;
+  /** It is one of S3's own that may say something of an object. */
+  readonly tells: boolean;
+}
+
+/** Names that were checked: a store sends the same few again and again. */
+const names = new Map<string, Name>();
 const MAX_NAMES = 256;
+/** Of S3's own, what names the request and not the object. */
+const OF_REQUESTS = new Set(["x-amz-request-id", "x-amz-id-2"]);
 
-function nameOf(raw: string): string {
-  let name = names.get(raw);
-  if (name !== undefined) return name;
+function nameOf(raw: string): Name {
+  const known = names.get(raw);
+  if (known !== undefined) return known;
   if (!NAME.test(raw)) throw malformed(`a header line is ${shown(raw)}`);
-  name = raw.toLowerCase();
-  if (names.size < MAX_NAMES) names.set(Buffer.from(raw, "latin1").toString("latin1"), name);
-  return name;
+  const name = own(raw).toLowerCase();
+  const checked = { name, tells: name.startsWith("x-amz-") && !OF_REQUESTS.has(name) };
+  if (names.size < MAX_NAMES) names.set(own(raw), checked);
+  return checked;
 }
 
-function finish(status: number, is11: boolean, headers: Record<string, string>, toHead: boolean): ResponseHead {
+/** Values that came lately, most of which come with every answer of a store. */
+const values = new Map<string, string>();
+const MAX_VALUES = 256;
+
+/**
+ * A value that does not keep the whole head in memory, as a part of its text would: what is known of an object is kept for
+ * long, and a head is ten times as long.
+ */
+function keptValue(part: string): string {
+  const known = values.get(part);
+  if (known !== undefined) return known;
+  const value = own(part);
+  if (values.size === MAX_VALUES) values.clear();
+  values.set(value, value);
+  return value;
+}
+
+function own(part: string): string {
+  return Buffer.from(part, "latin1").toString("latin1");
+}
+
+function finish(
+  status: number,
+  is11: boolean,
+  headers: Record<string, string>,
+  isPlain: boolean,
+  toHead: boolean,
+): ResponseHead {
   const connection = headers.connection?.toLowerCase() ?? "";
   const framing = framingOf(status, headers, toHead);
   const asked = is11 ? !hasToken(connection, "close") : hasToken(connection, "keep-alive");
@@ -103,6 +144,7 @@ function finish(status: number, is11: boolean, headers: Record<string, string>, 
   return {
     status,
     headers,
+    isPlain,
     framing,
     keepAlive: asked && framing !== "close",
     keepAliveS: hint === null ? undefined : Number(hint[1]),

@@ -66,7 +66,7 @@ export function checkCurrent(
 ): { meta: ObjectMeta; range: ByteRange } {
   if (response.status === 200) {
     const sizeBytes = Number(response.headers["content-length"] ?? Number.NaN);
-    const meta = metaOf(response.headers, sizeBytes, what);
+    const meta = metaOf(response.headers, sizeBytes, what, response.isPlain);
     if (asked.start !== 0) throw wrong("the store ignored the range", what);
     if (sizeBytes === 0) throw new RinglightError("RL_BAD_RANGE", `the object is empty: ${what}`);
     return { meta, range: { start: 0, end: Math.min(asked.end, sizeBytes - 1) } };
@@ -75,5 +75,5 @@ export function checkCurrent(
   if (from !== asked.start || to !== Math.min(asked.end, sizeBytes - 1)) {
     throw wrong(`the store sent another range (${response.headers["content-range"]})`, what);
   }
-  return { meta: metaOf(response.headers, sizeBytes, what), range: { start: from, end: to } };
+  return { meta: metaOf(response.headers, sizeBytes, what, response.isPlain), range: { start: from, end: to } };
 }

@@ -18,9 +18,15 @@ const NOTE = USER + CHECKSUM_NOTE;
 /**
  * Reads the metadata of an answer's head.
  * @param sizeBytes size of the object, NaN where the head does not tell it
+ * @param isPlain nothing of S3's own is in it; see ResponseHead
  * @throws RL_UFS_ERROR where size or version are missing
  */
-export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: number, what: string): ObjectMeta {
+export function metaOf(
+  headers: Readonly<Record<string, string>>,
+  sizeBytes: number,
+  what: string,
+  isPlain = false,
+): ObjectMeta {
   const etag = etagOf(headers.etag);
   if (etag === undefined) {
     throw new RinglightError("RL_UFS_ERROR", `the store sent no ETag, so the version cannot be known: ${what}`);
@@ -35,12 +41,9 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
     etag,
     modifiedMs: Number.isNaN(modifiedMs) ? 0 : modifiedMs,
   };
-  let isPlain = true;
-  for (const name in headers) {
-    const field = FIELDS.get(name);
-    const value = headers[name] ?? "";
-    if (field !== undefined) meta[field] = value;
-    else if (name.startsWith("x-amz-")) isPlain = false;
+  for (const [name, field] of FIELDS) {
+    const value = headers[name];
+    if (value !== undefined) meta[field] = value;
   }
   return isPlain ? meta : { ...meta, ...amzMeta(headers) };
 }
@@ -48,16 +51,7 @@ export function metaOf(headers: Readonly<Record<string, string>>, sizeBytes: num
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Headers that are kept as they are. */
-const FIELDS: ReadonlyMap<
-  string,
-  | "contentType"
-  | "contentEncoding"
-  | "contentDisposition"
-  | "contentLanguage"
-  | "cacheControl"
-  | "expires"
-  | "storageClass"
-> = new Map([
+const FIELDS = [
   ["content-type", "contentType"],
   ["content-encoding", "contentEncoding"],
   ["content-disposition", "contentDisposition"],
@@ -65,7 +59,7 @@ const FIELDS: ReadonlyMap<
   ["cache-control", "cacheControl"],
   ["expires", "expires"],
   ["x-amz-storage-class", "storageClass"],
-] as const);
+] as const;
 
 /** What S3's own headers tell of an object: user metadata, checksums, the number of its tags, and what is passed on to clients. */
 function amzMeta(

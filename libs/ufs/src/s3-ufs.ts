@@ -1,5 +1,6 @@
 /** The UFS of s3:// mounts: any store that speaks S3. */
 import {
+  type Bagged,
   type ByteRange,
   type ByteSink,
   isRinglightError,
@@ -7,6 +8,7 @@ import {
   type ListRequest,
   type ObjectMeta,
   RinglightError,
+  TransientBag,
   type Ufs,
   type UfsBody,
   type UfsCallOptions,
@@ -59,6 +61,11 @@ const WHOLES_IN_A_ROW = 16;
 /** Stores answer a GET of all with fewer steps of their own: Ceph's gateway reads an object's head and bytes in one then, else in two. */
 const rangeHeader = ({ start, end }: ByteRange) => ({ range: `bytes=${start}-${end}` });
 
+/** A body on its way, that ends with the mount. */
+interface Filling extends Bagged {
+  readonly end: (error: RinglightError) => void;
+}
+
 /** Where the body of an answer goes. */
 type Taken = Pick<FillOptions, "version" | "range" | "bodyIsLonger"> & { readonly sink: ByteSink | Promise<ByteSink> };
 
@@ -72,7 +79,7 @@ class S3Ufs implements Ufs {
   readonly #connections: ConnectionLimit;
   readonly #observe: ((observation: UfsObservation) => void) | undefined;
   readonly #reads = new Set<S3Read>();
-  readonly #fills = new Set<(error: RinglightError) => void>();
+  readonly #fills = new TransientBag<Filling>();
   readonly #closing = new AbortController();
   /** Unknown objects in a row that had nothing behind the range that they were asked for. */
   #wholes = 0;
@@ -105,7 +112,7 @@ class S3Ufs implements Ufs {
           () => observed.repeat(),
         );
         const sizeBytes = Number(response.headers["content-length"] ?? Number.NaN);
-        return metaOf(response.headers, sizeBytes, describe(this.#location, operation));
+        return metaOf(response.headers, sizeBytes, describe(this.#location, operation), response.isPlain);
       }),
     );
   }
@@ -197,7 +204,7 @@ class S3Ufs implements Ufs {
     const closed = new RinglightError("RL_CANCELLED", `the mount of ${this.uri} was closed`);
     this.#closing.abort(closed);
     for (const read of this.#reads) read.finish(closed);
-    for (const end of this.#fills) end(closed);
+    for (const fill of this.#fills.values()) fill.end(closed);
     this.writes.close();
     this.#http.close();
   }
@@ -253,7 +260,8 @@ class S3Ufs implements Ufs {
       const late = () => end(new RinglightError("RL_UFS_TIMEOUT", `no answer within ${timeoutMs} ms: ${what}`));
       const timer = setTimeout(late, timeoutMs);
       given?.addEventListener("abort", abort, { once: true });
-      this.#fills.add(end);
+      const filling: Filling = { end, place: -1 };
+      this.#fills.add(filling);
       try {
         const response = await new Promise<Http1Response>((resolve, reject) => {
           // What does not end at the signal (credentials that do not come) is not waited for.
@@ -279,7 +287,7 @@ class S3Ufs implements Ufs {
       } finally {
         clearTimeout(timer);
         begun.release?.();
-        this.#fills.delete(end);
+        this.#fills.delete(filling);
         given?.removeEventListener("abort", abort);
       }
     });
