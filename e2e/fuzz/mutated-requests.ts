@@ -1,5 +1,5 @@
 /** Mutated HTTP requests for an S3 port, from a seed: whole ones in bytes, and how they are to be sent. */
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { type Credentials, signRequest } from "@ringlight/sigv4";
 
 /** A generator of whole numbers below a bound. */
@@ -110,11 +110,85 @@ function mutate(text: string, next: Numbers): string {
   return out;
 }
 
+const FORM_KEYS = [
+  "new",
+  "dir/form",
+  ["a-", "{filename}"].join("$"),
+  "../outside",
+  "..\\outside",
+  "/x//y",
+  "a\0b",
+  "\u00ff",
+  "plain/",
+  "",
+];
+const FORM_FIELDS = [
+  ["success_action_status", "201"],
+  ["success_action_status", "abc"],
+  ["success_action_redirect", "http://127.0.0.1/x?y"],
+  ["content-type", "text/plain"],
+  ["x-amz-meta-x", "value"],
+  ["tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"],
+  ["acl", "public-read"],
+  ["x-ignore-this", "1"],
+  ["not-in-the-policy", "1"],
+] as const;
+
+/** An upload by a form whose policy is signed, for the bucket "written". */
+function formRequest(next: Numbers, host: string, { accessKeyId, secretAccessKey }: Credentials): MutatedRequest {
+  const pick = <T>(list: readonly T[]): T => list[next(list.length)] as T;
+  const boundary = "a-boundary-of-a-form";
+  const now = new Date().toISOString();
+  const amzDate = now.replaceAll(/[-:]|\.\d+/g, "");
+  const scope = [amzDate.slice(0, 8), "us-east-1", "s3", "aws4_request"];
+  const conditions = [
+    { bucket: "written" },
+    ["starts-with", "$key", ""],
+    ["content-length-range", 0, 1 << next(24)],
+    ...["x-amz-algorithm", "x-amz-credential", "x-amz-date"].map((name) => ["starts-with", `$${name}`, ""]),
+    ...FORM_FIELDS.slice(0, -1).map(([name]) => ["starts-with", `$${name}`, ""]),
+  ];
+  const document = JSON.stringify({ expiration: new Date(Date.now() + 60_000).toISOString(), conditions });
+  const policy = Buffer.from(next(4) === 0 ? mutate(document, next) : document, "latin1").toString("base64");
+  const key = scope.reduce<Buffer | string>(
+    (from, part) => createHmac("sha256", from).update(part).digest(),
+    `AWS4${secretAccessKey}`,
+  );
+  const fields: (readonly [string, string])[] = [
+    ["key", pick(FORM_KEYS)],
+    ["policy", policy],
+    ["x-amz-algorithm", "AWS4-HMAC-SHA256"],
+    ["x-amz-credential", [accessKeyId, ...scope].join("/")],
+    ["x-amz-date", amzDate],
+    ["x-amz-signature", createHmac("sha256", key).update(policy).digest("hex")],
+  ];
+  for (let count = next(3); count > 0; count--) fields.splice(next(fields.length + 1), 0, pick(FORM_FIELDS));
+  const name = pick(["file.txt", "../outside", "C:\\x\\outside", ""]);
+  const parts = [
+    ...fields.map(
+      ([field, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`,
+    ),
+    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\n\r\n${"x".repeat(next(2000))}\r\n`,
+    `--${boundary}--\r\n`,
+  ];
+  const body = Buffer.from(next(3) === 0 ? mutate(parts.join(""), next) : parts.join(""), "latin1");
+  const head = [
+    "POST /written HTTP/1.1",
+    `host: ${host}`,
+    `content-type: multipart/form-data; boundary=${boundary}`,
+    `content-length: ${body.length}`,
+    "connection: close",
+  ].join("\r\n");
+  const bytes = Buffer.concat([Buffer.from(`${next(8) === 0 ? mutate(head, next) : head}\r\n\r\n`, "latin1"), body]);
+  return { bytes, manner: pick(["whole", "whole", "whole", "slow", "cut"]) };
+}
+
 /** Makes requests of all kinds for the buckets "open" (readable by anybody), "written" and others. */
 export function requestMaker(seed: number, host: string, credentials: Credentials): () => MutatedRequest {
   const next = numbers(seed);
   const pick = <T>(list: readonly T[]): T => list[next(list.length)] as T;
   return () => {
+    if (next(12) === 0) return formRequest(next, host, credentials);
     const method = pick(METHODS);
     const bucket = next(6) === 0 ? pick(["..", "%2e%2e", "no-such-bucket", "shut", ""]) : pick(["open", "written"]);
     const query = pick(QUERIES);
