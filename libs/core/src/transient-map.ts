@@ -1,42 +1,48 @@
+/** Entries that are set before a map is copied, and how many more for each that it holds: copying must cost next to nothing. */
+const SETS = 256;
+const SETS_AN_ENTRY = 4;
+
 /**
  * A map by string for what comes and goes thousands of times a second: what is in flight.
  *
  * When a Map has no room left for another entry it gets a new table, and the one of before goes on pointing to it and to the
  * entries that it held. Once such a table is old and dead, the collector of the young generation takes all tables that came
- * after it, and what was in flight whenever one of them was replaced, for alive, and copies it into the old generation. The
- * properties of an object lie in tables that know nothing of each other.
+ * after it, and what was in flight whenever one of them was replaced, for alive, and copies it into the old generation. A copy
+ * of the map begins with tables that no older one knows, so this one is copied again and again. (The properties of an object
+ * have no such tables, but V8 makes each of their names one of its lasting strings.)
  */
 export class TransientMap<V> {
-  readonly #entries: Record<string, V | undefined> = Object.create(null);
-  #size = 0;
+  #entries = new Map<string, V>();
+  #sets = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#entries.size;
   }
 
   get(key: string): V | undefined {
-    return this.#entries[key];
+    return this.#entries.get(key);
   }
 
   has(key: string): boolean {
-    return this.#entries[key] !== undefined;
+    return this.#entries.has(key);
   }
 
   set(key: string, value: V): void {
-    if (this.#entries[key] === undefined) this.#size++;
-    this.#entries[key] = value;
+    if (++this.#sets > SETS + SETS_AN_ENTRY * this.#entries.size) {
+      this.#sets = 0;
+      this.#entries = new Map(this.#entries);
+    }
+    this.#entries.set(key, value);
   }
 
   /** Whether it was there. */
   delete(key: string): boolean {
-    if (this.#entries[key] === undefined) return false;
-    delete this.#entries[key];
-    this.#size--;
-    return true;
+    return this.#entries.delete(key);
   }
 
+  /** The values now: entries may come and go meanwhile. */
   values(): V[] {
-    return Object.values(this.#entries) as V[];
+    return [...this.#entries.values()];
   }
 }
 
