@@ -94,6 +94,8 @@ export class Hit implements HitAnswer {
   /** First byte of the range behind the current page. */
   #at: number;
   #finished = false;
+  /** Where the pages that were here ended, and the general path went on, which tells of what it reads itself. */
+  #restFrom: number | undefined;
 
   constructor(
     path: HitPages,
@@ -214,6 +216,7 @@ export class Hit implements HitAnswer {
     if (this.#isHead || range === undefined || meta === undefined || this.#at > range.end) return undefined;
     const { bucket, key } = this.#known.target;
     const { traceparent } = typeof this.#trace === "string" ? newTraceContext() : this.#trace;
+    this.#restFrom = this.#at;
     const context = { signal: signal(), status: newReadStatus(), traceId: this.#traceId, traceparent };
     return this.#path.options.router.openPinned(bucket, key, meta, { start: this.#at, end: range.end }, context);
   }
@@ -240,10 +243,12 @@ export class Hit implements HitAnswer {
     const durationMs = performance.now() - this.#startedMs;
     if (this.#path.options.capture.running) this.#record(range, aborted);
     if (this.#isHead || range === undefined) return;
+    const end = this.#restFrom ?? range.end + 1;
+    if (end === range.start) return;
     const access = {
       atMs: this.#atMs,
       offset: range.start,
-      length: range.end - range.start + 1,
+      length: end - range.start,
       outcome: "hit",
       tier: this.#firstTier,
       missReason: "",

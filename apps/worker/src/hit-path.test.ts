@@ -206,6 +206,14 @@ for (const sendfile of ["auto", "off"]) {
     cluster.origin.putObject("data", "held", { sizeBytes, seed: 1 });
     const expected = cluster.origin.bytesOf("data", "held");
     await warm(t, cluster, "held");
+    const client = await connectClient({
+      endpoints: cluster.workers.map(({ record }) => record.addresses.grpc),
+      shortCircuit: false,
+    });
+    t.after(() => client.close());
+    const requests = async () =>
+      (await client.contents("/")).hot.find(({ path }) => path === "/data/held")?.requests ?? 0;
+    const before = await requests();
     const readers = Array.from({ length: 12 }, () => {
       const reader = connect(Number(cluster.workers[0]?.record.addresses.s3.split(":")[1]), "127.0.0.1");
       t.after(() => reader.destroy());
@@ -246,6 +254,10 @@ for (const sendfile of ["auto", "off"]) {
         assert.equal(at, sizeBytes);
       }),
     );
+    // What was here and what was fetched again is one request a page, told by one of both.
+    const expectedRequests = before + readers.length * (sizeBytes / MIB);
+    await waitFor(async () => (await requests()) >= expectedRequests);
+    assert.equal(await requests(), expectedRequests);
   });
 
   test(`sendfile=${sendfile}: scattered reads of a large object fetch blocks, which are hits from then on`, async (t) => {
