@@ -1,4 +1,7 @@
-/** Multipart uploads to file:// mounts: a directory for an upload, a file for a part, put together at the end. */
+/**
+ * Multipart uploads to file:// mounts: a directory for an upload, a file for a part, put together at the end. Long, because what
+ * an upload and its parts are on disk, and in which order they come and go, is known to this file alone.
+ */
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
