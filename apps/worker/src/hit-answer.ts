@@ -184,7 +184,10 @@ export class Hit implements HitAnswer {
     this.position = page.position + offset;
     this.lengthBytes = length;
     this.#at += length;
-    if (this.#sibling !== undefined) return;
+    if (this.#sibling !== undefined) {
+      this.#sibling.noteUse(page, length);
+      return;
+    }
     const index = Math.floor((this.#at - length) / unitBytes);
     // A block is told apart from the page of the same number.
     const name = unitBytes === this.#path.options.pageBytes ? index : ~index;

@@ -195,8 +195,7 @@ class HitPath implements HitPages {
     let at = (Math.floor(range.start / unitBytes) + 1) * unitBytes;
     if (at > range.end) return NO_PAGES;
     const { sibling, version } = known;
-    if (sibling !== undefined)
-      return holdSibling(sibling, at / pageBytes, Math.floor(range.end / pageBytes), range, pageBytes);
+    if (sibling !== undefined) return holdSibling(sibling, at / pageBytes, Math.floor(range.end / pageBytes));
     if (range.end - range.start >= SECURED_BYTES) return NO_PAGES;
     while (at <= range.end) {
       const index = Math.floor(at / pageBytes);
@@ -325,7 +324,7 @@ class HitPath implements HitPages {
     const index = Math.floor(offset / pageBytes);
     const from = offset - index * pageBytes;
     const length = Math.min(range.end + 1, (index + 1) * pageBytes) - offset;
-    return sibling === undefined ? this.#open(version, index, from, length) : sibling.open(index, length);
+    return sibling === undefined ? this.#open(version, index, from, length) : sibling.open(index);
   }
 
   #open(version: VersionId, index: number, offset: number, length: number): PageRef | undefined {
@@ -365,18 +364,12 @@ class HitPath implements HitPages {
 }
 
 /** Opens a sibling's pages; none of too many, and undefined where one of them is not here. */
-function holdSibling(
-  sibling: SiblingObject,
-  first: number,
-  last: number,
-  range: ByteRange,
-  pageBytes: number,
-): readonly PageRef[] | undefined {
+function holdSibling(sibling: SiblingObject, first: number, last: number): readonly PageRef[] | undefined {
   if (last - first >= MAX_HELD) return NO_PAGES;
   for (let index = first; index <= last; index++) if (!sibling.has(index)) return undefined;
   const held: PageRef[] = [];
   for (let index = first; index <= last; index++) {
-    const page = sibling.open(index, Math.min(range.end + 1, (index + 1) * pageBytes) - index * pageBytes);
+    const page = sibling.open(index);
     if (page === undefined) {
       for (const opened of held) opened.release();
       return undefined;

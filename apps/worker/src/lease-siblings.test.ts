@@ -100,6 +100,32 @@ test("hits on a sibling's pages are counted once, by their owner", async () => {
   assert.equal(pageRequests("counted"), reads);
 });
 
+test("a read of which only the first pages are leased goes to the owner whole, and is counted there once", async () => {
+  const keys = Array.from({ length: 6 }, (_, index) => `object-${index}`);
+  for (const [index, key] of keys.entries()) {
+    cluster.origin.putObject("partly", key, { sizeBytes: 3 * PAGE, seed: index });
+  }
+  await cluster.mount("partly");
+  let requests = 0;
+  for (const key of keys) {
+    await get(0, "partly", key, [0, 2 * PAGE - 1]);
+    requests += 2;
+    await waitFor(
+      async () => {
+        const before = relayed();
+        const { headers } = await get(0, "partly", key, [0, PAGE - 1]);
+        requests++;
+        return relayed() === before && /; hit/.test(headers.get("cache-status") ?? "");
+      },
+      { timeoutMs: 10_000 },
+    );
+    await get(0, "partly", key);
+    requests += 3;
+  }
+  await waitFor(() => pageRequests("partly") >= requests, { timeoutMs: 5000 });
+  assert.equal(pageRequests("partly"), requests);
+});
+
 test("a sibling's object of several segments is read whole, wherever its segments live", async () => {
   cluster.origin.putObject("data", "large", { sizeBytes: 4 * MIB + 5, seed: 77 });
   const expected = cluster.origin.bytesOf("data", "large");

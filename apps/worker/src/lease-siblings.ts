@@ -40,8 +40,10 @@ export interface SiblingObject {
   readonly freshUntilMs: number;
   /** True if the page's file is known; if not, it is asked for in the background. */
   has(index: number): boolean;
-  /** Opens a page of which `bytes` will be read; counted at its owner. undefined: the general path. */
-  open(index: number, bytes: number): PageRef | undefined;
+  /** Opens a page. undefined: the general path. */
+  open(index: number): PageRef | undefined;
+  /** Tells the owner, which counts them, that `bytes` of an opened page are sent. */
+  noteUse(page: PageRef, bytes: number): void;
 }
 
 /** Options of SiblingView. */
@@ -115,14 +117,16 @@ export class SiblingView {
         if (!isKnown) want(Math.max(0, index - 1));
         return isKnown;
       },
-      open: (index, bytes) => {
+      open: (index) => {
         const page = leases.hold(leased, index);
         if (page === undefined) {
           want(index);
           return undefined;
         }
-        leases.noteUse(page, bytes);
         return new SiblingPageRef(leases, page);
+      },
+      noteUse: (page, bytes) => {
+        if (page instanceof SiblingPageRef) page.noteUse(bytes);
       },
     };
   }
@@ -195,6 +199,10 @@ class SiblingPageRef implements PageRef {
       at += read;
     }
     return bytes;
+  }
+
+  noteUse(bytes: number): void {
+    this.#leases.noteUse(this.#page, bytes);
   }
 
   release(): void {

@@ -90,6 +90,17 @@ test("every read is counted once in the cluster, whether by lease or not", async
     { timeoutMs: 5000 },
   );
   for (let count = 0; count < 1000; count++, reads++) assert.ok(counting.readNow("/counted/object", 0, 10));
+  // Of two pages the first one is leased: the read is not served from it, and no use of it.
+  cluster.origin.putObject("counted", "pages", { sizeBytes: 2 * PAGE, seed: 3 });
+  await waitFor(
+    async () => {
+      await counting.readRange("/counted/pages", 0, 10);
+      reads++;
+      return counting.readNow("/counted/pages", 0, 10) !== undefined && ++reads > 0;
+    },
+    { timeoutMs: 5000 },
+  );
+  for (let count = 0; count < 100; count++) assert.equal(counting.readNow("/counted/pages", 0, 2 * PAGE), undefined);
   // What was not reported yet is reported with the leases' return.
   counting.close();
   await waitFor(() => pageRequests("counted") >= reads, { timeoutMs: 5000 });

@@ -102,6 +102,9 @@ export class LeasedPages implements LeaseHolder {
   /** Fills `target` with the object's bytes from `offset` on; false, and nothing of use in it, where one of the pages is not here. */
   readInto(object: LeasedObject, offset: number, target: Buffer): boolean {
     const { pageBytes, pages } = object;
+    const last = Math.floor((offset + target.length - 1) / pageBytes);
+    // What another way serves is no use of the pages that were here.
+    for (let index = Math.floor(offset / pageBytes) + 1; index <= last; index++) if (!pages.has(index)) return false;
     for (let at = 0; at < target.length; ) {
       const index = Math.floor((offset + at) / pageBytes);
       const page = pages.get(index);
