@@ -125,7 +125,11 @@ export class DoorConnection {
       if (ageMs > stallTimeoutMs) this.#socket.destroy();
     } else if (this.#state === "idle") {
       if (this.#requests > 0 && this.#at === this.#end) {
-        if (ageMs > keepAliveTimeoutMs) this.#socket.end();
+        if (ageMs > keepAliveTimeoutMs) {
+          // What still comes could not be answered.
+          this.#ended = true;
+          this.#socket.end();
+        }
         if (ageMs > keepAliveTimeoutMs + headTimeoutMs) this.#socket.destroy();
       } else if (ageMs > headTimeoutMs) {
         if (this.#ended) this.#socket.destroy();

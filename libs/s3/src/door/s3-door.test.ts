@@ -6,6 +6,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { ensureNative, loadNative } from "@ringlight/native";
 import { waitFor } from "@ringlight/testing";
 import type { S3Handler } from "../handler.ts";
@@ -120,6 +121,35 @@ test("a head that never ends is answered with 408, and an idle connection is clo
   assert.match(none ?? "", /^HTTP\/1\.1 408/);
   assert.match(half ?? "", /^HTTP\/1\.1 408/);
   assert.equal(whole, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0");
+});
+
+test("a request that came before its idle connection was closed is answered, however long nothing could be read", async (t) => {
+  const { door } = await start(t, { keepAliveTimeoutMs: 300 });
+  // Another thread asks, while this one, which holds the door, stands still until the connection has been idle for too long.
+  const source = `
+    const { workerData, parentPort } = require("node:worker_threads");
+    const socket = require("node:net").connect(workerData.port, "127.0.0.1");
+    const request = "PUT /k HTTP/1.1\\r\\nHost: h\\r\\nContent-Length: 0\\r\\n\\r\\n";
+    let text = "";
+    socket.on("data", (bytes) => {
+      text += bytes.toString("latin1");
+      const answers = text.split("HTTP/1.1 200 OK").length - 1;
+      if (answers === 1) {
+        parentPort.postMessage("first");
+        setTimeout(() => socket.write(request), 600);
+      } else if (answers === 2) {
+        parentPort.postMessage("second");
+        socket.destroy();
+      }
+    });
+    socket.on("close", () => parentPort.postMessage("closed"));
+    socket.write(request);`;
+  const { port } = door.server.address() as AddressInfo;
+  const asking = new Worker(source, { eval: true, workerData: { port } });
+  t.after(() => asking.terminate());
+  assert.deepEqual(await once(asking, "message"), ["first"]);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+  assert.deepEqual(await once(asking, "message"), ["second"]);
 });
 
 test("closing ends idle connections at once, also those of node:http, and busy ones behind their answer", async (t) => {

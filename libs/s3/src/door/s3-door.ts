@@ -106,7 +106,10 @@ export class S3Door {
 
   #tick(): void {
     this.ticks++;
-    const nowMs = performance.now();
-    for (const connection of this.#connections) connection.checkTime(nowMs);
+    // What came in time is read first, for this thread may have stood still: a request that nobody will answer must not be begun.
+    setImmediate(() => {
+      const nowMs = performance.now();
+      for (const connection of this.#connections) connection.checkTime(nowMs);
+    });
   }
 }
