@@ -106,6 +106,25 @@ test("what is more than a plain read, or is written oddly, is foreign", () => {
   for (const text of foreign) assert.equal(parse(text), "foreign", JSON.stringify(text.slice(0, 80)));
 });
 
+test("a name that comes twice is foreign, whatever names the heads before had in its place", () => {
+  const long = `X-${"Long".repeat(20)}`;
+  const low = long.toLowerCase();
+  const head = (...names: string[]) =>
+    `GET /b/k HTTP/1.1\r\n${["Host", ...names].map((name) => `${name}: v\r\n`).join("")}\r\n`;
+  for (const [written, other] of [
+    ["X-A", "x-a"],
+    [long, low],
+  ] as const) {
+    for (const before of [head(written), head(other), head("X-B", written), head("X-B", other)]) {
+      assert.equal(typeof parse(before), "object");
+      for (const twice of [head(other, written), head(written, other), head(written, written)]) {
+        assert.equal(parse(twice), "foreign", JSON.stringify([before, twice]));
+        assert.equal(typeof parse(before), "object");
+      }
+    }
+  }
+});
+
 /** A small generator of numbers (mulberry32), so that a failure can be repeated by its seed. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;

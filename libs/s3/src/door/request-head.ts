@@ -66,39 +66,52 @@ interface FieldName {
   readonly low: string;
   /** "foreign": whoever sends it is node:http's. "told": its value decides something here. */
   readonly kind: "plain" | "told" | "foreign";
-  /** The head that last had it; a name that is not remembered is told apart by its text. */
+  /** The head that last had it. A name that is not remembered is new in each head, and told apart by its text. */
   seenIn: number;
+}
+
+/** One way of writing a name. */
+interface WrittenName {
+  readonly name: string;
+  /** The same, and the colon. */
+  readonly bytes: Uint8Array;
+  /** Shared by all ways of writing it, of names that are remembered. */
+  readonly field: FieldName;
+  readonly isRemembered: boolean;
 }
 
 const TOLD_NAMES = new Set(["connection", "content-length", "expect"]);
 
-/** Names by how they are written: clients write few, and always the same way. Two ways of writing one name share what is known. */
-const fieldNames = new Map<string, FieldName>();
+/** Names by how they are written: clients write few, and always the same way. */
+const writtenNames = new Map<string, WrittenName>();
 const MAX_NAMES = 1024;
 const MAX_NAME_LENGTH = 64;
 /** Counts heads. */
 let heads = 0;
 
-function fieldName(name: string): FieldName {
-  return fieldNames.get(name) ?? newFieldName(name);
+function writtenName(name: string): WrittenName {
+  return writtenNames.get(name) ?? newWrittenName(name);
 }
 
-function newFieldName(name: string): FieldName {
-  const low = name.toLowerCase();
-  const made: FieldName = {
-    low,
-    // Names that every object has, as "constructor", would be found in every collection of headers.
-    kind: FOREIGN_NAMES.has(low) || low in {} ? "foreign" : TOLD_NAMES.has(low) ? "told" : "plain",
-    seenIn: 0,
-  };
-  if (fieldNames.size >= MAX_NAMES || name.length > MAX_NAME_LENGTH) return fieldNames.get(low) ?? made;
+function newWrittenName(text: string): WrittenName {
   // Copies: the name is a slice of its whole head, which it would keep in memory.
-  const copy = Buffer.from(name).toString();
-  const lowCopy = Buffer.from(low).toString();
-  const known = fieldNames.get(lowCopy) ?? { ...made, low: lowCopy };
-  fieldNames.set(lowCopy, known);
-  fieldNames.set(copy, known);
-  return known;
+  const name = Buffer.from(text).toString();
+  const low = Buffer.from(text.toLowerCase()).toString();
+  const isKept = writtenNames.size < MAX_NAMES && name.length <= MAX_NAME_LENGTH;
+  let field = writtenNames.get(low)?.field;
+  if (field === undefined) {
+    // Names that every object has, as "constructor", would be found in every collection of headers.
+    const kind = FOREIGN_NAMES.has(low) || low in {} ? "foreign" : TOLD_NAMES.has(low) ? "told" : "plain";
+    field = { low, kind, seenIn: 0 };
+    if (isKept) writtenNames.set(low, written(low, field, true));
+  }
+  const made = written(name, field, isKept);
+  if (isKept) writtenNames.set(name, made);
+  return made;
+}
+
+function written(name: string, field: FieldName, isRemembered: boolean): WrittenName {
+  return { name, bytes: Uint8Array.from(Buffer.from(`${name}:`)), field, isRemembered };
 }
 
 const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"] as const;
@@ -157,7 +170,7 @@ export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead
   }
   at += 11;
   const fieldsStart = at;
-  // Where names and values begin and end, four numbers a field, relative to the first field.
+  // Where names and values begin and end, four numbers a field, relative to the target.
   let fields = 0;
   for (;;) {
     if (at >= last) return short;
@@ -168,7 +181,10 @@ export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead
     }
     if (fields === MAX_HEADERS) return "foreign";
     const nameStart = at;
-    while (at < last && (CLASS[bytes[at]!]! & NAME) !== 0) at++;
+    const expected = NAMES[fields];
+    const isExpected = expected !== undefined && startsWith(bytes, at, last, expected.bytes);
+    if (isExpected) at += expected.bytes.length - 1;
+    else while (at < last && (CLASS[bytes[at]!]! & NAME) !== 0) at++;
     if (at >= last) return short;
     if (bytes[at] !== COLON || at === nameStart) return "foreign";
     const nameEnd = at;
@@ -182,6 +198,7 @@ export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead
     while (valueEnd > valueStart && bytes[valueEnd - 1] === SPACE) valueEnd--;
     if (valueEnd === valueStart) return "foreign";
     at += 2;
+    if (!isExpected) NAMES[fields] = undefined;
     BOUNDS[fields * 4] = nameStart - urlStart;
     BOUNDS[fields * 4 + 1] = nameEnd - urlStart;
     BOUNDS[fields * 4 + 2] = valueStart - urlStart;
@@ -194,6 +211,15 @@ export function parseHead(bytes: Buffer, start: number, end: number): ParsedHead
 }
 
 const BOUNDS = new Uint32Array(MAX_HEADERS * 4);
+/** The names of the last head in their order: the next one mostly has the same. */
+const NAMES = new Array<WrittenName | undefined>(MAX_HEADERS).fill(undefined);
+
+function startsWith(bytes: Buffer, start: number, end: number, wanted: Uint8Array): boolean {
+  const { length } = wanted;
+  if (end - start < length) return false;
+  for (let at = 0; at < length; at++) if (bytes[start + at] !== wanted[at]) return false;
+  return true;
+}
 
 /** Whether what stands behind a target so far can become " HTTP/1.1\r\n". */
 function mayEnd(bytes: Buffer, from: number, to: number): boolean {
@@ -217,14 +243,18 @@ function fieldsOf(
   heads++;
   const mayHaveBody = method !== "GET" && method !== "HEAD";
   for (let field = 0; field < fields; field++) {
-    const name = text.slice(BOUNDS[field * 4], BOUNDS[field * 4 + 1]);
+    const written = NAMES[field] ?? writtenName(text.slice(BOUNDS[field * 4], BOUNDS[field * 4 + 1]));
+    if (written.isRemembered) NAMES[field] = written;
     const value = text.slice(BOUNDS[field * 4 + 2], BOUNDS[field * 4 + 3]);
-    const known = fieldName(name);
-    const { low, kind } = known;
-    if (kind === "foreign" || known.seenIn === heads || (known.seenIn === 0 && headers[low] !== undefined)) {
+    const { low, kind } = written.field;
+    if (
+      kind === "foreign" ||
+      written.field.seenIn === heads ||
+      (written.field.seenIn === 0 && headers[low] !== undefined)
+    ) {
       return "foreign";
     }
-    known.seenIn = heads;
+    written.field.seenIn = heads;
     if (kind === "told") {
       if (low === "connection") {
         const option = value.toLowerCase();
@@ -236,7 +266,7 @@ function fieldsOf(
       } else if (!mayHaveBody || value.toLowerCase() !== "100-continue") return "foreign";
     }
     headers[low] = value;
-    rawHeaders[field * 2] = name;
+    rawHeaders[field * 2] = written.name;
     rawHeaders[field * 2 + 1] = value;
   }
   if (headers.host === undefined) return "foreign";
