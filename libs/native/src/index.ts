@@ -29,6 +29,8 @@ interface Addon {
    * is too long.
    */
   signText?(pads: Buffer, opening: string, text: string): string | undefined;
+  /** Whether a signature in hex is what signText gives, told in a time that does not depend on where they differ; undefined as there. */
+  provesText?(pads: Buffer, opening: string, text: string, given: string): boolean | undefined;
 }
 
 /** -errno of a socket that takes no bytes now. */
@@ -66,7 +68,7 @@ export interface Native {
    */
   readonly mapFile: Addon["mapFile"];
   /** Makes signatures in one call; undefined where this Node does not export OpenSSL's SHA-256. */
-  readonly signer: Required<Pick<Addon, "hmacPads" | "signText">> | undefined;
+  readonly signer: Required<Pick<Addon, "hmacPads" | "signText" | "provesText">> | undefined;
 }
 
 /** The addon, or why there is none. */
@@ -89,8 +91,8 @@ export function loadNative(): NativeLoad {
   try {
     base = addonBase(process.versions.modules);
     const addon = createRequire(import.meta.url)(`${base}.node`) as Addon;
-    const { sendFile, mapPage, unmapPage, mapFile, hmacPads, signText } = addon;
-    const signer = hmacPads && signText && { hmacPads, signText };
+    const { sendFile, mapPage, unmapPage, mapFile, hmacPads, signText, provesText } = addon;
+    const signer = hmacPads && signText && provesText && { hmacPads, signText, provesText };
     const watchWritable = (fd: number, callback: () => void) => watcher(addon, fd, callback);
     return { native: { sendFile, mapPage, unmapPage, mapFile, watchWritable, signer } };
   } catch (error) {

@@ -200,6 +200,19 @@ test("signatures are those of node:crypto, for texts of every length and byte; w
   for (const opening of ["one", "two", "two", "twos", "", "", "one"]) {
     assert.equal(signer.signText(pads, opening, "text"), signed(Buffer.from("key"), opening, "text"), opening);
   }
+  const right = signer.signText(pads, "opening", "text") ?? "";
+  assert.equal(signer.provesText(pads, "opening", "text", right), true);
+  for (let at = 0; at < right.length; at++) {
+    for (const other of [right[at] === "0" ? "1" : "0", String.fromCharCode(right.charCodeAt(at) + 256)]) {
+      const given = `${right.slice(0, at)}${other}${right.slice(at + 1)}`;
+      assert.equal(signer.provesText(pads, "opening", "text", given), false, given);
+    }
+  }
+  for (const given of ["", right.slice(1), `${right}0`, `${right}${right}`, `0${right}`]) {
+    assert.equal(signer.provesText(pads, "opening", "text", given), false, given);
+  }
+  assert.equal(signer.provesText(pads, "", `${longest[1]}x`, right), undefined);
   assert.throws(() => signer.hmacPads(Buffer.alloc(65)), TypeError);
+  assert.throws(() => signer.provesText(Buffer.alloc(3), "", "", ""), TypeError);
   assert.throws(() => signer.signText(Buffer.alloc(3), "", ""), TypeError);
 });

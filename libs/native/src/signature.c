@@ -4,6 +4,7 @@
  *
  * hmacPads    the two states of an HMAC under one key, made once a key
  * signText    the signature, in hex
+ * provesText  whether a given signature is that one
  *
  * SHA-256 is OpenSSL's, which the Node that loads this has inside. The names are weak: a Node that does not export them gets
  * no such functions, and signs by its own crypto.
@@ -72,25 +73,22 @@ static napi_value hmac_pads(napi_env env, napi_callback_info info) {
   return napi_create_buffer_copy(env, sizeof pads, &pads, NULL, &result) == napi_ok ? result : NULL;
 }
 
-/*
- * signText(pads, opening, text) -> hex of HMAC(opening + hex of SHA-256(text)), of strings with a byte a character; undefined for
- * what is too long.
- */
-static napi_value sign_text(napi_env env, napi_callback_info info) {
-  napi_value args[3], result;
-  size_t count = 3, size, opening_length, text_length;
+enum outcome { SIGNED, TOO_LONG, MISUSED };
+
+/* The signature, in hex, of an opening and a text, both strings. */
+static enum outcome sign(napi_env env, const napi_value args[3], char hex[HEX]) {
+  size_t size, opening_length, text_length;
   struct pads *pads;
   struct state state;
   unsigned char digest[DIGEST];
-  char hex[HEX], opening[MAX_OPENING], text[MAX_TEXT];
-  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok || count != 3 ||
-      napi_get_buffer_info(env, args[0], (void **)&pads, &size) != napi_ok || size != sizeof *pads ||
+  char opening[MAX_OPENING], text[MAX_TEXT];
+  if (napi_get_buffer_info(env, args[0], (void **)&pads, &size) != napi_ok || size != sizeof *pads ||
       napi_get_value_string_latin1(env, args[1], opening, MAX_OPENING, &opening_length) != napi_ok ||
       napi_get_value_string_latin1(env, args[2], text, MAX_TEXT, &text_length) != napi_ok) {
-    return fail(env, "signText takes (pads, opening, text)");
+    return MISUSED;
   }
   /* What fills the room may have been cut. Buffers that were made here are aligned; others are not ours to read. */
-  if ((uintptr_t)pads % _Alignof(struct pads) != 0 || opening_length >= MAX_OPENING - 1 || text_length >= MAX_TEXT - 1) return NULL;
+  if ((uintptr_t)pads % _Alignof(struct pads) != 0 || opening_length >= MAX_OPENING - 1 || text_length >= MAX_TEXT - 1) return TOO_LONG;
   SHA256_Init(&state);
   SHA256_Update(&state, text, text_length);
   SHA256_Final(digest, &state);
@@ -108,7 +106,42 @@ static napi_value sign_text(napi_env env, napi_callback_info info) {
   SHA256_Update(&state, digest, DIGEST);
   SHA256_Final(digest, &state);
   to_hex(digest, hex);
-  return napi_create_string_latin1(env, hex, HEX, &result) == napi_ok ? result : NULL;
+  return SIGNED;
+}
+
+/*
+ * signText(pads, opening, text) -> hex of HMAC(opening + hex of SHA-256(text)), of strings with a byte a character; undefined for
+ * what is too long.
+ */
+static napi_value sign_text(napi_env env, napi_callback_info info) {
+  napi_value args[3], result;
+  size_t count = 3;
+  char hex[HEX];
+  enum outcome outcome = MISUSED;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) == napi_ok && count == 3) outcome = sign(env, args, hex);
+  if (outcome == MISUSED) return fail(env, "signText takes (pads, opening, text)");
+  return outcome == SIGNED && napi_create_string_latin1(env, hex, HEX, &result) == napi_ok ? result : NULL;
+}
+
+/*
+ * provesText(pads, opening, text, given) -> whether the given signature is what signText gives; undefined for what is too long.
+ * Which characters differ does not bear on the time.
+ */
+static napi_value proves_text(napi_env env, napi_callback_info info) {
+  napi_value args[4], result;
+  size_t count = 4, length;
+  /* In UTF-8, where no other character is taken for a digit; longer ones fill the room. */
+  char hex[HEX], given[HEX + 5];
+  unsigned char differs = 0;
+  enum outcome outcome = MISUSED;
+  if (napi_get_cb_info(env, info, &count, args, NULL, NULL) == napi_ok && count == 4 &&
+      napi_get_value_string_utf8(env, args[3], given, sizeof given, &length) == napi_ok) {
+    outcome = sign(env, args, hex);
+  }
+  if (outcome == MISUSED) return fail(env, "provesText takes (pads, opening, text, given)");
+  if (outcome == TOO_LONG) return NULL;
+  for (int at = 0; at < HEX; at++) differs |= (unsigned char)(hex[at] ^ given[at]);
+  return napi_get_boolean(env, length == HEX && differs == 0, &result) == napi_ok ? result : NULL;
 }
 
 /* Adds the functions where OpenSSL's are there. */
@@ -117,6 +150,7 @@ void add_signatures(napi_env env, napi_value exports) {
   const napi_property_descriptor methods[] = {
     {"hmacPads", NULL, hmac_pads, NULL, NULL, NULL, napi_enumerable, NULL},
     {"signText", NULL, sign_text, NULL, NULL, NULL, napi_enumerable, NULL},
+    {"provesText", NULL, proves_text, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods);
 }

@@ -131,16 +131,9 @@ export function isPlainValue(value: string): boolean {
   return !ODD_VALUE.test(value);
 }
 
-/** The canonical request of a request without a query, of which `lines` are in canonical form; undefined when its path is not. */
-export function plainRequest(
-  method: string,
-  path: string,
-  lines: string,
-  names: string,
-  payloadHash: string,
-): string | undefined {
-  if (path === "" || !PLAIN_PATH.test(path)) return undefined;
-  return `${method}\n${path}\n\n${lines}\n${names}\n${payloadHash}`;
+/** Whether a path, as it stands on the request line, is in canonical form, and no query follows it. */
+export function isPlainPath(path: string): boolean {
+  return path !== "" && PLAIN_PATH.test(path);
 }
 
 /** What a canonical request is made of; every part in its canonical form. */

@@ -6,9 +6,8 @@
  * It only ever says yes, and only where verifyRequest would: a request that is odd in any way, or whose signature is not the
  * expected one, is left to verifyRequest, which knows the other forms and S3's words for each refusal.
  */
-import { timingSafeEqual } from "node:crypto";
 import { type Claim, parseAuthorization } from "./authorization.ts";
-import { isPlainValue, plainRequest } from "./canonical.ts";
+import { isPlainPath, isPlainValue } from "./canonical.ts";
 import { parseAmzDate, type RequestSigner, signerOf } from "./signing-key.ts";
 import {
   checkPayloadHash,
@@ -21,18 +20,24 @@ import {
   type VerifyOptions,
 } from "./verify.ts";
 
-/** What an Authorization header says in front of its signature. */
+/** What an Authorization header says in front of its signature, and what else was the same in the last request that had it. */
 interface Opening {
   readonly text: string;
   readonly service: string;
   readonly claim: Claim;
-  /** The signed names, joined as the canonical request has them. */
-  readonly names: string;
   /** Signs by the secret below. */
   signer: RequestSigner | undefined;
   secret: string;
-  /** Values of the signed headers that were found plain last: most of a client's stay the same. */
-  readonly plain: string[];
+  /** Values of the signed headers, plain ones; undefined where they are others each time. */
+  readonly values: (string | undefined)[];
+  /** What stands between the values that are others each time, from behind the path on; none before the first request. */
+  pieces: readonly string[];
+  amzDate: string;
+  /** Milliseconds since the Unix epoch; NaN for what is no time. */
+  signedMs: number;
+  payloadHash: string;
+  /** The path that was found plain last. */
+  path: string;
 }
 
 const SIGNATURE_CHARS = 64;
@@ -40,50 +45,36 @@ const PLACEHOLDER = "0".repeat(SIGNATURE_CHARS);
 /** Openings that are kept, one a key, day, region and set of signed headers; the oldest goes first. */
 const MAX_OPENINGS = 256;
 const MAX_OPENING_CHARS = 1024;
-const MAX_KEPT_CHARS = 128;
-/** Times that are kept; those of a second are the same, so that few are in use at once. */
-const MAX_TIMES = 64;
+/** Signed headers that are others each time. */
+const FRESH_NAMES = new Set(["range", "amz-sdk-invocation-id"]);
+const SMALL_X = 120;
 
 /** Proves requests that are signed by header. */
 export class HeaderProofs {
   readonly #openings = new Map<string, Opening>();
-  readonly #times = new Map<string, number>();
   #last: Opening | undefined;
-  readonly #expected = Buffer.alloc(SIGNATURE_CHARS);
-  readonly #given = Buffer.alloc(SIGNATURE_CHARS);
 
   /** What verifyRequest would say, if that is yes; undefined when it must be asked. `header` is the request's Authorization. */
   prove(request: ReceivedRequest, header: string, options: VerifyOptions): Verified | undefined {
-    if (request.rawUrl.includes("?")) return undefined;
     const opening = this.#openingOf(header, options.service ?? "s3");
     if (opening === undefined) return undefined;
     const { claim } = opening;
-    const amzDate = request.headers["x-amz-date"];
-    const payloadHash = request.headers["x-amz-content-sha256"];
-    if (typeof amzDate !== "string" || typeof payloadHash !== "string") return undefined;
-    if (!amzDate.startsWith(claim.scope.day) || checkPayloadHash(payloadHash) !== undefined) return undefined;
-    const ageMs = Math.abs(this.#timeOf(amzDate) - options.now);
+    if (!followsLast(request, opening) && !follow(request, opening)) return undefined;
+    const ageMs = Math.abs(opening.signedMs - options.now);
     // Also for a time that is none, which is NaN.
     if (!(ageMs <= (options.maxSkewMs ?? DEFAULT_MAX_SKEW_MS))) return undefined;
     const token = request.headers["x-amz-security-token"];
     if (typeof token === "object") return undefined;
     const credentials = credentialsOf(claim, token, options);
     if ("ok" in credentials || !signsEnough(request, claim)) return undefined;
-    const lines = plainLines(request, opening);
-    if (lines === undefined) return undefined;
-    const text = plainRequest(request.method, request.rawUrl, lines, opening.names, payloadHash);
+    const text = textOf(request, opening);
     if (text === undefined) return undefined;
     if (opening.signer === undefined || opening.secret !== credentials.secretAccessKey) {
       opening.signer = signerOf(credentials.secretAccessKey, claim.scope);
       opening.secret = credentials.secretAccessKey;
     }
-    const expected = opening.signer.sign(amzDate, text);
-    const given = header.slice(-SIGNATURE_CHARS);
-    this.#expected.write(expected, 0, "latin1");
-    this.#given.write(given, 0, "latin1");
-    // The second comparison is for characters wider than the byte that was compared.
-    if (!timingSafeEqual(this.#expected, this.#given) || given !== expected) return undefined;
-    return { ok: true, accessKeyId: claim.accessKeyId, payloadHash, kind: "header" };
+    if (!opening.signer.proves(opening.amzDate, text, header.slice(-SIGNATURE_CHARS))) return undefined;
+    return { ok: true, accessKeyId: claim.accessKeyId, payloadHash: opening.payloadHash, kind: "header" };
   }
 
   #openingOf(header: string, service: string): Opening | undefined {
@@ -101,57 +92,95 @@ export class HeaderProofs {
     const claim = parseAuthorization(`${text}${PLACEHOLDER}`, service);
     // The end of the header is its signature, and nothing else is.
     if (!claim.ok || claim.signature !== PLACEHOLDER) return undefined;
-    const names = claim.signedHeaders.join(";");
-    const opening = {
+    const opening: Opening = {
       text: copy(text),
       service,
       claim,
-      names,
       signer: undefined,
       secret: "",
-      plain: claim.signedHeaders.map(() => ""),
+      values: claim.signedHeaders.map((name) => (FRESH_NAMES.has(name) ? undefined : "")),
+      pieces: [],
+      amzDate: "",
+      signedMs: Number.NaN,
+      payloadHash: "",
+      path: "",
     };
     if (this.#openings.size >= MAX_OPENINGS) this.#openings.delete(this.#openings.keys().next().value ?? "");
     this.#openings.set(opening.text, opening);
     return opening;
   }
-
-  /** Milliseconds since the Unix epoch; NaN for what is no time. */
-  #timeOf(amzDate: string): number {
-    const known = this.#times.get(amzDate);
-    if (known !== undefined) return known;
-    const ms = parseAmzDate(amzDate) ?? Number.NaN;
-    if (this.#times.size >= MAX_TIMES) this.#times.delete(this.#times.keys().next().value ?? "");
-    this.#times.set(copy(amzDate), ms);
-    return ms;
-  }
 }
 
-/** Host and every x-amz-* header must be signed; characters wider than a byte in what is not signed are verifyRequest's to refuse. */
-function signsEnough({ headers }: ReceivedRequest, { signedHeaders }: Claim): boolean {
-  if (!signedHeaders.includes("host")) return false;
-  for (const name in headers) {
-    if (signedHeaders.includes(name) || name === "authorization") continue;
-    if (name.startsWith("x-amz-") || isWide(headers[name])) return false;
+/** Whether the headers of the request are those of the last one, but for those that are others each time. */
+function followsLast(request: ReceivedRequest, { claim, values, pieces, amzDate, payloadHash }: Opening): boolean {
+  const { headers } = request;
+  if (pieces.length === 0 || headers["x-amz-date"] !== amzDate) return false;
+  if (headers["x-amz-content-sha256"] !== payloadHash) return false;
+  const { signedHeaders } = claim;
+  for (let at = 0; at < signedHeaders.length; at++) {
+    const value = values[at];
+    if (value !== undefined && value !== headerValue(request, signedHeaders[at]!)) return false;
   }
   return true;
 }
 
-/** The lines of the signed headers; undefined where one does not stand in canonical form as it is. */
-function plainLines(request: ReceivedRequest, { claim, plain }: Opening): string | undefined {
-  let lines = "";
-  const { signedHeaders } = claim;
-  for (let at = 0; at < signedHeaders.length; at++) {
-    const name = signedHeaders[at]!;
-    const value = headerValue(request, name);
-    if (value !== plain[at]) {
-      if (!isPlainValue(value)) return undefined;
-      // A range is another each time.
-      if (name !== "range" && value.length <= MAX_KEPT_CHARS) plain[at] = copy(value);
+/** Takes the request's headers for those of the opening; false where they are not plain. */
+function follow(request: ReceivedRequest, opening: Opening): boolean {
+  const { claim, values } = opening;
+  const amzDate = request.headers["x-amz-date"];
+  const payloadHash = request.headers["x-amz-content-sha256"];
+  opening.pieces = [];
+  if (typeof amzDate !== "string" || typeof payloadHash !== "string") return false;
+  if (!amzDate.startsWith(claim.scope.day) || checkPayloadHash(payloadHash) !== undefined) return false;
+  const pieces: string[] = [];
+  let piece = "";
+  for (let at = 0; at < values.length; at++) {
+    const name = claim.signedHeaders[at]!;
+    if (values[at] === undefined) {
+      pieces.push(copy(`${piece}${name}:`));
+      piece = "\n";
+      continue;
     }
-    lines += `${name}:${value}\n`;
+    const value = headerValue(request, name);
+    if (!isPlainValue(value)) return false;
+    values[at] = copy(value);
+    piece += `${name}:${value}\n`;
   }
-  return lines;
+  pieces.push(copy(`${piece}\n${claim.signedHeaders.join(";")}\n${payloadHash}`));
+  opening.pieces = pieces;
+  opening.amzDate = copy(amzDate);
+  opening.signedMs = parseAmzDate(amzDate) ?? Number.NaN;
+  opening.payloadHash = copy(payloadHash);
+  return true;
+}
+
+/** The canonical request of one that follows its opening; undefined where its path, or one of the values that are others each time, is not plain. */
+function textOf(request: ReceivedRequest, opening: Opening): string | undefined {
+  const { claim, pieces, values } = opening;
+  const { rawUrl } = request;
+  if (rawUrl !== opening.path) {
+    if (!isPlainPath(rawUrl)) return undefined;
+    opening.path = copy(rawUrl);
+  }
+  let text = `${request.method}\n${rawUrl}\n\n${pieces[0]}`;
+  for (let at = 0, piece = 1; piece < pieces.length; at++) {
+    if (values[at] !== undefined) continue;
+    const value = headerValue(request, claim.signedHeaders[at]!);
+    if (!isPlainValue(value)) return undefined;
+    text += value + pieces[piece++];
+  }
+  return text;
+}
+
+/** Host and every x-amz-* header must be signed; characters wider than a byte in what is not signed are verifyRequest's to refuse. */
+function signsEnough({ headers, isBytes }: ReceivedRequest, { signedHeaders }: Claim): boolean {
+  if (!signedHeaders.includes("host")) return false;
+  for (const name in headers) {
+    if (isBytes && name.charCodeAt(0) !== SMALL_X) continue;
+    if (signedHeaders.includes(name) || name === "authorization") continue;
+    if (name.startsWith("x-amz-") || isWide(headers[name])) return false;
+  }
+  return true;
 }
 
 /** A slice of a request's head would keep the whole head in memory. */

@@ -1,8 +1,8 @@
 /** Verification of the policies of browser uploads: what is signed is the policy itself, as it was sent. */
 import { createHmac } from "node:crypto";
 import { parseCredential, type Refusal, refuse, refuseOldVersion } from "./authorization.ts";
-import { ALGORITHM, parseAmzDate, signingKey } from "./signing-key.ts";
-import { credentialsOf, DEFAULT_MAX_SKEW_MS, MISMATCH, sameSignature, type VerifyOptions } from "./verify.ts";
+import { ALGORITHM, parseAmzDate, sameSignature, signingKey } from "./signing-key.ts";
+import { credentialsOf, DEFAULT_MAX_SKEW_MS, MISMATCH, type VerifyOptions } from "./verify.ts";
 
 /** The fields of a form that prove its policy. */
 export interface PolicyClaim {

@@ -1,5 +1,5 @@
 /** Credentials, scopes and the keys derived from them. */
-import { createHmac, hash } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 
 /** An access key pair. Never log it. */
 export interface Credentials {
@@ -7,6 +7,14 @@ export interface Credentials {
   readonly secretAccessKey: string;
   /** Token of temporary credentials. */
   readonly sessionToken?: string;
+}
+
+/** Compares signatures in a time that does not depend on where they differ. */
+export function sameSignature(expected: string, given: string): boolean {
+  // Characters that are wider than a byte are several here.
+  const left = Buffer.from(expected, "utf8");
+  const right = Buffer.from(given, "utf8");
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 /** What a signature is good for: one day, one region, one service. */
@@ -56,6 +64,8 @@ export interface TextSigner {
   hmacPads(key: Uint8Array): Buffer;
   /** Undefined for what is too long for it. */
   signText(pads: Buffer, opening: string, text: string): string | undefined;
+  /** Whether a signature is that one, told in a time that does not depend on where they differ; undefined as there. */
+  provesText(pads: Buffer, opening: string, text: string, given: string): boolean | undefined;
 }
 
 let textSigner: TextSigner | undefined;
@@ -77,6 +87,9 @@ export class RequestSigner {
   readonly #pads: Buffer | undefined;
   readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_TEXT, 0x36);
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
+  /** The time that was signed last, and the opening of its texts: those of a second have the same. */
+  #amzDate = "";
+  #opening = "";
   /** The beginning of the inner block that was hashed last: texts are of few lengths, and making a view costs a third of a hash. */
   #filled = this.#inner.subarray(0, BLOCK_BYTES);
 
@@ -92,11 +105,27 @@ export class RequestSigner {
 
   /** The signature, in hex, of a canonical request, one character a byte, at a time written as 20130524T000000Z. */
   sign(amzDate: string, canonicalRequest: string): string {
-    const opening = `${ALGORITHM}\n${amzDate}\n${this.#scope}\n`;
+    const opening = this.#openingOf(amzDate);
     const signed = this.#pads && this.#native?.signText(this.#pads, opening, canonicalRequest);
     if (signed !== undefined) return signed;
     const bytes = ASCII.test(canonicalRequest) ? canonicalRequest : Buffer.from(canonicalRequest, "latin1");
     return this.#hmac(opening + hash("sha256", bytes, "hex"));
+  }
+
+  /** Whether that is the signature; how long it takes says nothing about where they differ. */
+  proves(amzDate: string, canonicalRequest: string, given: string): boolean {
+    const proved =
+      this.#pads && this.#native?.provesText(this.#pads, this.#openingOf(amzDate), canonicalRequest, given);
+    return proved ?? sameSignature(this.sign(amzDate, canonicalRequest), given);
+  }
+
+  #openingOf(amzDate: string): string {
+    if (amzDate !== this.#amzDate) {
+      // A copy: what is a slice of a request's head would keep the whole head in memory.
+      this.#amzDate = Buffer.from(amzDate, "latin1").toString("latin1");
+      this.#opening = `${ALGORITHM}\n${this.#amzDate}\n${this.#scope}\n`;
+    }
+    return this.#opening;
   }
 
   #hmac(text: string): string {

@@ -5,7 +5,6 @@
  * arrived and encodes it again by its own rules, and signs that; a few clients sign exactly what they send. Both forms name
  * the same key, so a signature over either proves the same thing, and either is accepted.
  */
-import { timingSafeEqual } from "node:crypto";
 import {
   type Claim,
   type PresignedClaim,
@@ -27,7 +26,7 @@ import {
   trimBlanks,
   UNSIGNED_PAYLOAD,
 } from "./canonical.ts";
-import { type Credentials, parseAmzDate, signerOf } from "./signing-key.ts";
+import { type Credentials, parseAmzDate, sameSignature, signerOf } from "./signing-key.ts";
 
 /** A request as node:http hands it over. */
 export interface ReceivedRequest {
@@ -38,6 +37,8 @@ export interface ReceivedRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Names and values in turn, as received; needed to tell a repeated header from one with a comma in it. */
   readonly rawHeaders?: readonly string[];
+  /** Known to have no character wider than a byte, as what was read as latin1. */
+  readonly isBytes?: boolean;
 }
 
 /** How to verify. */
@@ -120,12 +121,6 @@ function checkSignedHeaders(request: ReceivedRequest, claim: Claim, presigned: b
   return missing.length === 0 ? undefined : refuse("AccessDenied", `${UNSIGNED_MESSAGE}: ${missing.join(", ")}`);
 }
 
-export function sameSignature(expected: string, given: string): boolean {
-  const left = Buffer.from(expected, "latin1");
-  const right = Buffer.from(given, "latin1");
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
 /** True when the claim's signature is that of the request, in S3's canonical form or exactly as sent. */
 function proves(
   request: ReceivedRequest,
@@ -147,8 +142,7 @@ function proves(
     payloadHash,
   };
   const signer = signerOf(secret, claim.scope);
-  const expected = signer.sign(amzDate, canonicalRequest(normal));
-  if (sameSignature(expected, claim.signature)) return true;
+  if (signer.proves(amzDate, canonicalRequest(normal), claim.signature)) return true;
   const asSent = {
     method,
     path: path === "" ? "/" : path,
@@ -161,7 +155,7 @@ function proves(
     asSent.query === normal.query &&
     asSent.headers.every(([, value], index) => value === normal.headers[index]?.[1]);
   if (same) return false;
-  return sameSignature(signer.sign(amzDate, canonicalRequest(asSent)), claim.signature);
+  return signer.proves(amzDate, canonicalRequest(asSent), claim.signature);
 }
 
 const SHA256_HEX = /^[0-9a-f]{64}$/i;
@@ -310,6 +304,7 @@ const BEYOND_A_BYTE = /[\u0100-\uffff]/;
  * latin1); one that is made in the process must not pass for the bytes that its characters end in.
  */
 function hasWideCharacters(request: ReceivedRequest): boolean {
+  if (request.isBytes) return false;
   if (BEYOND_A_BYTE.test(request.rawUrl)) return true;
   for (const name in request.headers) if (isWide(request.headers[name])) return true;
   return false;

@@ -54,7 +54,8 @@ export class ReadAccess {
   /** True when the request may read the target. */
   allows(head: RequestHead, target: Target): boolean {
     const { anonymous, credentials, permits, region, maxSkewMs, clock = systemClock } = this.#options;
-    const received = { method: head.method, rawUrl: target.rawUrl, headers: head.headers, rawHeaders: head.rawHeaders };
+    // No name occurs twice, and all was read as latin1.
+    const received = { method: head.method, rawUrl: target.rawUrl, headers: head.headers, isBytes: true };
     if (this.#verifier.isUnsigned(received)) return anonymous?.(target.bucket) === true;
     const result = this.#verifier.verify(received, {
       lookup: credentials,
