@@ -16,7 +16,7 @@ import { outcomeOf, type TaskSettings, type TaskSources, type UnitOutcome } from
 /** Longest silence of a running task, milliseconds. */
 const HEARTBEAT_MS = 1_000;
 /** Results that come within so long go out as one event, milliseconds: each costs both sides as much as a small object does. */
-const GATHER_MS = 10;
+const GATHER_MS = 50;
 /** Most units in one task. */
 const MAX_UNITS = 10_000;
 

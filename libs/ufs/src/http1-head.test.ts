@@ -19,6 +19,41 @@ test("a head is parsed into status, headers in lower case, framing and what beco
   assert.equal(parsed.keepAlive, true);
 });
 
+test("a head is the same whatever heads came before it", () => {
+  const statuses = ["HTTP/1.1 200 OK", "HTTP/1.1 206 Partial Content", "HTTP/1.0 200 OK", "HTTP/1.1 200"];
+  const names = ["ETag", "Etag", "Server", "Ser", "Content-Length", "X-A", "X-Amz-Meta-A", "Date"];
+  const values = ["1", "12", "123", " 1", "1 ", "1:2", ""];
+  let state = 1;
+  const next = (below: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  for (let round = 0; round < 20_000; round++) {
+    const status = statuses[next(statuses.length)] ?? "";
+    const order = names.filter(() => next(3) > 0);
+    if (next(4) === 0) order.reverse();
+    const lines = order.map(
+      (name) => [name, values[next(name === "Content-Length" ? 3 : values.length)] ?? ""] as const,
+    );
+    const expected: Record<string, string> = {};
+    for (const [name, value] of lines) {
+      const low = name.toLowerCase();
+      if (low !== "etag" || expected.etag === undefined) expected[low] = value.trim();
+    }
+    const text = [status, ...lines.map(([name, value]) => `${name}:${value}`)].join("\r\n");
+    const etags = new Set(lines.filter(([name]) => name.toLowerCase() === "etag").map(([, value]) => value.trim()));
+    if (etags.size > 1) {
+      assert.throws(() => parseHead(text, false), MalformedResponse, text);
+      continue;
+    }
+    const parsed = parseHead(text, false);
+    assert.deepEqual({ ...parsed.headers }, expected, text);
+    assert.equal(parsed.status, Number(status.split(" ")[1]), text);
+    assert.equal(parsed.keepAlive, status.startsWith("HTTP/1.1") && "content-length" in expected, text);
+    assert.equal(parsed.isPlain, !("x-amz-meta-a" in expected), text);
+  }
+});
+
 test("the framing of a body follows RFC 9112", () => {
   assert.equal(head("HTTP/1.1 200 OK", "Transfer-Encoding: Chunked").framing, "chunked");
   assert.equal(head("HTTP/1.1 200 OK").framing, "close");
@@ -47,6 +82,8 @@ test("heads that two readers could understand in two ways are refused", () => {
     ["SSH-2.0-OpenSSH_9.2"],
     ["HTTP/1.1 200 OK\nContent-Length: 1"],
     ["HTTP/1.1 200 OK", " folded: 1"],
+    ["HTTP/1.1 200 OK", "constructor: 1"],
+    ["HTTP/1.1 200 OK", "__proto__: 1"],
     ["HTTP/1.1 200 OK", "a: 1", "\tfolded"],
     ["HTTP/1.1 200 OK", "no colon"],
     ["HTTP/1.1 200 OK", "space before : 1"],

@@ -29,6 +29,9 @@ export class MalformedResponse extends Error {
 /** Longest head, bytes. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_HEADERS = 256;
+const CR = 13;
+const LF = 10;
+const COLON = 58;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -53,6 +56,19 @@ export function headEnd(bytes: Buffer, from: number): number {
   return at < 0 ? -1 : at + 4;
 }
 
+/** One header as it stood in a head. */
+interface Line {
+  /** Without the line's end; undefined for one that is another each time. */
+  readonly text: string | undefined;
+  /** The name as it was written. */
+  readonly raw: string;
+  readonly name: Name;
+  readonly value: string;
+}
+
+/** The lines of the last head in their order: the next one of the store has the same names, and often the same values. */
+const lastLines: Line[] = [];
+
 /**
  * Parses a head.
  * @param text the head without its closing empty line, one character a byte (latin1)
@@ -62,28 +78,74 @@ export function headEnd(bytes: Buffer, from: number): number {
 export function parseHead(text: string, toHead: boolean): ResponseHead {
   let lineEnd = text.indexOf("\r\n");
   if (lineEnd < 0) lineEnd = text.length;
-  const status = STATUS_LINE.exec(text.slice(0, lineEnd));
-  if (status === null) throw malformed(`it begins with ${shown(text.slice(0, lineEnd))}`);
-  const headers: Record<string, string> = Object.create(null);
+  const { status, is11 } = statusOf(text, lineEnd);
+  const headers: Record<string, string> = {};
   let count = 0;
   let isPlain = true;
   for (let at = lineEnd + 2; at < text.length; at = lineEnd + 2) {
-    lineEnd = text.indexOf("\r\n", at);
-    if (lineEnd < 0) lineEnd = text.length;
-    const colon = text.indexOf(":", at);
-    const rawName = text.slice(at, colon < 0 || colon > lineEnd ? lineEnd : colon);
-    if (colon < 0 || colon > lineEnd) throw malformed(`a header line is ${shown(rawName)}`);
-    const { name, tells } = nameOf(rawName);
+    const last = lastLines[count];
+    let value: string;
+    let known: Name;
+    if (last?.text !== undefined && isLineAt(text, last.text, at)) {
+      lineEnd = at + last.text.length;
+      ({ value, name: known } = last);
+    } else {
+      lineEnd = text.indexOf("\r\n", at);
+      if (lineEnd < 0) lineEnd = text.length;
+      const isSameName =
+        last !== undefined && text.charCodeAt(at + last.raw.length) === COLON && text.startsWith(last.raw, at);
+      const colon = isSameName ? at + last.raw.length : text.indexOf(":", at);
+      const raw = isSameName ? last.raw : text.slice(at, colon < 0 || colon > lineEnd ? lineEnd : colon);
+      if (colon < 0 || colon > lineEnd) throw malformed(`a header line is ${shown(raw)}`);
+      known = isSameName ? last.name : nameOf(raw);
+      value = keptValue(trimBlanks(text, colon + 1, lineEnd), known);
+      if (BAD_VALUE.test(value)) throw malformed(`header ${known.name} holds a control character`);
+      if (!isSameName) noteLine(count, text.slice(at, lineEnd), raw, known, value);
+      else if (last.text !== undefined) lastLines[count] = { ...last, text: undefined };
+    }
+    const { name, tells } = known;
     if (tells) isPlain = false;
-    const value = keptValue(trimBlanks(text, colon + 1, lineEnd));
-    if (BAD_VALUE.test(value)) throw malformed(`header ${name} holds a control character`);
     const before = headers[name];
     if (before === undefined) headers[name] = value;
     else if (!SINGLE.has(name)) headers[name] = `${before}, ${value}`;
     else if (before !== value) throw malformed(`header ${name} is given twice: ${shown(before)} and ${shown(value)}`);
     if (++count > MAX_HEADERS) throw malformed(`it has more than ${MAX_HEADERS} headers`);
   }
-  return finish(Number(status[2]), status[1] === "1", headers, isPlain, toHead);
+  return finish(status, is11, headers, isPlain, toHead);
+}
+
+/** Lines that are kept, and their greatest length. */
+const MAX_LAST_LINES = 32;
+const MAX_LAST_LENGTH = 256;
+
+interface Status {
+  readonly text: string;
+  readonly status: number;
+  readonly is11: boolean;
+}
+
+let lastStatus: Status = { text: "", status: 0, is11: false };
+
+function statusOf(text: string, lineEnd: number): Status {
+  if (lineEnd === lastStatus.text.length && lineEnd > 0 && text.startsWith(lastStatus.text)) return lastStatus;
+  const line = text.slice(0, lineEnd);
+  const status = STATUS_LINE.exec(line);
+  if (status === null) throw malformed(`it begins with ${shown(line)}`);
+  const parsed = { text: own(line), status: Number(status[2]), is11: status[1] === "1" };
+  if (line.length <= MAX_LAST_LENGTH) lastStatus = parsed;
+  return parsed;
+}
+
+/** Whether the whole line that begins there is that one. */
+function isLineAt(text: string, line: string, at: number): boolean {
+  const end = at + line.length;
+  if (end !== text.length && (text.charCodeAt(end) !== CR || text.charCodeAt(end + 1) !== LF)) return false;
+  return text.startsWith(line, at);
+}
+
+function noteLine(place: number, text: string, raw: string, name: Name, value: string): void {
+  if (place >= MAX_LAST_LINES || text.length > MAX_LAST_LENGTH) return;
+  lastLines[place] = { text: own(text), raw: own(raw), name, value: own(value) };
 }
 
 interface Name {
@@ -91,6 +153,8 @@ interface Name {
   readonly name: string;
   /** It is one of S3's own that may say something of an object. */
   readonly tells: boolean;
+  /** Its values: many objects have the same; each has its own; or each answer has, and nobody keeps it. */
+  readonly values: "shared" | "own" | "passing";
 }
 
 /** Names that were checked: a store sends the same few again and again. */
@@ -104,7 +168,11 @@ function nameOf(raw: string): Name {
   if (known !== undefined) return known;
   if (!NAME.test(raw)) throw malformed(`a header line is ${shown(raw)}`);
   const name = own(raw).toLowerCase();
-  const checked = { name, tells: name.startsWith("x-amz-") && !OF_REQUESTS.has(name) };
+  // Every object has names of its own, as "constructor".
+  if (name in {}) throw malformed(`a header's name is ${shown(name)}`);
+  const ofRequests = OF_REQUESTS.has(name);
+  const values = ofRequests ? "passing" : name === "etag" ? "own" : "shared";
+  const checked: Name = { name, tells: name.startsWith("x-amz-") && !ofRequests, values };
   if (names.size < MAX_NAMES) names.set(own(raw), checked);
   return checked;
 }
@@ -117,7 +185,9 @@ const MAX_VALUES = 256;
  * A value that does not keep the whole head in memory, as a part of its text would: what is known of an object is kept for
  * long, and a head is ten times as long.
  */
-function keptValue(part: string): string {
+function keptValue(part: string, name: Name): string {
+  if (name.values === "passing") return part;
+  if (name.values === "own") return own(part);
   const known = values.get(part);
   if (known !== undefined) return known;
   const value = own(part);
@@ -140,7 +210,8 @@ function finish(
   const connection = headers.connection?.toLowerCase() ?? "";
   const framing = framingOf(status, headers, toHead);
   const asked = is11 ? !hasToken(connection, "close") : hasToken(connection, "keep-alive");
-  const hint = /timeout=(\d{1,6})/.exec(headers["keep-alive"] ?? "");
+  const keepAlive = headers["keep-alive"];
+  const hint = keepAlive === undefined ? null : /timeout=(\d{1,6})/.exec(keepAlive);
   return {
     status,
     headers,
