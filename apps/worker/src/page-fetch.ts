@@ -2,7 +2,15 @@
  * Pages on their way from the UFS: one GET fills a run of adjacent pages, and any number of readers follow the filling.
  * The run is the sink of the GET: the bytes are put into the pages' own memory by whoever reads the socket.
  */
-import { type ByteSink, type MissReason, pageLength, RinglightError, toRinglightError } from "@ringlight/core";
+import {
+  type ByteSink,
+  type MissReason,
+  pageLength,
+  RinglightError,
+  Stop,
+  type StopSignal,
+  toRinglightError,
+} from "@ringlight/core";
 import type { PageBuffer, PageBuffers } from "./page-buffers.ts";
 
 const NO_SPACE = new Uint8Array(0);
@@ -113,7 +121,7 @@ export class FetchRun implements ByteSink {
   readonly #done: (() => void)[] = [];
   readonly buffers: PageBuffers;
   readonly #owner: RunOwner;
-  readonly #controller: AbortController;
+  readonly #ending: Stop;
   #at = 0;
   #readers = 0;
   /** Some reader got what it came for. */
@@ -125,10 +133,10 @@ export class FetchRun implements ByteSink {
     reasonOf: (index: number) => MissReason,
     buffers: PageBuffers,
     owner: RunOwner,
-    ending = new AbortController(),
+    ending = new Stop(),
   ) {
     this.buffers = buffers;
-    this.#controller = ending;
+    this.#ending = ending;
     const pages: PageFetch[] = [];
     for (let index = range.first; index <= range.last; index++) {
       pages.push(new PageFetch(this, index, pageLength(range.sizeBytes, range.pageBytes, index), reasonOf(index)));
@@ -146,8 +154,8 @@ export class FetchRun implements ByteSink {
   }
 
   /** Aborts when nobody wants the run any more. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): StopSignal {
+    return this.#ending;
   }
 
   /** Readers that depend on the run now. */
@@ -205,7 +213,7 @@ export class FetchRun implements ByteSink {
     this.#wanted ||= satisfied;
     if (this.#readers > 0) return;
     if (!this.#wanted && !this.#finished) {
-      this.#controller.abort(new RinglightError("RL_CANCELLED", "every reader of the fetch has left"));
+      this.#ending.abort(new RinglightError("RL_CANCELLED", "every reader of the fetch has left"));
     }
     this.#owner.left(this);
   }
@@ -216,7 +224,7 @@ export class FetchRun implements ByteSink {
     this.#finished = true;
     const lacking = this.pages.slice(this.#at);
     if (lacking.length === 0) return;
-    const { aborted, reason } = this.#controller.signal;
+    const { aborted, reason } = this.#ending;
     const short = new RinglightError("RL_UFS_ERROR", "the store sent fewer bytes than were asked for");
     const cause = toRinglightError(aborted ? reason : (error ?? short), "RL_UFS_ERROR");
     for (const page of lacking) {

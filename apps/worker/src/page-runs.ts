@@ -10,6 +10,7 @@
  * A little long, because what is announced, kept, paid for and waiting to be stored changes together and is best read in one place.
  */
 import {
+  abortSignalOf,
   type ByteRange,
   type ByteSink,
   type Clock,
@@ -19,6 +20,7 @@ import {
   type PageStore,
   type PutOptions,
   RinglightError,
+  Stop,
   TransientMap,
   type Ufs,
   type VersionId,
@@ -206,7 +208,7 @@ export class PageRuns {
       const span = this.#span(source);
       let begun: FetchRun | undefined;
       let timing: Timing | undefined;
-      const ending = new AbortController();
+      const ending = new Stop();
       const begin = (meta: ObjectMeta, held: ByteRange): ByteSink | Promise<ByteSink> => {
         const latencyMs = span.elapsedMs();
         const version = versionOf(meta);
@@ -226,7 +228,7 @@ export class PageRuns {
         return this.#budget.take(run.lengthBytes).then(sink);
       };
       span
-        .run(async () => ufs.readCurrent?.(key, range, begin, { signal: ending.signal }))
+        .run(async () => ufs.readCurrent?.(key, range, begin, { signal: ending }))
         .then(
           () => undefined,
           (error: unknown) => error ?? new RinglightError("RL_INTERNAL", "a read failed without saying why"),
@@ -250,7 +252,7 @@ export class PageRuns {
   }
 
   /** Makes a run and announces its pages. */
-  #newRun(place: RunPlace, first: number, last: number, ending?: AbortController): FetchRun {
+  #newRun(place: RunPlace, first: number, last: number, ending?: Stop): FetchRun {
     const { version, meta, coldReason } = place;
     const range = { first, last, sizeBytes: meta.sizeBytes, pageBytes: this.#options.pageBytes };
     const owner = {
@@ -288,7 +290,7 @@ export class PageRuns {
       await span.run(() =>
         ufs.readInto
           ? ufs.readInto(key, meta.version, range, sink, { signal: run.signal, sizeBytes: meta.sizeBytes })
-          : pump(ufs, key, meta.version, range, sink, run.signal),
+          : pump(ufs, key, meta.version, range, sink, abortSignalOf(run.signal)),
       );
     } catch (error) {
       failure = error;

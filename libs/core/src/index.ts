@@ -14,6 +14,7 @@ export * from "./path.ts";
 export * from "./policy.ts";
 export * from "./pooled-bytes.ts";
 export * from "./segment.ts";
+export * from "./stop.ts";
 export * from "./transient-map.ts";
 export * from "./ufs.ts";
 export * from "./ufs-write.ts";

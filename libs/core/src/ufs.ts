@@ -1,4 +1,5 @@
 /** The under file system: the store behind a mount, beneath one interface. */
+import type { StopSignal } from "./stop.ts";
 import type { ObjectChecksums, UfsWrites } from "./ufs-write.ts";
 
 /** What a UFS says of one object version. */
@@ -66,7 +67,8 @@ export interface UfsCallOptions {
 }
 
 /** How a range of a version is read. */
-export interface UfsReadOptions extends UfsCallOptions {
+export interface UfsReadOptions {
+  readonly signal?: StopSignal;
   /** The version's size, bytes, where it is known: what is read whole may be asked for without a range. */
   readonly sizeBytes?: number;
 }
@@ -130,7 +132,7 @@ export interface Ufs {
     key: string,
     range: ByteRange,
     begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
-    options?: UfsCallOptions,
+    options?: UfsReadOptions,
   ): Promise<void>;
   list(request: ListRequest, options?: UfsCallOptions): Promise<ListPage>;
   /** Proves that the store answers and that the credentials may list it. @throws what is wrong, naming the remedy. */

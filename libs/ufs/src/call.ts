@@ -1,8 +1,8 @@
 /** One call of a UFS: its deadline, the caller's signal, and what the observer is told. */
-import { isRinglightError, RinglightError, type UfsObservation } from "@ringlight/core";
+import { isRinglightError, RinglightError, type StopSignal, type UfsObservation } from "@ringlight/core";
 
 /** What an aborted signal means: the caller's own error, a deadline that passed, or a caller that went away. */
-export function abortError(signal: AbortSignal, what: string): RinglightError {
+export function abortError(signal: StopSignal, what: string): RinglightError {
   const { reason } = signal;
   if (isRinglightError(reason)) return reason;
   if (reason instanceof Error && reason.name === "TimeoutError") {
@@ -12,7 +12,7 @@ export function abortError(signal: AbortSignal, what: string): RinglightError {
 }
 
 /** @throws what the aborted signal means; nothing while it is not aborted. */
-export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+export function throwIfAborted(signal: StopSignal | undefined, what: string): void {
   if (signal?.aborted) throw abortError(signal, what);
 }
 
@@ -24,7 +24,7 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
 export async function bounded<T>(
   what: string,
   timeoutMs: number,
-  signal: AbortSignal | undefined,
+  signal: StopSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   throwIfAborted(signal, what);

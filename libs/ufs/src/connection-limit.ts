@@ -1,5 +1,5 @@
 /** A bound on the connections to one store. Who comes when all are taken waits in order; when too many wait, the next is refused. */
-import { RinglightError } from "@ringlight/core";
+import { RinglightError, type StopSignal } from "@ringlight/core";
 import { abortError, throwIfAborted } from "./call.ts";
 
 /** Connections of one mount. */
@@ -18,7 +18,7 @@ export class ConnectionLimit {
    * Takes a connection; the result gives it back (idempotent).
    * @throws RL_OVERLOADED when the queue is full, or what the signal means.
    */
-  async take(signal: AbortSignal): Promise<() => void> {
+  async take(signal: StopSignal): Promise<() => void> {
     throwIfAborted(signal, "the wait for a connection");
     if (this.#taken < this.#max) this.#taken++;
     else await this.#wait(signal);
@@ -33,7 +33,7 @@ export class ConnectionLimit {
     };
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  #wait(signal: StopSignal): Promise<void> {
     if (this.#waiting.size >= this.#maxQueued) {
       const text = `${this.#max} connections to the store are busy and ${this.#waiting.size} calls wait for one`;
       throw new RinglightError("RL_OVERLOADED", text);

@@ -3,15 +3,18 @@ import type { FileHandle } from "node:fs/promises";
 import { readdir, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import {
+  abortSignalOf,
   type ByteRange,
   type ByteSink,
   type ListPage,
   type ListRequest,
   type ObjectMeta,
   RinglightError,
+  type StopSignal,
   type Ufs,
   type UfsBody,
   type UfsCallOptions,
+  type UfsReadOptions,
 } from "@ringlight/core";
 import { bounded, Observed } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
@@ -118,7 +121,7 @@ class FileUfs implements Ufs {
     version: string,
     range: ByteRange,
     sink: ByteSink,
-    options: UfsCallOptions = {},
+    options: UfsReadOptions = {},
   ): Promise<void> {
     return this.#fill(key, range, options.signal, async (open, what) => {
       const { handle, meta, release } = await open();
@@ -139,7 +142,7 @@ class FileUfs implements Ufs {
     key: string,
     range: ByteRange,
     begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
-    options: UfsCallOptions = {},
+    options: UfsReadOptions = {},
   ): Promise<void> {
     return this.#fill(key, range, options.signal, async (open, what) => {
       const { handle, meta, release } = await open();
@@ -186,7 +189,7 @@ class FileUfs implements Ufs {
   #fill(
     key: string,
     range: ByteRange,
-    given: AbortSignal | undefined,
+    given: StopSignal | undefined,
     begin: (
       open: () => Promise<{ handle: FileHandle; meta: ObjectMeta; release: () => void }>,
       what: string,
@@ -255,19 +258,19 @@ class FileUfs implements Ufs {
     throw new RinglightError("RL_NOT_FOUND", `no such file: ${JSON.stringify(key)} in ${this.#root.directory}`);
   }
 
-  #bounded<T>(what: string, given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #bounded<T>(what: string, given: StopSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const text = `${what} in ${this.#root.directory}`;
     return bounded(text, this.#limits.timeoutMs, this.#unite(given), work);
   }
 
-  #unite(given: AbortSignal | undefined): AbortSignal {
-    return given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+  #unite(given: StopSignal | undefined): AbortSignal {
+    return given === undefined ? this.#closing.signal : AbortSignal.any([abortSignalOf(given), this.#closing.signal]);
   }
 
   async #begin(
     file: OpenFile,
     range: ByteRange,
-    given: AbortSignal | undefined,
+    given: StopSignal | undefined,
     observed: Observed,
     what: string,
     opening: AbortSignal,

@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, type LookupFunction, type Socket, type TcpNetConnectOpts } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import type { StopSignal } from "@ringlight/core";
 import {
   type ConnectionOwner,
   Http1Connection,
@@ -61,7 +62,7 @@ export class Http1Pool implements ConnectionOwner {
     head: string,
     toHead: boolean,
     timeoutMs: number,
-    signal: AbortSignal,
+    signal: StopSignal,
     onHead?: OnHead,
   ): Promise<Http1Response> {
     if (signal.aborted) throw signal.reason;

@@ -1,5 +1,5 @@
 /** Retries of what is safe to repeat: full-jitter exponential backoff that honours the store's Retry-After. */
-import type { RinglightError } from "@ringlight/core";
+import type { RinglightError, StopSignal } from "@ringlight/core";
 import { abortError } from "./call.ts";
 
 /** A failure that may pass. `error` is what the caller gets when it does not. */
@@ -40,7 +40,7 @@ export function parseRetryAfter(header: string | undefined): number | undefined 
 }
 
 /** Sleeps. @throws what the signal means, when it aborts first. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function pause(ms: number, signal: StopSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(done, ms);
     function done() {
@@ -57,7 +57,7 @@ export function pause(ms: number, signal: AbortSignal | undefined): Promise<void
 }
 
 /** Runs work until it succeeds, fails for good, or failed MAX_ATTEMPTS times; `repeating` is told before each further attempt. */
-export async function withRetries<T>(signal: AbortSignal, work: () => Promise<T>, repeating?: () => void): Promise<T> {
+export async function withRetries<T>(signal: StopSignal, work: () => Promise<T>, repeating?: () => void): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

@@ -3,7 +3,7 @@
  * for anybody. A body that ends early or falls silent is resumed where it stopped, with If-Match, so that what follows is
  * of the same version or nothing.
  */
-import { type ByteRange, type ByteSink, isRinglightError, RinglightError } from "@ringlight/core";
+import { type ByteRange, type ByteSink, isRinglightError, RinglightError, type StopSignal } from "@ringlight/core";
 import { abortError, type Observed } from "./call.ts";
 import type { BodyEnd, BodyReceiver, Http1Response } from "./http1-connection.ts";
 import { MalformedResponse } from "./http1-head.ts";
@@ -22,7 +22,7 @@ export interface FillOptions {
   readonly range: ByteRange;
   readonly sink: ByteSink;
   readonly stallTimeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   readonly observed: Observed;
   /** Names the request in error texts. */
   readonly what: string;
@@ -34,7 +34,7 @@ export interface FillOptions {
 export async function requestRange(
   { http, key, version, range, what }: Pick<FillOptions, "http" | "key" | "version" | "range" | "what">,
   start: number,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<{ response: Http1Response; sizeBytes: number }> {
   const headers = { range: `bytes=${start}-${range.end}`, "if-match": version };
   const response = await http.send("GET", key, headers, signal);
@@ -115,7 +115,7 @@ export class Piece implements BodyReceiver {
   readonly #sink: ByteSink;
   readonly #limit: number;
   readonly #response: Http1Response;
-  readonly #signal: AbortSignal;
+  readonly #signal: StopSignal;
   readonly #timer: NodeJS.Timeout;
   readonly #abort = () => this.#response.destroy();
   #resolve: (how: BodyEnd | "stalled") => void = () => undefined;

@@ -2,7 +2,7 @@
  * The lean S3 client of reads and listings: signed requests on our own HTTP/1.1 connections. The AWS SDK, which costs about ten
  * times the CPU a request, is left with credentials (docs/adr/0004-s3-under-store-client.md, docs/adr/0010-cold-path.md).
  */
-import { RinglightError } from "@ringlight/core";
+import { RinglightError, type StopSignal } from "@ringlight/core";
 import { type RawTarget, signRequest } from "@ringlight/sigv4";
 import type { CredentialsSource } from "./credentials.ts";
 import { HttpBody } from "./http-body.ts";
@@ -56,7 +56,7 @@ export class S3Http {
     method: "GET" | "HEAD",
     key: string,
     headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    signal: StopSignal,
     onHead?: OnHead,
   ): Promise<Http1Response> {
     const operation = `${method} ${JSON.stringify(this.location.prefix + key)}`;
@@ -67,7 +67,7 @@ export class S3Http {
   async document(
     query: readonly (readonly [string, string])[],
     operation: string,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<string> {
     const { host, basePath } = this.location;
     const url = { host, rawUrl: `${basePath}/${queryText(query)}` };
@@ -104,7 +104,7 @@ export class S3Http {
     url: RawTarget,
     operation: string,
     headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    signal: StopSignal,
     onHead?: OnHead,
   ): Promise<Http1Response> {
     const credentials = await this.credentials.get();
@@ -138,7 +138,7 @@ export class S3Http {
     path: string,
     headers: Readonly<Record<string, string>>,
     operation: string,
-    signal: AbortSignal,
+    signal: StopSignal,
     onHead: OnHead | undefined,
   ): Promise<Http1Response> {
     let head = `${method} ${path} HTTP/1.1\r\n`;

@@ -1,5 +1,6 @@
 /** The UFS of s3:// mounts: any store that speaks S3. */
 import {
+  abortSignalOf,
   type Bagged,
   type ByteRange,
   type ByteSink,
@@ -8,6 +9,8 @@ import {
   type ListRequest,
   type ObjectMeta,
   RinglightError,
+  Stop,
+  type StopSignal,
   TransientBag,
   type Ufs,
   type UfsBody,
@@ -173,7 +176,7 @@ class S3Ufs implements Ufs {
     key: string,
     range: ByteRange,
     begin: (meta: ObjectMeta, range: ByteRange) => ByteSink | Promise<ByteSink>,
-    options: UfsCallOptions = {},
+    options: UfsReadOptions = {},
   ): Promise<void> {
     const headers = range.start === 0 && this.#wholes >= WHOLES_IN_A_ROW ? {} : rangeHeader(range);
     return this.#fill(key, range, headers, options.signal, (response, what) => {
@@ -217,7 +220,7 @@ class S3Ufs implements Ufs {
     key: string,
     range: ByteRange,
     headers: Readonly<Record<string, string>>,
-    given: AbortSignal | undefined,
+    given: StopSignal | undefined,
     take: (response: Http1Response, what: string) => Taken,
   ): Promise<void> {
     const observed = new Observed("get", this.#observe);
@@ -228,8 +231,8 @@ class S3Ufs implements Ufs {
       this.#throwIfClosed();
       throwIfAborted(given, what);
       // One controller for the caller's signal, the deadline and the mount's end: each of them costs, and so do unions of them.
-      const ending = new AbortController();
-      const { signal } = ending;
+      const ending = new Stop();
+      const signal = ending;
       const begun: { release?: () => void; taken?: Taken; piece?: Piece; error?: unknown } = {};
       // A sink that is there at once gets what came with the head straight from the socket.
       const onHead = (response: Http1Response) => {
@@ -294,7 +297,7 @@ class S3Ufs implements Ufs {
   }
 
   /** Runs one bounded call on one connection. */
-  #call<T>(operation: string, given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #call<T>(operation: string, given: StopSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const what = describe(this.#location, operation);
     return bounded(what, this.#limits.timeoutMs, this.#unite(given), async (signal) => {
       const release = await this.#connections.take(signal);
@@ -306,8 +309,8 @@ class S3Ufs implements Ufs {
     });
   }
 
-  #unite(given: AbortSignal | undefined): AbortSignal {
-    return given === undefined ? this.#closing.signal : AbortSignal.any([given, this.#closing.signal]);
+  #unite(given: StopSignal | undefined): AbortSignal {
+    return given === undefined ? this.#closing.signal : AbortSignal.any([abortSignalOf(given), this.#closing.signal]);
   }
 
   #throwIfClosed(): void {
