@@ -198,7 +198,8 @@ export class JobEngine {
     this.#mustLead();
     const { store, clock } = this.#options;
     const hash = specHash(spec);
-    const active = [...this.#jobs.values()].filter(({ record }) => !isFinal(record.state));
+    // What callers are told to have ended has, though its record may not be written yet.
+    const active = [...this.#jobs.values()].filter((job) => !isFinal(viewOf(job).record.state));
     const same = active.find(({ record }) => record.specHash === hash);
     if (same !== undefined) return { job: viewOf(same), created: false };
     if (active.length >= MAX_ACTIVE) {
