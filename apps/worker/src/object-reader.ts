@@ -14,6 +14,7 @@ import {
   type ReadStatus,
   RinglightError,
   segmentOf,
+  stopOf,
   type VersionId,
 } from "@ringlight/core";
 import { type ReadPlan, resolvePlan } from "@ringlight/s3";
@@ -193,19 +194,18 @@ export class ObjectReader {
    * @throws the UFS's errors
    */
   async learnWhole(
-    mount: string,
+    open: OpenMount,
     key: string,
     { version: listed, sizeBytes }: Pick<ObjectMeta, "version" | "sizeBytes">,
     id: VersionId,
     job: { readonly traceparent: string; readonly onFetched: (bytes: number) => void },
     signal: AbortSignal,
   ): Promise<ObjectMeta> {
-    const { mounts, pages } = this.#options;
-    const open = await mounts.get(mount);
+    const { pages } = this.#options;
     const { record, ufs } = open;
     const identity = mountIdentity(record);
     const asked = pages.firstRun(ufs, 0, sizeBytes - 1);
-    const source = { mount, key, ufs, background: true, ...job };
+    const source = { mount: record.name, key, ufs, background: true, ...job };
     const versionOf = (meta: ObjectMeta) => (meta.version === listed ? id : versionId(identity, key, meta.version));
     let learned: Learned | undefined;
     // Others may wait for the answer, so that it is not given up with the job; but pages that come after its end are let go of.
@@ -526,10 +526,11 @@ async function* cachedBytes(
 
 /** The promise's outcome, or the signal's reason where that aborts first. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const stop = stopOf(signal);
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const settled = () => signal.removeEventListener("abort", abort);
+    const abort = () => reject(stop.reason);
+    stop.addEventListener("abort", abort);
+    const settled = () => stop.removeEventListener("abort", abort);
     work.then(resolve, reject).then(settled, settled);
   });
 }

@@ -131,7 +131,7 @@ async function attemptLoad(
 /** A small object of which nothing is known: one GET brings its metadata and its pages. Undefined where that will not do. */
 async function learnWhole(
   { objects, pages: reader }: TaskSources,
-  { mount, key, record, ufs, version, meta }: UnitPages,
+  { key, record, ufs, version, meta }: UnitPages,
   { limits, signal, traceparent, onRead }: TaskSettings,
 ): Promise<ObjectMeta | undefined> {
   const { sizeBytes } = meta;
@@ -142,7 +142,7 @@ async function learnWhole(
     signal.throwIfAborted();
     const giveBack = await reader.reserve(sizeBytes);
     try {
-      return await objects.learnWhole(mount, key, meta, version, { traceparent, onFetched: onRead }, signal);
+      return await objects.learnWhole({ record, ufs }, key, meta, version, { traceparent, onFetched: onRead }, signal);
     } finally {
       giveBack();
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { abortSignalOf, Stop, type StopSignal } from "./stop.ts";
+import { abortSignalOf, Stop, type StopSignal, stopOf } from "./stop.ts";
 
 /** What a listener, and who asks, sees of a signal that is stopped twice. */
 function seenOf(signal: StopSignal, stop: (reason: unknown) => void): unknown[] {
@@ -42,4 +42,19 @@ test("a stop's AbortSignal follows it, and an AbortSignal is its own", () => {
   assert.deepEqual([signal.aborted, signal.reason], [true, "why"]);
   assert.deepEqual([abortSignalOf(stop).aborted, abortSignalOf(stop).reason], [true, "why"]);
   assert.equal(abortSignalOf(signal), signal);
+});
+
+test("a signal has one stop, which ends with it", () => {
+  const controller = new AbortController();
+  const stop = stopOf(controller.signal);
+  assert.equal(stopOf(controller.signal), stop);
+  let told = 0;
+  const listener = () => void told++;
+  for (let count = 0; count < 10; count++) stop.addEventListener("abort", () => void told++);
+  stop.addEventListener("abort", listener);
+  stop.removeEventListener("abort", listener);
+  controller.abort("why");
+  assert.deepEqual([stop.aborted, stop.reason, told], [true, "why", 10]);
+  assert.equal(stopOf(controller.signal).aborted, true);
+  assert.equal(stopOf(AbortSignal.abort("before")).reason, "before");
 });

@@ -63,3 +63,20 @@ export function abortSignalOf(signal: StopSignal): AbortSignal {
   else signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
   return controller.signal;
 }
+
+/** The stops that follow a signal. */
+const followers = new WeakMap<AbortSignal, Stop>();
+
+/**
+ * The same signal for many listeners that come and go: an AbortSignal goes through all that it has for each that is added or taken
+ * away. One a signal, with one listener on it.
+ */
+export function stopOf(signal: AbortSignal): Stop {
+  const known = followers.get(signal);
+  if (known !== undefined) return known;
+  const stop = new Stop();
+  if (signal.aborted) stop.abort(signal.reason);
+  else signal.addEventListener("abort", () => stop.abort(signal.reason), { once: true });
+  followers.set(signal, stop);
+  return stop;
+}
