@@ -20,9 +20,16 @@ interface Entry {
   readonly written?: boolean;
 }
 
-/** A question to the UFS; overtaken when the object was written meanwhile. */
+/** A question to the UFS on its way. */
 interface Question {
+  readonly askedAtMs: number;
+  answer: Promise<ObjectMeta> | undefined;
+  /** The object was written meanwhile: what the answer says must not be remembered. */
   overtaken: boolean;
+  /** Others may wait for its answer. */
+  joinable: boolean;
+  /** One of the same object that was asked before. */
+  before: Question | undefined;
 }
 
 /** Options of the metadata cache. */
@@ -51,9 +58,8 @@ export interface MetadataCacheOptions {
 export class MetadataCache {
   readonly #options: MetadataCacheOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #pending = new TransientMap<{ readonly answer: Promise<ObjectMeta>; readonly askedAtMs: number }>();
-  /** Questions on their way, by object: those asked before a write must not be remembered. */
-  readonly #asked = new TransientMap<Set<Question>>();
+  /** Questions on their way, by object: the last that was asked, and through it those before it. */
+  readonly #asked = new TransientMap<Question>();
 
   #peeks = 0;
 
@@ -81,12 +87,13 @@ export class MetadataCache {
       this.#entries.set(id, entry);
       return entry.meta === undefined ? Promise.reject(notFound(key)) : Promise.resolve(entry.meta);
     }
-    const pending = this.#pending.get(id);
+    const last = this.#asked.get(id);
+    const pending = last?.joinable ? last : undefined;
     // A strict reader may not take the answer to a question that was asked before it came: the object may have changed since.
     // Nor may any reader take one to a question from before a pause, whose answer may have lain here while others wrote.
     const { resumedMs } = this.#options;
     if (
-      pending !== undefined &&
+      pending?.answer !== undefined &&
       freshness.kind !== "strict" &&
       (resumedMs === undefined || pending.askedAtMs >= resumedMs())
     ) {
@@ -94,12 +101,12 @@ export class MetadataCache {
     }
     // Strict readers that come together each ask for themselves; the bytes come with one of the answers only.
     const ask = pending === undefined && learn !== undefined ? learn : () => ufs.head(key);
+    if (last !== undefined) last.joinable = false;
     const askedAtMs = this.#options.clock.monotonicMs();
-    const answer = this.#fetch(mount, key, id, ask).finally(() => {
-      if (this.#pending.get(id)?.answer === answer) this.#pending.delete(id);
-    });
-    this.#pending.set(id, { answer, askedAtMs });
-    return answer;
+    const question: Question = { askedAtMs, answer: undefined, overtaken: false, joinable: true, before: last };
+    this.#asked.set(id, question);
+    question.answer = this.#fetch(mount, key, id, question, ask);
+    return question.answer;
   }
 
   /** The object's metadata if the freshness rule lets it be used as it is. @param id mount identity and key, as "mount/key" */
@@ -142,8 +149,10 @@ export class MetadataCache {
    */
   forget(mount: string, key: string): void {
     const id = `${mount}/${key}`;
-    this.#pending.delete(id);
-    for (const question of this.#asked.get(id) ?? []) question.overtaken = true;
+    for (let question = this.#asked.get(id); question !== undefined; question = question.before) {
+      question.overtaken = true;
+      question.joinable = false;
+    }
     const entry = this.#entries.get(id);
     if (entry !== undefined) {
       this.#entries.set(id, { meta: entry.meta, fetchedAtMs: Number.NEGATIVE_INFINITY, written: true });
@@ -154,19 +163,21 @@ export class MetadataCache {
     return this.#entries.size;
   }
 
-  async #fetch(mount: string, key: string, id: string, ask: () => Promise<ObjectMeta>): Promise<ObjectMeta> {
-    const askedAtMs = this.#options.clock.monotonicMs();
-    const question: Question = { overtaken: false };
-    const asked = this.#asked.get(id) ?? new Set();
-    this.#asked.set(id, asked.add(question));
+  async #fetch(
+    mount: string,
+    key: string,
+    id: string,
+    question: Question,
+    ask: () => Promise<ObjectMeta>,
+  ): Promise<ObjectMeta> {
+    const { askedAtMs } = question;
     let meta: ObjectMeta | undefined;
     try {
       meta = await ask();
     } catch (error) {
       if (!isRinglightError(error, "RL_NOT_FOUND")) throw error;
     } finally {
-      asked.delete(question);
-      if (asked.size === 0 && this.#asked.get(id) === asked) this.#asked.delete(id);
+      this.#answered(id, question);
     }
     const before = this.#entries.get(id);
     // Answers may overtake each other; the one that was asked for last is kept.
@@ -181,6 +192,19 @@ export class MetadataCache {
     }
     if (meta === undefined) throw notFound(key);
     return meta;
+  }
+
+  /** The question is on its way no more. */
+  #answered(id: string, question: Question): void {
+    const last = this.#asked.get(id);
+    if (last === question) {
+      if (question.before === undefined) this.#asked.delete(id);
+      else this.#asked.set(id, question.before);
+      return;
+    }
+    for (let later = last; later !== undefined; later = later.before) {
+      if (later.before === question) later.before = question.before;
+    }
   }
 
   #isFresh(entry: Entry, freshness: Freshness): boolean {
