@@ -160,6 +160,12 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     console.log(
       `console: ${cpu.toFixed(2)} cores, ${Math.max(...memory).toFixed(0)} MiB at most, ${memory.at(-1)?.toFixed(0)} MiB at the end`,
     );
+    const fifths = Array.from({ length: 5 }, (_, at) =>
+      memory.slice(Math.floor((at * memory.length) / 5), Math.floor(((at + 1) * memory.length) / 5)),
+    );
+    console.log(
+      `memory at most, by fifths of ${seconds.toFixed(0)} s: ${fifths.map((part) => Math.max(...part).toFixed(0)).join(", ")} MiB`,
+    );
     const quick = figures.every(({ firstPaintMs, updateMs }) => firstPaintMs < FIRST_PAINT_MS && updateMs < UPDATE_MS);
     return quick && taken >= spansPerSecond * TAKEN_SHARE && counts.refused + counts.failed === 0;
   } finally {
