@@ -36,8 +36,6 @@ interface Opening {
   /** Milliseconds since the Unix epoch; NaN for what is no time. */
   signedMs: number;
   payloadHash: string;
-  /** The path that was found plain last. */
-  path: string;
 }
 
 const SIGNATURE_CHARS = 64;
@@ -103,7 +101,6 @@ export class HeaderProofs {
       amzDate: "",
       signedMs: Number.NaN,
       payloadHash: "",
-      path: "",
     };
     if (this.#openings.size >= MAX_OPENINGS) this.#openings.delete(this.#openings.keys().next().value ?? "");
     this.#openings.set(opening.text, opening);
@@ -155,13 +152,9 @@ function follow(request: ReceivedRequest, opening: Opening): boolean {
 }
 
 /** The canonical request of one that follows its opening; undefined where its path, or one of the values that are others each time, is not plain. */
-function textOf(request: ReceivedRequest, opening: Opening): string | undefined {
-  const { claim, pieces, values } = opening;
+function textOf(request: ReceivedRequest, { claim, pieces, values }: Opening): string | undefined {
   const { rawUrl } = request;
-  if (rawUrl !== opening.path) {
-    if (!isPlainPath(rawUrl)) return undefined;
-    opening.path = copy(rawUrl);
-  }
+  if (!isPlainPath(rawUrl)) return undefined;
   let text = `${request.method}\n${rawUrl}\n\n${pieces[0]}`;
   for (let at = 0, piece = 1; piece < pieces.length; at++) {
     if (values[at] !== undefined) continue;
