@@ -81,25 +81,20 @@ test("every read is counted once in the cluster, whether by lease or not", async
   cluster.origin.putObject("counted", "object", { sizeBytes: 1000, seed: 2 });
   const counting = await connect({ endpoints: [cluster.workers[0]?.record.addresses.grpc ?? ""] });
   let reads = 0;
-  await waitFor(
-    async () => {
-      await counting.readRange("/counted/object", 0, 1000);
-      reads++;
-      return counting.readNow("/counted/object", 0, 10) !== undefined && ++reads > 0;
-    },
-    { timeoutMs: 5000 },
-  );
+  const readUntilLeased = (path: string) =>
+    waitFor(
+      async () => {
+        await counting.readRange(path, 0, 1000);
+        reads++;
+        return counting.readNow(path, 0, 10) !== undefined && ++reads > 0;
+      },
+      { timeoutMs: 5000 },
+    );
+  await readUntilLeased("/counted/object");
   for (let count = 0; count < 1000; count++, reads++) assert.ok(counting.readNow("/counted/object", 0, 10));
   // Of two pages the first one is leased: the read is not served from it, and no use of it.
   cluster.origin.putObject("counted", "pages", { sizeBytes: 2 * PAGE, seed: 3 });
-  await waitFor(
-    async () => {
-      await counting.readRange("/counted/pages", 0, 10);
-      reads++;
-      return counting.readNow("/counted/pages", 0, 10) !== undefined && ++reads > 0;
-    },
-    { timeoutMs: 5000 },
-  );
+  await readUntilLeased("/counted/pages");
   for (let count = 0; count < 100; count++) assert.equal(counting.readNow("/counted/pages", 0, 2 * PAGE), undefined);
   // What was not reported yet is reported with the leases' return.
   counting.close();

@@ -3,8 +3,7 @@
 /** What work that may be stopped needs of its signal; an AbortSignal is one. */
 export interface StopSignal {
   readonly aborted: boolean;
-  // biome-ignore lint/suspicious/noExplicitAny: an AbortSignal has it so
-  readonly reason: any;
+  readonly reason: unknown;
   addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
   removeEventListener(type: "abort", listener: () => void): void;
   throwIfAborted(): void;
@@ -23,8 +22,7 @@ export class Stop implements StopSignal {
     return this.#aborted;
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: an AbortSignal has it so
-  get reason(): any {
+  get reason(): unknown {
     return this.#reason;
   }
 

@@ -125,7 +125,8 @@ test("a head that never ends is answered with 408, and an idle connection is clo
 
 test("a request that came before its idle connection was closed is answered, however long nothing could be read", async (t) => {
   const { door } = await start(t, { keepAliveTimeoutMs: 300 });
-  // Another thread asks, while this one, which holds the door, stands still until the connection has been idle for too long.
+  // Another thread asks while this one, which holds the door, stands still, until the connection has been idle for too long.
+  const still = new Int32Array(new SharedArrayBuffer(4));
   const source = `
     const { workerData, parentPort } = require("node:worker_threads");
     const socket = require("node:net").connect(workerData.port, "127.0.0.1");
@@ -136,7 +137,8 @@ test("a request that came before its idle connection was closed is answered, how
       const answers = text.split("HTTP/1.1 200 OK").length - 1;
       if (answers === 1) {
         parentPort.postMessage("first");
-        setTimeout(() => socket.write(request), 600);
+        Atomics.wait(workerData.still, 0, 0);
+        socket.write(request);
       } else if (answers === 2) {
         parentPort.postMessage("second");
         socket.destroy();
@@ -145,10 +147,12 @@ test("a request that came before its idle connection was closed is answered, how
     socket.on("close", () => parentPort.postMessage("closed"));
     socket.write(request);`;
   const { port } = door.server.address() as AddressInfo;
-  const asking = new Worker(source, { eval: true, workerData: { port } });
+  const asking = new Worker(source, { eval: true, workerData: { port, still } });
   t.after(() => asking.terminate());
   assert.deepEqual(await once(asking, "message"), ["first"]);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+  Atomics.store(still, 0, 1);
+  Atomics.notify(still, 0);
+  Atomics.wait(still, 0, 1, 2_500);
   assert.deepEqual(await once(asking, "message"), ["second"]);
 });
 
