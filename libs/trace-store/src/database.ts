@@ -9,7 +9,10 @@ import { RinglightError } from "@ringlight/core";
 
 const FILE = "telemetry.db";
 /** Of the schema; a file of another number is put aside, for what it holds can be gathered anew. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+
+/** A fragment of some 1.5 KB is the most of what is stored: of larger pages less is left over beside it, of these a tenth. */
+const PAGE_BYTES = 8192;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS resource (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
@@ -19,8 +22,8 @@ const SCHEMA = `
     info TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS trace_recent ON trace (id) WHERE kept = 0;
   CREATE INDEX IF NOT EXISTS trace_kept ON trace (kept, id) WHERE kept > 0;
-  CREATE TABLE IF NOT EXISTS fragment (trace INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (trace, seq)) WITHOUT ROWID, STRICT;
+  CREATE TABLE IF NOT EXISTS fragment (seq INTEGER PRIMARY KEY, trace INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS fragment_trace ON fragment (trace);
   CREATE TABLE IF NOT EXISTS token (hash INTEGER NOT NULL, trace INTEGER NOT NULL, PRIMARY KEY (hash, trace)) WITHOUT ROWID, STRICT;
   CREATE TABLE IF NOT EXISTS word (key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value)) WITHOUT ROWID, STRICT;
   CREATE TABLE IF NOT EXISTS log (
@@ -160,7 +163,9 @@ class OtherSchema extends Error {}
 function openFile(path: string, maxBytes: number): DatabaseSync {
   const db = new DatabaseSync(path);
   try {
-    db.exec("PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
+    db.exec(
+      `PRAGMA page_size = ${PAGE_BYTES}; PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;`,
+    );
     db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864;");
     // The same pages are written by commit after commit: the longer the journal, the fewer of them are written twice.
     db.exec("PRAGMA wal_autocheckpoint = 8000; PRAGMA temp_store = MEMORY; BEGIN IMMEDIATE;");

@@ -76,7 +76,7 @@ test("a file that cannot grow fails the transaction wholly, stays readable, and 
   const db = new Database(directory, 1024 * 1024);
   context.after(() => db.close());
   const put = (id: number) =>
-    db.statement("INSERT INTO fragment (trace, seq, body) VALUES (?, 0, ?)").run(id, new Uint8Array(100_000));
+    db.statement("INSERT INTO fragment (seq, trace, body) VALUES (?, 0, ?)").run(id, new Uint8Array(100_000));
   const count = () => (db.statement("SELECT count(*) AS found FROM fragment").get() as { found: number }).found;
   let stored = 0;
   assert.throws(
@@ -88,7 +88,7 @@ test("a file that cannot grow fails the transaction wholly, stays readable, and 
   assert.ok(stored > 3 && count() === stored);
   assert.throws(() => db.transaction(() => [put(1000), put(1001), put(1002)]), { code: "RL_DISK_FULL" });
   assert.equal(count(), stored, "nothing of a transaction that failed is there");
-  db.transaction(() => db.statement("DELETE FROM fragment WHERE trace < 3").run());
+  db.transaction(() => db.statement("DELETE FROM fragment WHERE seq < 3").run());
   db.transaction(() => put(2000));
   assert.equal(count(), stored - 2);
 });

@@ -165,7 +165,10 @@ export class StoreCore {
     this.#pendingBatches = [];
     try {
       const changes = this.#db.transaction(() => {
-        this.#prune(nowMs);
+        this.#prune(
+          nowMs,
+          spans.reduce((sum, group) => sum + group.spans.length, 0),
+        );
         const traces = spans.length > 0 ? this.#traces.write(spans, nowMs) : [];
         const stored = logs.length > 0 ? this.#logs.write(logs) : [];
         for (const point of points) this.#enter(point);
@@ -184,7 +187,7 @@ export class StoreCore {
   maintain(nowMs: number, share = METRIC_FLUSH_SHARE): void {
     try {
       this.#db.transaction(() => {
-        this.#prune(nowMs);
+        this.#prune(nowMs, 0);
         this.#chunks.flush(share);
         this.#chunks.prune(nowMs, this.#options.metricBytes);
         if (nowMs - this.#seriesSavedMs > HOUR_MS) {
@@ -297,18 +300,21 @@ export class StoreCore {
     }
   }
 
-  #prune(nowMs: number): void {
+  /** @param coming spans that are about to be written: so many traces may leave for them, and some more */
+  #prune(nowMs: number, coming: number): void {
     const { recentBytes, keptBytes, logBytes, recentMs, keptMs, logMs } = this.#options;
     const traces = this.#traces;
     const count = (removed: number) => {
       this.#counts.prunedTraces += removed;
       return removed;
     };
-    if (traces.bytes[0]! > recentBytes) count(traces.prune(0, PRUNE_SLICE * 4));
-    else count(traces.prune(0, PRUNE_SLICE, (nowMs - recentMs) * 1000));
+    const most = PRUNE_SLICE + coming;
+    if (count(traces.free(0, traces.bytes[0]! - recentBytes, most)) === 0) {
+      count(traces.prune(0, PRUNE_SLICE, (nowMs - recentMs) * 1000));
+    }
     const [, ...kept] = traces.bytes;
     const total = kept.reduce((sum, bytes) => sum + bytes, 0);
-    if (total > keptBytes) count(traces.prune(kept.indexOf(Math.max(...kept)) + 1, PRUNE_SLICE));
+    count(traces.free(kept.indexOf(Math.max(...kept)) + 1, total - keptBytes, most));
     for (let reason = 1; reason < traces.bytes.length; reason++) {
       if (traces.rows[reason]! > 0) count(traces.prune(reason, PRUNE_SLICE, (nowMs - keptMs) * 1000));
     }

@@ -19,9 +19,14 @@ const OPEN_TRACES = 20_000;
 const TOKENS_LIMIT = 4096;
 /** Most spans that are kept of one trace. */
 const SPANS_LIMIT = 200_000;
-/** What a trace's row and its entries in the indexes take beside its fragments, about. */
-const ROW_BYTES = 320;
-const TOKEN_BYTES = 24;
+/**
+ * What the file takes for a trace, with its entries in the indexes and what is left over in pages: for its row, for each
+ * token (8 bytes in the row, 26 in the index), and for each fragment beside its bytes.
+ */
+const ROW_BYTES = 400;
+const TOKEN_BYTES = 34;
+const FRAGMENT_BYTES = 30;
+const FRAGMENT_SHARE = 1.1;
 /** Fragments of more bytes are deflated; for the others the call itself costs more than the bytes are worth. */
 const DEFLATE_FROM = 4096;
 const TOKENS_A_STATEMENT = 32;
@@ -76,6 +81,23 @@ export function traceRow(raw: RawTrace): TraceRow {
     tokens: new Set(tokensOf(raw.tokens)),
     info: JSON.parse(raw.info) as TraceInfo,
   };
+}
+
+/** Tokens and traces in turn, in the order of the index: most of what an entry costs is to find its place, and so it lies near the last one. */
+function inIndexOrder(traces: readonly { readonly id: number; readonly tokens: Iterable<number> }[]): number[] {
+  const tracesOf = new Map<number, number[]>();
+  for (const { id, tokens } of traces) {
+    for (const token of tokens) {
+      const ids = tracesOf.get(token);
+      if (ids === undefined) tracesOf.set(token, [id]);
+      else ids.push(id);
+    }
+  }
+  const pairs: number[] = [];
+  for (const token of [...tracesOf.keys()].sort((a, b) => a - b)) {
+    for (const id of tracesOf.get(token)!.sort((a, b) => a - b)) pairs.push(token, id);
+  }
+  return pairs;
 }
 
 function packFragment(spans: readonly StoredSpan[]): Uint8Array {
@@ -192,9 +214,8 @@ export class TraceTables {
     const rows = (kept === 0
       ? statement.all(untilId, most)
       : statement.all(kept, untilId, most)) as unknown as RawTrace[];
-    const dropToken = this.#db.statement("DELETE FROM token WHERE hash = ? AND trace = ?");
+    this.#dropTokens(rows);
     for (const raw of rows) {
-      for (const token of tokensOf(raw.tokens)) dropToken.run(token, raw.id);
       this.#db.statement("DELETE FROM fragment WHERE trace = ?").run(raw.id);
       this.#db.statement("DELETE FROM trace WHERE id = ?").run(raw.id);
       this.#open.delete(Buffer.from(raw.trace_id).toString("hex"));
@@ -202,6 +223,12 @@ export class TraceTables {
       this.rows[kept]! -= 1;
     }
     return rows.length;
+  }
+
+  /** Removes the oldest traces of a class, up to `most`, till about so many bytes are free; within a transaction. */
+  free(kept: number, bytes: number, most: number): number {
+    const mean = this.bytes[kept]! / Math.max(1, this.rows[kept]!);
+    return bytes > 0 ? this.prune(kept, Math.min(most, Math.ceil(bytes / Math.max(1, mean)))) : 0;
   }
 
   /** When the oldest trace of a class came, milliseconds; 0 when there is none. */
@@ -238,25 +265,19 @@ export class TraceTables {
     this.rows[row.kept]! += 1;
   }
 
-  /**
-   * Several to a statement, for what a statement costs beside its rows is most of what a token costs; and in the order of the
-   * index, of which the same few places grow.
-   */
+  #dropTokens(rows: readonly RawTrace[]): void {
+    const statement = this.#db.statement("DELETE FROM token WHERE hash = ? AND trace = ?");
+    const pairs = inIndexOrder(rows.map(({ id, tokens }) => ({ id, tokens: tokensOf(tokens) })));
+    for (let at = 0; at < pairs.length; at += 2) statement.run(pairs[at]!, pairs[at + 1]!);
+  }
+
+  /** Several to a statement, for what a statement costs beside its rows is most of what a token costs. */
   #storeTokens(changed: readonly { readonly row: TraceRow; readonly was: number }[]): void {
-    const tracesOf = new Map<number, number[]>();
-    for (const { row, was } of changed) {
-      let place = 0;
-      for (const token of row.tokens) {
-        if (place++ < was) continue;
-        const traces = tracesOf.get(token);
-        if (traces === undefined) tracesOf.set(token, [row.id]);
-        else traces.push(row.id);
-      }
-    }
-    const pairs: number[] = [];
-    for (const token of [...tracesOf.keys()].sort((a, b) => a - b)) {
-      for (const id of tracesOf.get(token)!.sort((a, b) => a - b)) pairs.push(token, id);
-    }
+    const added = changed.map(({ row, was }) => ({
+      id: row.id,
+      tokens: was === 0 ? row.tokens : [...row.tokens].slice(was),
+    }));
+    const pairs = inIndexOrder(added);
     for (let at = 0; at < pairs.length; ) {
       const rows = pairs.length - at >= 2 * TOKENS_A_STATEMENT ? TOKENS_A_STATEMENT : 1;
       this.#db.statement(INSERT_TOKENS[rows]!).run(...pairs.slice(at, at + 2 * rows));
@@ -269,8 +290,12 @@ export class TraceTables {
     this.#lastVersion++;
     row.version = this.#lastVersion;
     const body = packFragment(spans);
-    this.#db.statement("INSERT INTO fragment (trace, seq, body) VALUES (?, ?, ?)").run(row.id, row.version, body);
-    const added = body.length + 40 + (isNew ? ROW_BYTES : 0) + (row.tokens.size - tokensBefore) * TOKEN_BYTES;
+    this.#db.statement("INSERT INTO fragment (seq, trace, body) VALUES (?, ?, ?)").run(row.version, row.id, body);
+    const added =
+      Math.ceil(body.length * FRAGMENT_SHARE) +
+      FRAGMENT_BYTES +
+      (isNew ? ROW_BYTES : 0) +
+      (row.tokens.size - tokensBefore) * TOKEN_BYTES;
     row.bytes += added;
     this.bytes[row.kept]! += added;
     if (isNew) this.rows[row.kept]! += 1;
