@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { WORKER_NODE_FLAGS } from "@ringlight/config";
+import { nodeFlagsOf } from "@ringlight/config";
 
 /** Clock ticks a second of /proc/<pid>/stat on Linux. */
 const TICKS_PER_SECOND = 100;
@@ -17,7 +17,7 @@ export class BenchProcess {
   constructor(name: string, script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#name = name;
     // As the product starts it.
-    const flags = script.endsWith("apps/worker/src/main.ts") ? WORKER_NODE_FLAGS : [];
+    const flags = nodeFlagsOf(/apps\/(\w+)\/src\/main\.ts$/.exec(script)?.[1] ?? "");
     this.#child = spawn(process.execPath, [...flags, script, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, RINGLIGHT_PARENT_PIPE: "1", ...env },

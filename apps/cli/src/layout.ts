@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { WORKER_NODE_FLAGS } from "@ringlight/config";
+import { nodeFlagsOf } from "@ringlight/config";
 import { RinglightError } from "@ringlight/core";
 
 /** Root of the checkout. */
@@ -21,7 +21,7 @@ const MAINS: Readonly<Record<AppName, string>> = {
 
 /** What Node is to run for a process: flags of Node's own, and the program. */
 export function programOf(app: AppName): string[] {
-  return [...(app === "worker" ? WORKER_NODE_FLAGS : []), path.join(ROOT, MAINS[app])];
+  return [...nodeFlagsOf(app), path.join(ROOT, MAINS[app])];
 }
 
 /** Says so when the console cannot be started. @throws RL_BAD_CONFIG when it is not built. */

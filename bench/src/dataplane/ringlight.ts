@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, type NewMount } from "@ringlight/client";
-import { WORKER_NODE_FLAGS } from "@ringlight/config";
+import { nodeFlagsOf } from "@ringlight/config";
 import type { Credentials } from "@ringlight/sigv4";
 import { freePort, waitFor } from "@ringlight/testing";
 import type { Door } from "./requests.ts";
@@ -84,7 +84,7 @@ export class Ringlight {
         name: id,
         command: process.execPath,
         args: [
-          ...WORKER_NODE_FLAGS,
+          ...nodeFlagsOf("worker"),
           ...nodeFlags,
           program("apps/worker/src/main.ts"),
           `--id=${id}`,

@@ -1,6 +1,6 @@
 export { isKernelDirectory } from "./kernel-directory.ts";
 export { type ConfigInput, type LoadedConfig, loadConfig, type Origin } from "./load.ts";
-export { WORKER_NODE_FLAGS } from "./node-flags.ts";
+export { nodeFlagsOf } from "./node-flags.ts";
 export { packageVersion } from "./package-version.ts";
 export { type Running, runProcess } from "./run-process.ts";
 export {

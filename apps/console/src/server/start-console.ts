@@ -31,6 +31,8 @@ const CONSOLE_DIR = fileURLToPath(new URL("../..", import.meta.url));
 const BENCH_DIR = fileURLToPath(new URL("../../../../bench", import.meta.url));
 /** Requests that last, such as event streams, are cut when they have not ended by themselves. */
 const GRACE_MS = 1_000;
+/** Senders of spans keep connections: of Node's five seconds a busy one notices the end too late, and its next request is lost. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** @throws RL_BAD_CONFIG without a build, RL_PORT_IN_USE, RL_NO_PERMISSION */
 export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<ConsoleConfig>): Promise<Running> {
@@ -98,6 +100,7 @@ export async function startConsole(config: ConsoleConfig, loaded: LoadedConfig<C
   const measured = processMetrics();
   measured.register(metrics);
   const server = createServer(frontDoor({ token, store, login, sessions, metrics, pages: pages.getRequestHandler() }));
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await listen(server, config);
   const { port } = server.address() as { port: number };
   const telemetry = startTelemetry({
