@@ -27,6 +27,16 @@ const UPDATE_MS = 100;
 const TAKEN_SHARE = 0.99;
 const JOIN_MS = 300_000;
 
+/** What the sender of spans says once a second: all since its start. */
+interface SpanCounts {
+  readonly sent: number;
+  readonly refused: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly atMs: number;
+}
+
 interface PageFigures {
   readonly page: string;
   readonly firstPaintMs: number;
@@ -37,6 +47,16 @@ interface PageFigures {
 
 const quantile = (values: readonly number[], q: number) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+
+function fifths<T>(values: readonly T[]): readonly T[][] {
+  const until = (part: number) => Math.floor((part * values.length) / 5);
+  return Array.from({ length: 5 }, (_, part) => values.slice(until(part), until(part + 1)));
+}
+
+/** Spans taken a second between two reports. */
+function rateOf(from: SpanCounts | undefined, to: SpanCounts | undefined): number {
+  return from && to ? ((to.sent - from.sent) / (to.atMs - from.atMs)) * 1000 : Number.NaN;
+}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -109,10 +129,12 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     const senders = started(
       new BenchProcess("senders", script("simulated-spans-main.ts"), [url, String(spansPerSecond)]),
     );
-    let counts = { sent: 0, refused: 0, failed: 0, skipped: 0, atMs: 0 };
+    let counts: SpanCounts = { sent: 0, refused: 0, failed: 0, skipped: 0, failures: {}, atMs: 0 };
+    const history: SpanCounts[] = [];
     void senders
       .line((line) => {
-        counts = JSON.parse(line) as typeof counts;
+        counts = JSON.parse(line) as SpanCounts;
+        history.push(counts);
         return undefined;
       })
       .catch(() => {});
@@ -140,7 +162,7 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     for (const page of PAGES) figures.push(await lookAt(browser, url, page, watchS));
     const seconds = (performance.now() - begin) / 1000;
     // By the sender's own clock: its counts are up to a second old at either end.
-    const taken = ((counts.sent - before.sent) / (counts.atMs - before.atMs)) * 1000;
+    const taken = rateOf(before, counts);
     const senderCpu = (senders.cpuSeconds() - senderCpuBefore) / seconds;
     const cpu = (server.cpuSeconds() - cpuBefore) / seconds;
     watching = false;
@@ -154,18 +176,17 @@ export async function benchConsole(options: ConsoleBenchOptions): Promise<boolea
     console.log(
       `spans taken a second: ${taken.toFixed(0)} (refused ${counts.refused}, failed ${counts.failed}, not sent ${counts.skipped}); their sender: ${senderCpu.toFixed(2)} cores`,
     );
+    for (const [why, times] of Object.entries(counts.failures)) console.log(`requests that failed: ${times} by ${why}`);
     console.log(
       `search while they come in: median ${quantile(searches, 0.5).toFixed(0)} ms, 99th percentile ${quantile(searches, 0.99).toFixed(0)} ms`,
     );
     console.log(
       `console: ${cpu.toFixed(2)} cores, ${Math.max(...memory).toFixed(0)} MiB at most, ${memory.at(-1)?.toFixed(0)} MiB at the end`,
     );
-    const fifths = Array.from({ length: 5 }, (_, at) =>
-      memory.slice(Math.floor((at * memory.length) / 5), Math.floor(((at + 1) * memory.length) / 5)),
-    );
-    console.log(
-      `memory at most, by fifths of ${seconds.toFixed(0)} s: ${fifths.map((part) => Math.max(...part).toFixed(0)).join(", ")} MiB`,
-    );
+    const most = fifths(memory).map((part) => Math.max(...part).toFixed(0));
+    console.log(`memory at most, by fifths of ${seconds.toFixed(0)} s: ${most.join(", ")} MiB`);
+    const rates = fifths(history).map((part) => rateOf(part[0], part.at(-1)).toFixed(0));
+    console.log(`spans taken a second, by fifths of the time since they came: ${rates.join(", ")}`);
     const quick = figures.every(({ firstPaintMs, updateMs }) => firstPaintMs < FIRST_PAINT_MS && updateMs < UPDATE_MS);
     return quick && taken >= spansPerSecond * TAKEN_SHARE && counts.refused + counts.failed === 0;
   } finally {

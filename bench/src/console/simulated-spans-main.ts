@@ -83,7 +83,14 @@ const bodies = Array.from({ length: BODIES }, (_, worker) => body(worker));
 const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 const target = new URL("/v1/traces", url);
 const counts = { sent: 0, refused: 0, failed: 0, skipped: 0 };
+/** What the failed requests were answered, or the error that ended them, and how often. */
+const failures: Record<string, number> = {};
 let waiting = 0;
+
+function fail(why: string): void {
+  counts.failed += BATCH;
+  failures[why] = (failures[why] ?? 0) + 1;
+}
 
 function send({ bytes, traceIds, times }: Body): void {
   if (waiting >= WAITING_LIMIT) {
@@ -105,12 +112,12 @@ function send({ bytes, traceIds, times }: Body): void {
       waiting--;
       if (response.statusCode === 200) counts.sent += BATCH;
       else if (response.statusCode === 429) counts.refused += BATCH;
-      else counts.failed += BATCH;
+      else fail(`status ${response.statusCode}`);
     });
   });
-  sent.once("error", () => {
+  sent.once("error", (error: NodeJS.ErrnoException) => {
     waiting--;
-    counts.failed += BATCH;
+    fail(error.code ?? error.message);
   });
   sent.end(copy);
 }
@@ -121,5 +128,5 @@ setInterval(() => {
   const due = ((performance.now() - startedMs) / 1000) * Number(rate);
   for (; given + BATCH <= due; given += BATCH) send(bodies[(given / BATCH) % BODIES]!);
 }, TICK_MS);
-setInterval(() => process.stdout.write(`${JSON.stringify({ ...counts, atMs: performance.now() })}\n`), 1000);
+setInterval(() => process.stdout.write(`${JSON.stringify({ ...counts, failures, atMs: performance.now() })}\n`), 1000);
 process.stdin.resume().once("end", () => process.exit(0));
