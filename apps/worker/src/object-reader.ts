@@ -13,6 +13,7 @@ import {
   type PageStore,
   type ReadStatus,
   RinglightError,
+  type StopSignal,
   segmentOf,
   stopOf,
   type VersionId,
@@ -55,7 +56,7 @@ export type ObjectRead =
 
 /** What goes with a read. */
 export interface ReadContext {
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   readonly status: ReadStatus;
   readonly traceId: string;
   /** W3C trace context of whoever asks. */

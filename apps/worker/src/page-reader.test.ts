@@ -11,6 +11,7 @@ import {
   type ReadStatus,
   RinglightError,
   releasePooled,
+  type StopSignal,
   systemClock,
   type Ufs,
 } from "@ringlight/core";
@@ -52,7 +53,7 @@ class CountingUfs {
     };
   }
 
-  async *#stream(range: { start: number; end: number }, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async *#stream(range: { start: number; end: number }, signal: StopSignal | undefined): AsyncGenerator<Uint8Array> {
     const chunk = 10_000;
     for (let at = range.start; at <= range.end; at += chunk) {
       const sent = at - range.start;

@@ -18,6 +18,7 @@ import {
   pageCount,
   pageLength,
   type ReadStatus,
+  type StopSignal,
   type Ufs,
   type VersionId,
 } from "@ringlight/core";
@@ -71,7 +72,7 @@ export interface PageReadRequest {
   readonly ufs: Ufs;
   readonly range: ByteRange;
   readonly status: ReadStatus;
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   /** W3C trace context of the read: a fetch that it begins is its child. */
   readonly traceparent: string;
   /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */

@@ -1,6 +1,8 @@
+import type { StopSignal } from "@ringlight/core";
+
 /** One reader's wait for bytes: one listener on its signal for the whole read, and one promise each time that it really waits. */
 export class PageWaiter {
-  readonly #signal: AbortSignal;
+  readonly #signal: StopSignal;
   #resolve: (() => void) | undefined;
   readonly #wake = (): void => {
     const resolve = this.#resolve;
@@ -8,7 +10,7 @@ export class PageWaiter {
     resolve?.();
   };
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: StopSignal) {
     this.#signal = signal;
     signal.addEventListener("abort", this.#wake, { once: true });
   }

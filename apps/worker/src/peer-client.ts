@@ -1,11 +1,13 @@
 /** Asks other workers for objects over kept-alive HTTP. */
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import {
+  abortSignalOf,
   type Clock,
   ERRORS,
   type ErrorCode,
   type ObjectMeta,
   RinglightError,
+  type StopSignal,
   type WorkerRecord,
 } from "@ringlight/core";
 import { type ActiveSpan, startSpan } from "@ringlight/telemetry";
@@ -48,7 +50,7 @@ export interface PeerClientOptions {
 
 /** What goes with a question. */
 export interface PeerCall {
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   readonly epoch: number;
   readonly traceparent: string;
 }
@@ -259,7 +261,7 @@ export class PeerClient {
     this.#peers.set(workerId, peer);
     if (this.#leaseless.has(workerId)) this.#watchSilence(workerId);
     return new Promise((resolve, reject) => {
-      const sent = request({ ...options, signal: AbortSignal.any([call.signal, gone.signal]) });
+      const sent = request({ ...options, signal: AbortSignal.any([abortSignalOf(call.signal), gone.signal]) });
       const fail = (error: unknown) => {
         if (call.signal.aborted) reject(call.signal.reason);
         else if (gone.signal.aborted) reject(gone.signal.reason);

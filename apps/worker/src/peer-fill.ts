@@ -8,6 +8,7 @@ import {
   isRinglightError,
   type ObjectMeta,
   RinglightError,
+  type StopSignal,
   type Ufs,
   type UfsBody,
   type UfsCallOptions,
@@ -21,7 +22,7 @@ type Pinned = Pick<ObjectMeta, "version" | "sizeBytes">;
 export type FillSource = (
   pinned: Pinned,
   range: ByteRange,
-  signal: AbortSignal | undefined,
+  signal: StopSignal | undefined,
 ) => Promise<AsyncIterable<Uint8Array>>;
 
 /** What another worker has cached from the start of a range on. */
@@ -35,9 +36,9 @@ export interface CachedBytes {
 
 /** Asks another worker for what it has cached. @throws PeerFailure */
 export interface CachedSource {
-  open(pinned: Pinned, range: ByteRange, signal: AbortSignal | undefined): Promise<CachedBytes>;
+  open(pinned: Pinned, range: ByteRange, signal: StopSignal | undefined): Promise<CachedBytes>;
   /** Runs of the range that it has, both ends included. */
-  coverage(pinned: Pinned, range: ByteRange, signal: AbortSignal | undefined): Promise<readonly ByteRange[]>;
+  coverage(pinned: Pinned, range: ByteRange, signal: StopSignal | undefined): Promise<readonly ByteRange[]>;
 }
 
 /** A worker's cached pages of one object. */
@@ -48,7 +49,7 @@ export function cachedSource(
   key: string,
   call: Omit<PeerCall, "signal">,
 ): CachedSource {
-  const ask = (pinned: Pinned, range: ByteRange, cached: "pages" | "coverage", signal: AbortSignal | undefined) => {
+  const ask = (pinned: Pinned, range: ByteRange, cached: "pages" | "coverage", signal: StopSignal | undefined) => {
     const { version, sizeBytes } = pinned;
     const asked = { pinned: { version, sizeBytes, range }, cached };
     return peers.read(holder, mount, key, asked, { ...call, signal: signal ?? new AbortController().signal });

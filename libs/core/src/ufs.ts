@@ -63,12 +63,11 @@ export interface ListPage {
 
 /** Options of every UFS call. */
 export interface UfsCallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: StopSignal;
 }
 
 /** How a range of a version is read. */
-export interface UfsReadOptions {
-  readonly signal?: StopSignal;
+export interface UfsReadOptions extends UfsCallOptions {
   /** The version's size, bytes, where it is known: what is read whole may be asked for without a range. */
   readonly sizeBytes?: number;
 }

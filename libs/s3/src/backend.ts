@@ -1,6 +1,6 @@
 /** What the S3 protocol needs of whatever is behind it. */
 import type { Writable } from "node:stream";
-import type { ByteRange, ListPage, ListRequest, ObjectMeta, ReadStatus } from "@ringlight/core";
+import type { ByteRange, ListPage, ListRequest, ObjectMeta, ReadStatus, StopSignal } from "@ringlight/core";
 import { type Conditions, evaluateConditions, rangeApplies } from "./conditions.ts";
 import { type RequestedRange, resolveRange } from "./range.ts";
 import type { S3WriteBackend } from "./write-backend.ts";
@@ -8,7 +8,7 @@ import type { S3WriteBackend } from "./write-backend.ts";
 /** What every call of the backend is told of its request. */
 export interface RequestContext {
   /** Aborts when the client goes away. */
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   /** W3C trace context of the client, if it sent one. */
   readonly traceparent?: string;
   /** Filled by the backend: what happened to the read. */

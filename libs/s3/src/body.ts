@@ -1,6 +1,6 @@
 /** Sending the bytes of a read. */
 import { setImmediate } from "node:timers/promises";
-import { RinglightError } from "@ringlight/core";
+import { RinglightError, type StopSignal } from "@ringlight/core";
 import type { ReadBody } from "./backend.ts";
 import type { AnswerHeaders, Exchange, S3Response } from "./exchange.ts";
 
@@ -19,7 +19,7 @@ class DrainGate {
   readonly #timer: NodeJS.Timeout;
   #wake: (() => void) | undefined;
 
-  constructor(res: S3Response, signal: AbortSignal, stallTimeoutMs: number) {
+  constructor(res: S3Response, signal: StopSignal, stallTimeoutMs: number) {
     this.#res = res;
     const wake = () => {
       this.#wake?.();

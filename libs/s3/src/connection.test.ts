@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type ByteRange, RinglightError } from "@ringlight/core";
+import { type ByteRange, RinglightError, type StopSignal } from "@ringlight/core";
 import { waitFor } from "@ringlight/testing";
 import type { ReadBody, S3Read } from "./backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
@@ -11,7 +11,7 @@ import { startTestServer, type TestServer } from "./test-server.ts";
 
 /** Serves bodies that the test makes. */
 class BodyBackend extends MemoryBackend {
-  makeBody: (range: ByteRange, signal: AbortSignal) => ReadBody = () => [][Symbol.iterator]() as never;
+  makeBody: (range: ByteRange, signal: StopSignal) => ReadBody = () => [][Symbol.iterator]() as never;
 
   override async read(...args: Parameters<MemoryBackend["read"]>): Promise<S3Read> {
     const read = await super.read(...args);
@@ -86,7 +86,7 @@ test("a body given as a function writes to the response itself, and is cut when 
 });
 
 test("a client that leaves aborts the signal, stops the source and is reported", async (t) => {
-  let signal: AbortSignal | undefined;
+  let signal: StopSignal | undefined;
   let returned = false;
   const server = await start(t, 1 << 30, async function* (_, given) {
     signal = given;
@@ -136,7 +136,7 @@ test("a client that leaves before anything was answered is reported with status 
   let waiting = false;
   const server = await start(t, 100, async function* (_, signal) {
     waiting = true;
-    if (!signal.aborted) await once(signal, "abort");
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", resolve));
     yield Buffer.alloc(100);
   });
   const socket = connect(server.port, "127.0.0.1", () => socket.write(GET));

@@ -3,7 +3,7 @@ import { randomFillSync } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { type ReadStatus, RinglightError } from "@ringlight/core";
+import { type ReadStatus, RinglightError, Stop, type StopSignal } from "@ringlight/core";
 import { errorDocument, type S3Error } from "./s3-error.ts";
 
 /** Headers of an answer, names as they are sent. */
@@ -118,7 +118,7 @@ export class Exchange {
   readonly res: S3Response;
   readonly requestId: string;
   readonly hostId: string;
-  readonly #abort = new AbortController();
+  readonly #stop = new Stop();
   readonly #nowMs: () => number;
   readonly #startMs: number;
   readonly #onDone: ((done: RequestDone) => void) | undefined;
@@ -164,13 +164,13 @@ export class Exchange {
   #finish(): void {
     if (!this.#connection.delete(this)) return;
     const aborted = !this.res.writableFinished;
-    if (aborted) this.#abort.abort(new RinglightError("RL_CANCELLED", "the client went away"));
+    if (aborted) this.#stop.abort(new RinglightError("RL_CANCELLED", "the client went away"));
     this.#onDone?.(this.#done(aborted));
   }
 
   /** Aborts when the client goes away or the connection is cut. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  get signal(): StopSignal {
+    return this.#stop;
   }
 
   /** To be called when the first byte goes out; later calls do nothing. */

@@ -26,6 +26,7 @@ import {
   type PartCopyRequest,
   type PartsPage,
   RinglightError,
+  type StopSignal,
   type UfsCallOptions,
   type UfsObservation,
   type UfsWriteBody,
@@ -72,7 +73,7 @@ export abstract class FileMultipart {
     this.#directory = directory;
   }
 
-  protected abstract receive(body: UfsWriteBody, signal: AbortSignal | undefined): Promise<TemporaryFile>;
+  protected abstract receive(body: UfsWriteBody, signal: StopSignal | undefined): Promise<TemporaryFile>;
   protected abstract place(
     key: string,
     file: TemporaryFile,

@@ -19,6 +19,7 @@ import {
   type PutRequest,
   RinglightError,
   releasePooled,
+  type StopSignal,
   toRinglightError,
   type UfsCallOptions,
   type UfsObservation,
@@ -291,7 +292,7 @@ export class FileWrites extends FileMultipart implements UfsWrites {
   }
 
   /** Receives a body into a temporary file, synced. Nothing is left of it when the body fails. */
-  protected async receive(body: UfsWriteBody, signal: AbortSignal | undefined): Promise<TemporaryFile> {
+  protected async receive(body: UfsWriteBody, signal: StopSignal | undefined): Promise<TemporaryFile> {
     const directory = join(this.#sidecars.directory, TEMPORARY);
     const path = join(directory, randomBytes(12).toString("hex"));
     const md5 = createHash("md5");

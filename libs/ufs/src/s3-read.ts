@@ -3,7 +3,7 @@
  * missing object is told before the first byte; a body that ends early or falls silent is resumed where it stopped, with
  * If-Match, so that what follows is of the same version or nothing.
  */
-import { type ByteRange, isRinglightError, RinglightError } from "@ringlight/core";
+import { type ByteRange, isRinglightError, RinglightError, type StopSignal } from "@ringlight/core";
 import { abortError, type Observed } from "./call.ts";
 import { HttpBody } from "./http-body.ts";
 import { MalformedResponse } from "./http1-head.ts";
@@ -20,7 +20,7 @@ export interface S3ReadOptions {
   readonly version: string;
   readonly range: ByteRange;
   readonly stallTimeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: StopSignal | undefined;
   readonly observed: Observed;
   /** Gives the connection's place back. */
   readonly release: () => void;

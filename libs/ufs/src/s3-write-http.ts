@@ -6,6 +6,7 @@
 import {
   RinglightError,
   releasePooled,
+  type StopSignal,
   type UfsCallOptions,
   type UfsObservation,
   type UfsWriteBody,
@@ -109,7 +110,7 @@ export class S3WriteHttp {
    * Sends a write and resolves with the answer when it is a success.
    * @throws RinglightError; what the body's stream threw, as it is
    */
-  async send(request: S3WriteRequest, signal: AbortSignal): Promise<S3Answer> {
+  async send(request: S3WriteRequest, signal: StopSignal): Promise<S3Answer> {
     const { body } = request;
     if (body === undefined || body instanceof Uint8Array) {
       return this.#repeat(request, body === undefined ? [] : [body], {}, signal);
@@ -151,7 +152,7 @@ export class S3WriteHttp {
     request: S3WriteRequest,
     pieces: readonly Uint8Array[],
     known: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<S3Answer> {
     const hasBody = request.method === "PUT" || request.method === "POST";
     const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -172,7 +173,7 @@ export class S3WriteHttp {
     body: SentBody,
     payloadHash: string,
     known: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<S3Answer> {
     const { location } = this;
     const { method, operation } = request;
@@ -207,7 +208,7 @@ export class S3WriteHttp {
     path: string,
     headers: Record<string, string>,
     body: SentBody,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<S3Answer> {
     const head = requestHead(method, path, headers, operation);
     let first: readonly Uint8Array[] = [];

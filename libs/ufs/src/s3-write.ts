@@ -11,6 +11,7 @@ import {
   type PartPlace,
   type PutRequest,
   RinglightError,
+  Stop,
   toRinglightError,
   type UfsCallOptions,
   type UfsObservation,
@@ -47,7 +48,7 @@ const SINGLE_DELETES_AT_ONCE = 8;
 const WITH_CHECKSUMS = { "x-amz-checksum-mode": "ENABLED" };
 
 /** For callers that never leave. */
-const NEVER = new AbortController().signal;
+const NEVER = new Stop();
 
 /** The writes of an s3:// mount. */
 export class S3Writes extends S3Multipart implements UfsWrites {
