@@ -289,7 +289,9 @@ async function preload(
     for (const side of ["load", "rclone"]) {
       for (let index = 0; index < count; index++) origin.deleteObject(BUCKET, `${prefix(side)}${index}`);
     }
-    options.progress(`round ${round}: load ${mine.seconds.toFixed(2)} s, rclone ${other.seconds.toFixed(2)} s`);
+    const told = (side: { seconds: number; cpu: number }) =>
+      `${side.seconds.toFixed(2)} s, ${((side.cpu / count) * 1e6).toFixed(0)} µs of CPU an object`;
+    options.progress(`round ${round}: load ${told(mine)}; rclone ${told(other)}`);
     if (round < 1) continue;
     ratios.push(other.seconds / mine.seconds);
     speeds.push((count * sizeBytes) / mine.seconds / MIB);
