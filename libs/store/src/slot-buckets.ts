@@ -137,7 +137,9 @@ export class SlotBuckets {
 }
 
 function home(hash: number, length: number): number {
-  return Math.floor(((hash & FRACTION_MASK) * length) / (FRACTION_MASK + 1));
+  // A fraction first, and exact in 53 bits: as a product of integers it would outgrow 31 bits with a table of some 20,000 slots, and
+  // all that looks pages up would be compiled anew.
+  return Math.floor(((hash & FRACTION_MASK) / (FRACTION_MASK + 1)) * length);
 }
 
 function distance(from: number, to: number, length: number): number {
