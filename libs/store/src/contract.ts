@@ -144,11 +144,11 @@ export function pageStoreContract(name: string, make: () => Promise<PageStoreFix
       assert.ok((await readPage(store, v, 0))?.equals(contractPage(v, 0, 64)));
     });
 
-    test("a put that an invalidation overtakes does not become visible", async () => {
+    test("a put that an invalidation overtakes does not become visible, and is told so if it had not ended", async () => {
       const v = version("overtaken");
       const put = store.put(v, 0, contractPage(v, 0, bytes));
-      store.invalidate(v);
-      assert.equal((await put).stored, false);
+      const dropped = store.invalidate(v);
+      assert.equal((await put).stored, dropped === 1);
       assert.equal(await store.open(v, 0), undefined);
     });
 

@@ -185,7 +185,13 @@ export class LocalPageStore implements PageStore {
     if (other && !other.page.cancelled) return other.result;
     const ruleClass = options?.ruleClass ?? ruleless;
     const page: PageWrite = { version, index, lengthBytes: data.length, ruleClass, cancelled: false, place: -1 };
-    const result = this.#put(page, data, options?.admission === "freeze").finally(() => {
+    const freeze = options?.admission === "freeze";
+    const written = other === undefined ? this.#tryPut(page, data, freeze) : undefined;
+    if (written !== undefined) {
+      if (this.rules.isBeyondQuota(ruleClass())) this.#keeper.keepQuotas();
+      return Promise.resolve(written);
+    }
+    const result = this.#put(page, data, freeze).finally(() => {
       this.#writes.delete(page);
       if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
       if (this.rules.isBeyondQuota(ruleClass())) this.#keeper.keepQuotas();
@@ -329,9 +335,11 @@ export class LocalPageStore implements PageStore {
   /** Hands a page out, and counts the use. */
   #use(volume: Volume, slot: number, file: OpenFile): PageRef {
     volume.hit(slot);
+    // The file is held. Its slot is not: the room for a promotion may be made by a demotion, and the room for that by this page.
+    const lengthBytes = volume.table.lengthOf(slot);
     const at = this.#tierOf.get(volume)!;
     if (at > 0) this.#notePromotable(volume, slot);
-    return new FilePageRef(volume, file, volume.table.lengthOf(slot));
+    return new FilePageRef(volume, file, lengthBytes);
   }
 
   #isSampled(): boolean {
@@ -350,12 +358,31 @@ export class LocalPageStore implements PageStore {
     return undefined;
   }
 
+  /** Writes the page at once where its first home can. Undefined: #put() has to, or says what is wrong. */
+  #tryPut(page: PageWrite, data: Uint8Array, freeze: boolean): PutResult | undefined {
+    try {
+      checkPage(page);
+      if (this.peek(page.version, page.index) !== undefined) return undefined;
+      const homes = this.#homesOf(page);
+      const [first] = homes;
+      if (first === undefined || !first.tryWriteNew(page, data, freeze)) return undefined;
+      this.#noteMiss(page, homes, first);
+      return { stored: true, tier: first.tier };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #homesOf(page: PageWrite): Volume[] {
+    return this.#tiers.flatMap((tier) => this.#homeOf(tier, page) ?? []);
+  }
+
   async #put(page: PageWrite, data: Uint8Array, freeze: boolean): Promise<PutResult> {
     checkPage(page);
     this.#writes.add(page);
     const present = this.peek(page.version, page.index);
     if (present !== undefined) return { stored: true, tier: present };
-    const homes = this.#tiers.flatMap((tier) => this.#homeOf(tier, page) ?? []);
+    const homes = this.#homesOf(page);
     const last = homes.at(-1);
     if (last === undefined) return this.#refuse(page, this.#whyNoHome(page));
     const trailer = makeTrailer(page.version, page.index, data);

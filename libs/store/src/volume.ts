@@ -17,7 +17,7 @@ import { FileRemover } from "./file-remover.ts";
 import { readSnapshot, writeSnapshot } from "./index-snapshot.ts";
 import { type OpenFile, OpenFiles, type PageMapper } from "./open-files.ts";
 import { PageCheck } from "./page-check.ts";
-import { accountedBytes, formatPageName, type PageName, TEMPORARY_PREFIX } from "./page-file.ts";
+import { accountedBytes, formatPageName, makeTrailer, type PageName, TEMPORARY_PREFIX } from "./page-file.ts";
 import type { PageRules } from "./page-rules.ts";
 import { LEAVING, PageTable, VERIFIED } from "./page-table.ts";
 import { recoverPages, subdirectories } from "./recovery.ts";
@@ -279,6 +279,37 @@ export class Volume {
     return outcome;
   }
 
+  /**
+   * Writes a small new page at once, on a file system in memory, where there is room and nothing else is under way with its
+   * file. False, and nothing has happened, where that cannot be or fails: who reserves and calls writeNew() is told why.
+   */
+  tryWriteNew(page: PageWrite, data: Uint8Array, onlyFree: boolean): boolean {
+    if (!this.#isInMemory || data.length > QUICK_BYTES) return false;
+    const hash = this.#versions.hashOfPage(page.version, page.index);
+    const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
+    if (this.#writing.has(path) || this.#remover.settled(path) !== undefined) return false;
+    if (!(onlyFree ? this.tryReserveFree(data.length) : this.tryReserve(data.length))) return false;
+    const temporary = this.#temporaryIn(hash);
+    let written = false;
+    try {
+      createFileSync(temporary, [data, makeTrailer(page.version, page.index, data)]);
+      fs.renameSync(temporary, path);
+      written = true;
+    } catch {
+      // What stays is removed at the next start.
+      fs.rm(temporary, { force: true }, () => undefined);
+    }
+    this.budget.reservations--;
+    if (!written) {
+      this.#giveBack(accountedBytes(data.length));
+      return false;
+    }
+    this.#insert(page, VERIFIED);
+    this.#noteSuccess();
+    this.#evict();
+    return true;
+  }
+
   /** Writes a new page with its trailer; see write(). */
   writeNew(page: PageWrite, data: Uint8Array, trailer: Uint8Array): Promise<WriteOutcome> {
     const create = this.#isInMemory && data.length <= QUICK_BYTES ? createFileSync : createFile;
@@ -422,7 +453,7 @@ export class Volume {
       return page.cancelled ? "cancelled" : "stored";
     }
     const subdirectory = this.#subdirectories[hash >>> 24]!;
-    const temporary = `${subdirectory}/${TEMPORARY_PREFIX}${temporaries++}`;
+    const temporary = this.#temporaryIn(hash);
     try {
       await this.#fill(subdirectory, temporary, fill);
       const removal = this.#remover.settled(path);
@@ -440,8 +471,16 @@ export class Volume {
     }
     if (page.cancelled) return this.#withdraw(temporary, path, bytes);
     this.#insert(page, verified ? VERIFIED : 0);
-    if (this.health.succeed()) this.#log("info", `tier ${this.tier}: ${this.directory} takes pages again`);
+    this.#noteSuccess();
     return "stored";
+  }
+
+  #temporaryIn(hash: number): string {
+    return `${this.#subdirectories[hash >>> 24]!}/${TEMPORARY_PREFIX}${temporaries++}`;
+  }
+
+  #noteSuccess(): void {
+    if (this.health.succeed()) this.#log("info", `tier ${this.tier}: ${this.directory} takes pages again`);
   }
 
   /** Removes the file of a page that must not become visible: there is one, under one of the two names. */
