@@ -227,20 +227,17 @@ export class PageRuns {
         if (source.background || this.#budget.tryTake(run.lengthBytes)) return sink();
         return this.#budget.take(run.lengthBytes).then(sink);
       };
+      const ended = (error: unknown) => {
+        span.end(begun, error);
+        if (begun === undefined) reject(error);
+        else this.#over(source, begun, timing, error);
+      };
       span
-        .run(async () => ufs.readCurrent?.(key, range, begin, { signal: ending }))
+        .run(() => ufs.readCurrent?.(key, range, begin, { signal: ending }) ?? Promise.reject(noReadCurrent()))
         .then(
-          () => undefined,
-          (error: unknown) => error ?? new RinglightError("RL_INTERNAL", "a read failed without saying why"),
-        )
-        .then((error) => {
-          span.end(begun, error);
-          if (begun === undefined) {
-            reject(error);
-            return;
-          }
-          this.#over(source, begun, timing, error);
-        });
+          () => ended(undefined),
+          (error: unknown) => ended(error ?? new RinglightError("RL_INTERNAL", "a read failed without saying why")),
+        );
     });
   }
 
@@ -427,6 +424,10 @@ export class PageRuns {
       },
     };
   }
+}
+
+function noReadCurrent(): RinglightError {
+  return new RinglightError("RL_INTERNAL", "the store does not learn of objects by reading them");
 }
 
 /** True for the end of a fetch that all its readers had left. */

@@ -20,8 +20,20 @@ export class ConnectionLimit {
    */
   async take(signal: StopSignal): Promise<() => void> {
     throwIfAborted(signal, "the wait for a connection");
-    if (this.#taken < this.#max) this.#taken++;
-    else await this.#wait(signal);
+    const free = this.tryTake();
+    if (free !== undefined) return free;
+    await this.#wait(signal);
+    return this.#place();
+  }
+
+  /** Takes a connection if one is free now. */
+  tryTake(): (() => void) | undefined {
+    if (this.#taken >= this.#max) return undefined;
+    this.#taken++;
+    return this.#place();
+  }
+
+  #place(): () => void {
     let held = true;
     return () => {
       if (!held) return;

@@ -84,7 +84,9 @@ export class Http1Response {
 /** Told of an answer when its head is there, before its body is looked at: who calls receive() here gets the body without a copy. Must not throw. */
 export type OnHead = (response: Http1Response) => void;
 
-interface Pending {
+/** A request on its way, and who is told of its answer. */
+export interface Pending {
+  /** It is a HEAD. */
   readonly toHead: boolean;
   readonly onHead: OnHead | undefined;
   readonly resolve: (response: Http1Response) => void;
@@ -160,18 +162,23 @@ export class Http1Connection {
     onHead?: OnHead,
   ): Promise<Http1Response> {
     return new Promise((resolve, reject) => {
-      this.#pending = { toHead, onHead, resolve, reject };
-      this.#requests++;
-      this.#answered = false;
-      this.#provisional = 0;
-      this.#sending = more;
-      const socket = this.#socket;
-      if (pieces.length > 0) socket.cork();
-      socket.write(head, "latin1");
-      if (pieces.length === 0) return;
-      for (const piece of pieces) socket.write(piece);
-      socket.uncork();
+      this.request(head, { toHead, onHead, resolve, reject }, pieces, more);
     });
+  }
+
+  /** Does what send() does; whoever asked is told by its functions, one of them once. */
+  request(head: string, asked: Pending, pieces: readonly Uint8Array[] = [], more = false): void {
+    this.#pending = asked;
+    this.#requests++;
+    this.#answered = false;
+    this.#provisional = 0;
+    this.#sending = more;
+    const socket = this.#socket;
+    if (pieces.length > 0) socket.cork();
+    socket.write(head, "latin1");
+    if (pieces.length === 0) return;
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
   }
 
   /** Sends more of the body; `taken` is called when the system has the bytes, and never when it does not get them. */

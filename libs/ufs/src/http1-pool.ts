@@ -58,27 +58,39 @@ export class Http1Pool implements ConnectionOwner {
    * @param timeoutMs silence that is borne before the head is there, connecting included
    * @throws SilentStore, StaleConnection, MalformedResponse, the signal's reason, or the network's error
    */
-  async exchange(
+  exchange(
     head: string,
     toHead: boolean,
     timeoutMs: number,
     signal: StopSignal,
     onHead?: OnHead,
   ): Promise<Http1Response> {
-    if (signal.aborted) throw signal.reason;
-    const connection = this.#take();
-    const timer = setTimeout(() => connection.destroy(new SilentStore(`silent for ${timeoutMs} ms`)), timeoutMs);
-    const abort = () => connection.destroy(new Error("the caller left"));
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      return await connection.send(head, toHead, [], false, onHead);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    }
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const connection = this.#take();
+      const timer = setTimeout(() => connection.destroy(new SilentStore(`silent for ${timeoutMs} ms`)), timeoutMs);
+      const abort = () => connection.destroy(new Error("the caller left"));
+      signal.addEventListener("abort", abort, { once: true });
+      const settled = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", abort);
+      };
+      connection.request(head, {
+        toHead,
+        onHead,
+        resolve: (response) => {
+          settled();
+          resolve(response);
+        },
+        reject: (error) => {
+          settled();
+          reject(signal.aborted ? signal.reason : error);
+        },
+      });
+    });
   }
 
   /**

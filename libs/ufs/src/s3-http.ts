@@ -52,7 +52,7 @@ export class S3Http {
    * @param onHead told of the response just before, if its status is 2xx; see OnHead
    * @throws RinglightError, or TransientError where another attempt may help.
    */
-  async send(
+  send(
     method: "GET" | "HEAD",
     key: string,
     headers: Readonly<Record<string, string>>,

@@ -233,7 +233,7 @@ class S3Ufs implements Ufs {
       // One controller for the caller's signal, the deadline and the mount's end: each of them costs, and so do unions of them.
       const ending = new Stop();
       const signal = ending;
-      const begun: { release?: () => void; taken?: Taken; piece?: Piece; error?: unknown } = {};
+      const begun: { release?: (() => void) | undefined; taken?: Taken; piece?: Piece; error?: unknown } = {};
       // A sink that is there at once gets what came with the head straight from the socket.
       const onHead = (response: Http1Response) => {
         if (signal.aborted) return response.destroy();
@@ -247,15 +247,15 @@ class S3Ufs implements Ufs {
           response.destroy();
         }
       };
+      const ask = () => this.#http.send("GET", key, headers, signal, onHead);
       const opening = async () => {
-        const place = await this.#connections.take(signal);
-        if (signal.aborted) place();
-        else begun.release = place;
-        return withRetries(
-          signal,
-          () => this.#http.send("GET", key, headers, signal, onHead),
-          () => observed.repeat(),
-        );
+        begun.release = this.#connections.tryTake();
+        if (begun.release === undefined) {
+          const place = await this.#connections.take(signal);
+          if (signal.aborted) place();
+          else begun.release = place;
+        }
+        return withRetries(signal, ask, () => observed.repeat());
       };
       let stop = (error: RinglightError) => ending.abort(error);
       const end = (error: RinglightError) => stop(error);
