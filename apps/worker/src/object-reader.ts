@@ -51,6 +51,8 @@ export type ObjectRead =
       /** True when a range was asked for. */
       readonly partial: boolean;
       readonly body: AsyncIterable<Uint8Array>;
+      /** The body is here, all of it: nothing can break off any more. */
+      readonly isHere?: boolean;
     }
   | { readonly outcome: "not-modified" | "precondition-failed" | "bad-range"; readonly meta: ObjectMeta };
 
@@ -269,8 +271,8 @@ export class ObjectReader {
         if (range === undefined || served === undefined) {
           return { outcome: "ok", meta, ...(range && { range }), partial, body: nothing() };
         }
-        const body = await this.#begin(open, key, meta, served, context, learning?.learned?.run);
-        return { outcome: "ok", meta, range, served, partial, body };
+        const begun = await this.#begin(open, key, meta, served, context, learning?.learned?.run);
+        return { outcome: "ok", meta, range, served, partial, ...begun };
       } catch (error) {
         if (!isRinglightError(error, "RL_VERSION_CHANGED") || restart >= MAX_RESTARTS) throw error;
       } finally {
@@ -343,7 +345,7 @@ export class ObjectReader {
     range: ByteRange,
     context: ReadContext,
   ): Promise<AsyncIterable<Uint8Array>> {
-    return this.#begin(await this.#options.mounts.get(mount), key, pinned, range, context);
+    return (await this.#begin(await this.#options.mounts.get(mount), key, pinned, range, context)).body;
   }
 
   /**
@@ -391,7 +393,7 @@ export class ObjectReader {
     range: ByteRange,
     context: ReadContext,
     begun?: FetchRun,
-  ): Promise<AsyncIterable<Uint8Array>> {
+  ): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly isHere?: boolean }> {
     const { clock, pages, workerId } = this.#options;
     const version = pageVersion(record, key, meta.version);
     const startedMs = clock.monotonicMs();
@@ -415,7 +417,7 @@ export class ObjectReader {
     else if (before) from = handedOver(ufs, meta.sizeBytes, before);
     // Another worker has pages, and what it has is brought over whole.
     const reader = from === ufs ? this.#parts : pages;
-    const chunks = reader.read({
+    const request = {
       mount: record.name,
       key,
       version,
@@ -428,7 +430,7 @@ export class ObjectReader {
       ...(coldReason && { coldReason }),
       ...(begun && { begun }),
       ...(record.options.verify === "always" && { verify: true }),
-    });
+    };
     const remember = (error?: unknown) => {
       ended(error);
       const [source] = status.bytesBySource.keys();
@@ -443,10 +445,20 @@ export class ObjectReader {
         traceId: context.traceId,
       });
     };
-    try {
-      const begun = await trace.run(() => chunks.next());
+    const served = () => {
       if (!status.servedBy.includes(workerId)) status.servedBy.push(workerId);
-      return continued(begun, chunks, remember, (error) => this.#onReadError(error, record, key));
+    };
+    try {
+      const small = begun && from === ufs ? await trace.run(() => pages.readSmall(request, begun)) : undefined;
+      if (small !== undefined) {
+        served();
+        remember();
+        return { body: only(small), isHere: true };
+      }
+      const chunks = reader.read(request);
+      const first = await trace.run(() => chunks.next());
+      served();
+      return { body: continued(first, chunks, remember, (error) => this.#onReadError(error, record, key)) };
     } catch (error) {
       ended(error);
       this.#onReadError(error, record, key);
@@ -537,6 +549,25 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** One piece. */
+function only(piece: Uint8Array): AsyncIterableIterator<Uint8Array> {
+  let pending: Uint8Array | undefined = piece;
+  return {
+    next() {
+      const value = pending;
+      pending = undefined;
+      return Promise.resolve(value === undefined ? { done: true, value: undefined } : { done: false, value });
+    },
+    return() {
+      pending = undefined;
+      return Promise.resolve({ done: true, value: undefined });
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
 
 /** The part of a range that lies in the first segment, or undefined when it begins behind it. */
 function clip(range: ByteRange, segmentBytes: number): ByteRange | undefined {

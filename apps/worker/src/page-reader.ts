@@ -29,6 +29,8 @@ import { ReadAhead } from "./read-ahead.ts";
 
 /** Times that a reader starts over on a page whose fetch was given up by somebody else. */
 const MAX_REJOINS = 8;
+/** An object up to this is waited for to its end before its first byte is handed out. */
+const SMALL_BYTES = 128 * 1024;
 /** Runs ahead of a reader that is faster than the store. */
 const MAX_RUNS_AHEAD = 4;
 /** Of a range that is no longer, no byte is handed out before all of it is here or coming: as much as the shortest run has. */
@@ -262,6 +264,40 @@ export class PageReader {
     } finally {
       reading.waiter.close();
       for (const run of reading.joined) run.leave(satisfied);
+    }
+  }
+
+  /**
+   * The bytes of a small object that was learned of for this read: what read() yields, in one piece, behind one wait. Undefined, and
+   * nothing is counted, where the run is no small object or lets go of it.
+   * @throws the UFS's errors
+   */
+  async readSmall(request: PageReadRequest, begun: FetchRun): Promise<Buffer | undefined> {
+    const { version, meta, range, status, signal } = request;
+    const [page] = begun.pages;
+    if (meta.sizeBytes > SMALL_BYTES || page?.lengthBytes !== meta.sizeBytes) return undefined;
+    const { clock } = this.#options;
+    const waiter = new PageWaiter(signal);
+    const waitedFrom = clock.monotonicMs();
+    begun.join();
+    let satisfied = false;
+    try {
+      while (!page.complete) {
+        if (page.error !== undefined) throw page.error;
+        await waiter.on(page);
+      }
+      const { buffer } = page;
+      if (buffer === undefined) return undefined;
+      const piece = buffer.piece(range.start, range.end + 1);
+      this.#options.onPageRequest?.(version, 0, page.lengthBytes);
+      this.#countFetched(request, page, true, piece.length);
+      note(status, "ufs", piece.length);
+      satisfied = true;
+      return piece;
+    } finally {
+      status.ufsMs += clock.monotonicMs() - waitedFrom;
+      waiter.close();
+      begun.leave(satisfied);
     }
   }
 
