@@ -401,12 +401,12 @@ export class ObjectReader {
     const atMs = clock.now();
     const trace = startSpan({ name: "ringlight.pages", caller: { traceparent: context.traceparent } });
     const first = Math.floor(range.start / this.#options.pages.pageBytes);
-    trace.set({ ...pathAttributes(record.name, key), "ringlight.owner": workerId, "ringlight.page.index": first });
+    trace.set({ "ringlight.owner": workerId, "ringlight.page.index": first });
     const release = this.#holds.hold(version);
     const ended = (error?: unknown) => {
       release();
       noteRead(status, trace);
-      trace.end({ error });
+      trace.end({ error, describe: () => pathAttributes(record.name, key) });
     };
     const { fillFrom, handOverFrom } = context;
     const place = { mount: record.name, key };

@@ -86,6 +86,30 @@ describe("the spans of a request", () => {
     assert.deepEqual(Object.keys(spans).sort(), ["failed", "failed part", "sampled", "slow", "with a failed part"]);
   });
 
+  it("are described when they are sent, once, and not where they are forgotten", async () => {
+    const described: string[] = [];
+    const request = (name: string, missed: boolean) => {
+      const first = startSpan({ name, kind: "server", caller: { traceparent: CALLER } });
+      const describe = (span: string) => () => {
+        described.push(`${name} ${span}`);
+        return { who: span };
+      };
+      first.run(() => startSpan({ name: `${name} part` }).end({ describe: describe("part") }));
+      assert.deepEqual(
+        described.filter((told) => told.startsWith(name)),
+        [],
+      );
+      if (missed) first.missed();
+      first.end({ describe: describe("request") });
+    };
+    const spans = await sent(() => {
+      request("hit", false);
+      request("miss", true);
+    });
+    assert.deepEqual(Object.keys(spans).sort(), ["miss", "miss part"]);
+    assert.deepEqual(described, ["miss part", "miss request"]);
+  });
+
   it("hand tracestate and baggage on, and are no parents of what outlives them", () => {
     const caller = { traceparent: CALLER, tracestate: "a=1", baggage: "team=x" };
     const request = startSpan({ name: "request", kind: "server", caller });

@@ -38,7 +38,7 @@ export interface SpanEnd {
   readonly decisiveMs?: number;
   /** False for errors that say nothing of the work: the caller left. */
   readonly failed?: boolean;
-  /** Further attributes; asked for only where the span is not forgotten at once. */
+  /** Further attributes, as they stand at the end; asked for when the span is sent, and not where it is forgotten with its request. */
   readonly describe?: () => Attributes;
 }
 
@@ -165,16 +165,17 @@ export class ActiveSpan {
       return false;
     }
     if (request.kept) release(request);
-    if (describe !== undefined) this.set(describe());
-    this.add({
+    const record = () => ({
       context: this.context,
       name: this.name,
       ...(this.#kind && { kind: this.#kind }),
       startMs: this.#startMs,
       endMs: this.#startMs + durationMs,
-      attributes: this.#attributes,
+      attributes: { ...this.#attributes, ...describe?.() },
       ...(failed && { error }),
     });
+    // Where that is not decided, most are forgotten: nothing is made for them before.
+    this.add(request.kept ? record() : record);
     if (this.#isFirst) request.ended = true;
     return request.kept;
   }
