@@ -449,3 +449,61 @@ test("what was learned is given up when nobody reads it", async () => {
   assert.equal(aborted, true);
   assert.equal(pages.bytesInFlight, 0);
 });
+
+test("a small object that was learned is read in one piece and counted once; a larger one, and one that breaks off, are not", async () => {
+  const known = (data: Buffer, given: number): Ufs => ({
+    ...new CountingUfs(data).asUfs(),
+    readCurrent: async (_key, _range, begin) => {
+      const meta = { sizeBytes: data.length, version: '"v1"', etag: '"v1"', modifiedMs: 0 };
+      const sink = await begin(meta, { start: 0, end: data.length - 1 });
+      // What is asked for waits for more than one piece.
+      for (let at = 0; at < given; at += 1000) {
+        const length = Math.min(1000, given - at, sink.space().length);
+        sink.space().set(data.subarray(at, at + length));
+        sink.advance(length);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (given < data.length) throw new RinglightError("RL_UFS_ERROR", "it broke off");
+    },
+  });
+  const learned = async (data: Buffer, given = data.length) => {
+    const ufs = known(data, given);
+    const source = { mount: "m", key: "k", ufs, traceparent: "" };
+    const { meta, run, release } = await pages.learn(source, pages.firstRun(ufs, 0, 2 ** 40), () => VERSION, undefined);
+    const status = newReadStatus();
+    const leaving = new AbortController();
+    const range = { start: 10, end: data.length - 1 };
+    const context = { signal: leaving.signal, traceparent: "", status };
+    const request = { mount: "m", key: "k", version: VERSION, meta, ufs, range, ...context };
+    return { request, run, release, status, leaving };
+  };
+  const data = randomBytes(84, PAGE - 7);
+  const one = await learned(data);
+  const piece = await pages.readSmall(one.request, one.run);
+  one.release();
+  assert.ok(piece?.equals(data.subarray(10)));
+  assert.deepEqual([one.status.misses, one.status.bytesBySource.get("ufs")], [1, data.length - 10]);
+  await settled();
+  assert.equal(pages.bytesInFlight, 0);
+
+  store.invalidate(VERSION);
+  const two = await learned(randomBytes(85, 2 * PAGE));
+  assert.equal(await pages.readSmall(two.request, two.run), undefined);
+  assert.equal(two.status.misses, 0);
+  two.release();
+  await settled();
+
+  store.invalidate(VERSION);
+  const broken = await learned(data, 2000);
+  await assert.rejects(pages.readSmall(broken.request, broken.run), { code: "RL_UFS_ERROR" });
+  broken.release();
+
+  store.invalidate(VERSION);
+  const left = await learned(data);
+  const reading = pages.readSmall(left.request, left.run);
+  left.leaving.abort(new Error("the client left"));
+  await assert.rejects(reading, /the client left/);
+  left.release();
+  await settled();
+  assert.equal(pages.bytesInFlight, 0);
+});

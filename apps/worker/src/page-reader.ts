@@ -5,7 +5,7 @@
  * run of adjacent missing pages is fetched with one ranged GET, and the reader follows the bytes as they arrive. While a
  * reader works through a run, the next runs of its range are fetched already: one, and up to four where the reader is
  * faster than the store; behind the range, read-ahead follows a reader that has been sequential so far. Bytes in flight
- * are bounded by a budget that all readers share.
+ * are bounded by a budget that all readers share. Long, because a read's account of what it has joined and counted is one.
  */
 import {
   type ByteRange,
