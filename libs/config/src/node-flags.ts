@@ -17,7 +17,14 @@ const WORKER: readonly string[] = ["--min-semi-space-size=16", "--no-parallel-sc
  */
 const CONSOLE: readonly string[] = ["--max-old-space-size=1536"];
 
-/** What Node is started with for an app's process. */
-export function nodeFlagsOf(app: string): readonly string[] {
-  return app === "worker" ? WORKER : app === "console" ? CONSOLE : [];
+/** What Node is started with for an app's process; a flag that NODE_OPTIONS has is left to it, for Node would prefer the one given here. */
+export function nodeFlagsOf(app: string, nodeOptions = process.env.NODE_OPTIONS ?? ""): readonly string[] {
+  const flags = app === "worker" ? WORKER : app === "console" ? CONSOLE : [];
+  const given = new Set(nodeOptions.split(/\s+/).map(nameOf));
+  return flags.filter((flag) => !given.has(nameOf(flag)));
+}
+
+/** Node takes underscores for hyphens. */
+function nameOf(flag: string): string {
+  return (flag.split("=")[0] ?? "").replaceAll("_", "-");
 }
