@@ -1,3 +1,4 @@
+/** What readers of pages get, and what it costs the store. Long, because all of it shares one store whose answers can be held back. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
