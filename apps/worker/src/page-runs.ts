@@ -14,6 +14,7 @@ import {
   type ByteRange,
   type ByteSink,
   type Clock,
+  endTurn,
   isRinglightError,
   type MissReason,
   type ObjectMeta,
@@ -325,6 +326,7 @@ export class PageRuns {
    * where pages come faster than that, or what waits would use up the budget.
    */
   readonly #storeNext = (): void => {
+    endTurn();
     let bytes = 0;
     let count = 0;
     const least = Math.ceil(this.#unstored.length / 4);

@@ -1,6 +1,7 @@
 export * from "./capture.ts";
 export * from "./clock.ts";
 export * from "./cluster.ts";
+export * from "./end-of-turn.ts";
 export * from "./errors.ts";
 export * from "./file-error.ts";
 export * from "./glob.ts";

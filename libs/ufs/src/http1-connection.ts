@@ -7,7 +7,7 @@
  * piece. Chunked bodies and the bytes that came together with the head are copied once.
  */
 import type { Socket } from "node:net";
-import type { ByteSink } from "@ringlight/core";
+import { type ByteSink, sendAtEndOfTurn, type TurnSender } from "@ringlight/core";
 import { ChunkedDecoder } from "./http1-chunked.ts";
 import { headEnd, MAX_HEAD_BYTES, MalformedResponse, parseHead, type ResponseHead } from "./http1-head.ts";
 
@@ -94,7 +94,7 @@ export interface Pending {
 }
 
 /** A connection. Made by the pool, which owns it. */
-export class Http1Connection {
+export class Http1Connection implements TurnSender {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   #pending: Pending | undefined;
@@ -121,6 +121,8 @@ export class Http1Connection {
   #answered = false;
   /** More of the request's body is to come. */
   #sending = false;
+  /** A request without a body, until the end of the turn. */
+  #unsent = "";
   keepAliveS: number | undefined;
 
   constructor(owner: ConnectionOwner, connect: (reads: SocketReads) => Socket) {
@@ -173,12 +175,24 @@ export class Http1Connection {
     this.#answered = false;
     this.#provisional = 0;
     this.#sending = more;
+    if (pieces.length === 0 && !more) {
+      this.#unsent = head;
+      sendAtEndOfTurn(this);
+      return;
+    }
     const socket = this.#socket;
     if (pieces.length > 0) socket.cork();
     socket.write(head, "latin1");
     if (pieces.length === 0) return;
     for (const piece of pieces) socket.write(piece);
     socket.uncork();
+  }
+
+  /** For the end of the turn. */
+  sendNow(): void {
+    const head = this.#unsent;
+    this.#unsent = "";
+    if (this.open) this.#socket.write(head, "latin1");
   }
 
   /** Sends more of the body; `taken` is called when the system has the bytes, and never when it does not get them. */
@@ -379,7 +393,8 @@ export class Http1Connection {
     this.#chunks = undefined;
     this.#direct = undefined;
     // An answer that came before the whole request was out leaves a connection that nobody can use.
-    if (isWhole && this.#keepAlive && this.open && !this.#sending && this.#socket.writableLength === 0) {
+    const isSent = !this.#sending && this.#unsent === "" && this.#socket.writableLength === 0;
+    if (isWhole && this.#keepAlive && this.open && isSent) {
       if (this.#paused) {
         this.#paused = false;
         this.#socket.resume();

@@ -335,7 +335,8 @@ export class DoorConnection {
         this.#state = "hit";
         this.#answer = answer;
         this.#sentBytes = 0;
-        this.#sender.send(answer, this.#door.headBuffer);
+        // Who asks for more at once is answered at once.
+        if (this.#sender.send(answer, this.#door.headBuffer, this.#at === this.#end)) this.#door.keepHead();
         return;
       }
     }

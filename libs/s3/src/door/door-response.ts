@@ -1,7 +1,7 @@
 /** The answer to a request that the door parsed itself, in the shape in which the general handler gives answers. */
 import type { Socket } from "node:net";
 import { Writable } from "node:stream";
-import { RinglightError, releasePooled } from "@ringlight/core";
+import { RinglightError, releasePooled, sendAtEndOfTurn, type TurnSender } from "@ringlight/core";
 import type { AnswerHeaders, S3Response } from "../exchange.ts";
 import { connectionLines, dateLine, headerLines } from "./head-lines.ts";
 
@@ -18,7 +18,7 @@ export interface ResponseOptions {
  * Writes to the connection with its back-pressure. "finish" comes when the system has taken every byte; destroying an
  * unfinished answer cuts the connection, for nothing else could follow it.
  */
-export class DoorResponse extends Writable implements S3Response {
+export class DoorResponse extends Writable implements S3Response, TurnSender {
   readonly socket: Socket;
   statusCode = 200;
   headersSent = false;
@@ -32,6 +32,12 @@ export class DoorResponse extends Writable implements S3Response {
   /** Bytes of the body still to come; undefined when the head does not tell. */
   #leftBytes: number | undefined;
   #onDrain: (() => void) | undefined;
+  /** What was written waits for the end of the turn. */
+  #isCorked = false;
+  /** Pieces that the system has not taken yet. */
+  #untaken = 0;
+  /** The body is complete: to be called when the system has all of it. */
+  #finish: Callback | undefined;
 
   constructor(socket: Socket, options: ResponseOptions) {
     super({ decodeStrings: true });
@@ -81,15 +87,35 @@ export class DoorResponse extends Writable implements S3Response {
     }
     const { socket } = this;
     const head = this.#takeHead();
-    socket.cork();
+    this.#cork();
     if (head !== "") socket.write(head, "latin1");
     if (this.#chunked) socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
-    // The system has the bytes when this is called; an error leaves open who holds them still.
-    let flows = socket.write(chunk, (error) => error ?? releasePooled(chunk));
+    this.#untaken++;
+    let flows = socket.write(chunk, (error) => this.#taken(chunk, error));
     if (this.#chunked) flows = socket.write("\r\n", "latin1");
-    socket.uncork();
     if (flows) done();
     else this.#whenDrained(done);
+  }
+
+  /** Holds what is written back until the end of the turn. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.socket.cork();
+    sendAtEndOfTurn(this);
+  }
+
+  /** For the end of the turn. */
+  sendNow(): void {
+    this.#isCorked = false;
+    this.socket.uncork();
+  }
+
+  /** The system has a piece; an error leaves open who holds it still. */
+  #taken(chunk: Buffer, error: Error | null | undefined): void {
+    this.#untaken--;
+    if (!error) releasePooled(chunk);
+    if (this.#untaken === 0) this.#finish?.(error);
   }
 
   override _final(done: Callback): void {
@@ -99,10 +125,11 @@ export class DoorResponse extends Writable implements S3Response {
       return;
     }
     const rest = `${this.#takeHead()}${this.#chunked ? "0\r\n\r\n" : ""}`;
-    const { socket } = this;
-    if (rest !== "") socket.write(rest, "latin1", (error) => done(error));
-    else if (socket.writableLength === 0) done();
-    else socket.write("", () => done());
+    if (rest !== "") {
+      this.#cork();
+      this.socket.write(rest, "latin1", (error) => done(error));
+    } else if (this.#untaken === 0) done();
+    else this.#finish = done;
   }
 
   override _destroy(error: Error | null, done: Callback): void {

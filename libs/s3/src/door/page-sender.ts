@@ -4,11 +4,14 @@
  */
 import { readSync } from "node:fs";
 import type { Socket } from "node:net";
+import { sendInCompany, type TurnSender } from "@ringlight/core";
 import { AGAIN, type Native, type WriteWatcher } from "@ringlight/native";
 import type { HitAnswer } from "./hit.ts";
 
 /** Bytes that one connection may send before others get their turn. */
 const TURN_BYTES = 4 * 1024 * 1024;
+/** Answers up to this length are sent together with others at the end of the turn: sending a longer one takes longer than waking its client. */
+const SMALL_BYTES = 64 * 1024;
 /** One buffer of the copying way; a connection has one in use at most. */
 const CHUNK_BYTES = 256 * 1024;
 /** Buffers kept for later. */
@@ -26,8 +29,13 @@ export interface SenderEvents {
 
 /** Sends one hit after the other over one connection. */
 export interface PageSender {
-  /** Begins an answer. @param head holds the answer's head, and may be used again after the call */
-  send(answer: HitAnswer, head: Buffer): void;
+  /**
+   * Begins an answer.
+   * @param head holds the answer's head
+   * @param isLast false where more is to be sent in this turn anyway: the answer is not put off to its end
+   * @returns whether the head is in use until the end of the turn, and not only until the call ends
+   */
+  send(answer: HitAnswer, head: Buffer, isLast: boolean): boolean;
   /** Forgets the answer; nothing is told any more. Idempotent. */
   close(): void;
 }
@@ -40,7 +48,7 @@ export function sendfileSender(native: Native): PageSenderFactory {
   return (socket, events) => new SendfileSender(native, socket, events);
 }
 
-class SendfileSender implements PageSender {
+class SendfileSender implements PageSender, TurnSender {
   readonly #native: Native;
   readonly #socket: Socket;
   readonly #events: SenderEvents;
@@ -60,13 +68,20 @@ class SendfileSender implements PageSender {
     this.#fd = descriptorOf(socket);
   }
 
-  send(answer: HitAnswer, head: Buffer): void {
+  send(answer: HitAnswer, head: Buffer, isLast: boolean): boolean {
     this.#answer = answer;
     this.#head = head;
     this.#headAt = 0;
     this.#headLeft = answer.headLength;
     this.#position = answer.position;
     this.#left = answer.lengthBytes;
+    if (isLast && answer.lengthBytes <= SMALL_BYTES && sendInCompany(this)) return true;
+    this.#turn(true);
+    return false;
+  }
+
+  /** For the end of the turn. */
+  sendNow(): void {
     this.#turn(true);
   }
 
@@ -183,7 +198,7 @@ class CopyingSender implements PageSender {
     this.#events = events;
   }
 
-  send(answer: HitAnswer, head: Buffer): void {
+  send(answer: HitAnswer, head: Buffer): boolean {
     this.#answer = answer;
     this.#position = answer.position;
     this.#left = answer.lengthBytes;
@@ -191,6 +206,7 @@ class CopyingSender implements PageSender {
     const chunk = keptChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     head.copy(chunk, 0, 0, answer.headLength);
     this.#write(answer, chunk, answer.headLength);
+    return false;
   }
 
   #write(answer: HitAnswer, chunk: Buffer, filled: number): void {

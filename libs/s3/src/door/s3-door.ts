@@ -4,6 +4,7 @@
  */
 import type { Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
+import { endTurn } from "@ringlight/core";
 import type { S3Handler } from "../handler.ts";
 import { DoorConnection } from "./connection.ts";
 import { type HitSource, MAX_ANSWER_HEAD_BYTES } from "./hit.ts";
@@ -19,6 +20,8 @@ import {
 const CLOSING_MS = 50;
 /** How often connections are looked at for what takes too long, milliseconds. */
 const TICK_MS = 1_000;
+/** Heads of hits that wait for the end of a turn at most. */
+const HEADS_A_TURN = 16;
 
 /** What the door is made of. */
 export interface S3DoorOptions {
@@ -43,8 +46,8 @@ export class S3Door {
   readonly options: S3DoorOptions;
   /** To be told to listen. */
   readonly server: Server;
-  /** Where heads of hits are written; in use only within one call. */
-  readonly headBuffer = Buffer.allocUnsafeSlow(MAX_ANSWER_HEAD_BYTES);
+  readonly #headBuffers = Array.from({ length: HEADS_A_TURN }, () => Buffer.allocUnsafeSlow(MAX_ANSWER_HEAD_BYTES));
+  #headBuffer = 0;
   /** Counts seconds. */
   ticks = 1;
   closing = false;
@@ -65,6 +68,18 @@ export class S3Door {
   senderOf(socket: Socket, events: SenderEvents): PageSender {
     const { sender } = this.options;
     return (sender !== undefined && hasDescriptor(socket) ? sender : copyingSender)(socket, events);
+  }
+
+  /** For connections: where the head of the next hit is written. It is in use until the end of the turn once it is kept. */
+  get headBuffer(): Buffer {
+    return this.#headBuffers[this.#headBuffer]!;
+  }
+
+  /** For connections: the head is kept until it is sent. */
+  keepHead(): void {
+    this.#headBuffer = (this.#headBuffer + 1) % HEADS_A_TURN;
+    // The next one may not be sent yet.
+    if (this.#headBuffer === 0) endTurn();
   }
 
   /** For connections: this one is closed or handed over. */
