@@ -1,4 +1,5 @@
 /** The last reads of each object on this worker, for `explain`. Bounded in objects and in reads each. */
+import { RecentMap } from "@ringlight/core";
 
 /** One read as explain shows it. */
 export interface Access {
@@ -28,7 +29,7 @@ interface PathReads {
 export class AccessLog {
   readonly #count: ((path: string, access: Access) => void) | undefined;
   /** Roughly in order of their last reads: a path stands before others by MOVE_AFTER at most. */
-  readonly #byPath = new Map<string, PathReads>();
+  readonly #byPath = new RecentMap<PathReads>(MAX_OBJECTS);
   /** The path that was read last. */
   #last = "";
   #lastReads: Access[] = [];
@@ -54,11 +55,9 @@ export class AccessLog {
     if (known === undefined) {
       known = { reads: [], movedAt: this.#changes };
       this.#byPath.set(path, known);
-      if (this.#byPath.size > MAX_OBJECTS) this.#byPath.delete(this.#byPath.keys().next().value ?? "");
     } else if (this.#changes - known.movedAt >= MOVE_AFTER) {
       known.movedAt = this.#changes;
-      this.#byPath.delete(path);
-      this.#byPath.set(path, known);
+      this.#byPath.use(path);
     }
     this.#last = path;
     this.#lastReads = known.reads;
@@ -66,7 +65,7 @@ export class AccessLog {
 
   /** The read whose trace id begins so, and the path that it was of. Looks through all that is remembered. */
   find(id: string): { readonly path: string; readonly access: Access } | undefined {
-    for (const [path, { reads }] of this.#byPath) {
+    for (const [path, { reads }] of this.#byPath.entries()) {
       const access = reads.find(({ traceId }) => traceId.startsWith(id));
       if (access !== undefined) return { path, access };
     }

@@ -13,6 +13,7 @@ import {
   type ObjectMeta,
   type PageRef,
   type PageStore,
+  RecentMap,
   segmentKey,
   segmentOf,
   type VersionId,
@@ -92,7 +93,7 @@ export function createHitPath(options: HitPathOptions): HitSource {
 /** See the head of the file. */
 class HitPath implements HitPages {
   readonly options: HitPathOptions;
-  readonly #known = new Map<string, KnownObject>();
+  readonly #known = new RecentMap<KnownObject>(MAX_OBJECTS);
   readonly #connectionLines: string;
   readonly #hasBlocks: boolean;
   #host = "";
@@ -241,7 +242,6 @@ class HitPath implements HitPages {
   /** Remembers an object that was read by somebody who may. */
   #keep(known: KnownObject): void {
     if (known.keepAs === undefined) return;
-    if (this.#known.size >= MAX_OBJECTS) this.#known.delete(this.#known.keys().next().value ?? "");
     this.#known.set(known.keepAs, known);
     known.keepAs = undefined;
   }

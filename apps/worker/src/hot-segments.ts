@@ -3,7 +3,7 @@
  * ask to spread over more of the segment's owners for a while; they fill their pages from the first owner, so that the
  * UFS is asked no more often than before.
  */
-import type { Clock } from "@ringlight/core";
+import { type Clock, RecentMap } from "@ringlight/core";
 
 /** Time over which a segment's traffic is summed, milliseconds. */
 const WINDOW_MS = 1_000;
@@ -24,19 +24,10 @@ interface Traffic {
   hotUntilMs: number;
 }
 
-/** A map that keeps so many entries, the ones that were set last. */
-function setBounded<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= MAX_SEGMENTS) return;
-  const oldest = map.keys().next();
-  if (oldest.done !== true) map.delete(oldest.value);
-}
-
 /** The owner's side: what it relays of each segment. */
 export class SegmentTraffic {
   readonly #clock: Clock;
-  readonly #segments = new Map<string, Traffic>();
+  readonly #segments = new RecentMap<Traffic>(MAX_SEGMENTS);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -48,12 +39,12 @@ export class SegmentTraffic {
     let traffic = this.#segments.get(segment);
     if (traffic === undefined) {
       traffic = { windowEndMs: now + WINDOW_MS, bytes: 0, requests: 0, hotUntilMs: Number.NEGATIVE_INFINITY };
-      setBounded(this.#segments, segment, traffic);
+      this.#segments.set(segment, traffic);
     } else if (now >= traffic.windowEndMs) {
       traffic.windowEndMs = now + WINDOW_MS;
       traffic.bytes = 0;
       traffic.requests = 0;
-      setBounded(this.#segments, segment, traffic);
+      this.#segments.set(segment, traffic);
     }
     traffic.bytes += bytes;
     traffic.requests++;
@@ -65,7 +56,7 @@ export class SegmentTraffic {
   get hot(): number {
     const now = this.#clock.monotonicMs();
     let count = 0;
-    for (const { hotUntilMs } of this.#segments.values()) if (hotUntilMs > now) count++;
+    for (const [, { hotUntilMs }] of this.#segments.entries()) if (hotUntilMs > now) count++;
     return count;
   }
 }
@@ -73,7 +64,7 @@ export class SegmentTraffic {
 /** The asking worker's side: the segments that their owners called hot. */
 export class HotSegments {
   readonly #clock: Clock;
-  readonly #untilMs = new Map<string, number>();
+  readonly #untilMs = new RecentMap<number>(MAX_SEGMENTS);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -81,7 +72,7 @@ export class HotSegments {
 
   /** An owner called the segment hot. */
   add(segment: string): void {
-    setBounded(this.#untilMs, segment, this.#clock.monotonicMs() + STAYS_HOT_MS);
+    this.#untilMs.set(segment, this.#clock.monotonicMs() + STAYS_HOT_MS);
   }
 
   has(segment: string): boolean {

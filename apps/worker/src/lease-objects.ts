@@ -1,5 +1,5 @@
 /** Objects that this worker owns and knows the current version of: what may be served from memory of it, without asking anybody. */
-import { type Clock, type MountRecord, type ObjectMeta, segmentKey, type VersionId } from "@ringlight/core";
+import { type Clock, type MountRecord, type ObjectMeta, RecentMap, segmentKey, type VersionId } from "@ringlight/core";
 import type { Ring } from "@ringlight/ring";
 import type { MountTable } from "./mount-table.ts";
 import { type ObjectReader, pageVersion } from "./object-reader.ts";
@@ -49,7 +49,7 @@ interface Remembered {
 /** Looks up this worker's own objects. Nothing here waits. */
 export class OwnObjects {
   readonly #options: OwnObjectsOptions;
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #remembered = new RecentMap<Remembered>(MAX_REMEMBERED);
 
   constructor(options: OwnObjectsOptions) {
     this.#options = options;
@@ -71,7 +71,6 @@ export class OwnObjects {
     if (found === undefined || found.record !== record || found.ring !== ring.ring) {
       const isOwned = this.owns(record, key, 0);
       found = { record, ring: ring.ring, isOwned, meta: undefined, version: "" };
-      if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value ?? "");
       this.#remembered.set(name, found);
     }
     if (!found.isOwned) return undefined;

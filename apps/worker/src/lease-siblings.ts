@@ -11,6 +11,7 @@ import {
   type ObjectMeta,
   type PageRef,
   parsePath,
+  RecentMap,
   RinglightError,
   segmentKey,
 } from "@ringlight/core";
@@ -63,7 +64,7 @@ export class SiblingView {
   readonly #clients: ClientPool<DirectServiceClient>;
   readonly #leases: LeasedPages;
   readonly #views = new WeakMap<LeasedObject, SiblingObject>();
-  readonly #asked = new Map<string, number>();
+  readonly #asked = new RecentMap<number>(MAX_ASKED);
   readonly #seen = new Uint32Array(SEEN_PLACES);
 
   constructor(options: SiblingViewOptions) {
@@ -144,9 +145,7 @@ export class SiblingView {
     const name = `${first} ${path}`;
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs < (this.#asked.get(name) ?? 0) || !this.#leases.mayLease(path)) return;
-    this.#asked.delete(name);
     this.#asked.set(name, nowMs + ASK_AGAIN_MS);
-    if (this.#asked.size > MAX_ASKED) this.#asked.delete(this.#asked.keys().next().value ?? "");
     void this.#leases.want(path, first, last);
   }
 

@@ -4,6 +4,7 @@ import {
   type Freshness,
   isRinglightError,
   type ObjectMeta,
+  RecentMap,
   RinglightError,
   TransientMap,
   type Ufs,
@@ -57,7 +58,7 @@ export interface MetadataCacheOptions {
 /** Bounded cache of object metadata with one UFS request at a time for each object. */
 export class MetadataCache {
   readonly #options: MetadataCacheOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new RecentMap<Entry>(MAX_ENTRIES);
   /** Questions on their way, by object: the last that was asked, and through it those before it. */
   readonly #asked = new TransientMap<Question>();
 
@@ -83,8 +84,7 @@ export class MetadataCache {
     const id = `${mount}/${key}`;
     const entry = this.#entries.get(id);
     if (entry !== undefined && this.#isFresh(entry, freshness)) {
-      this.#entries.delete(id);
-      this.#entries.set(id, entry);
+      this.#entries.use(id);
       return entry.meta === undefined ? Promise.reject(notFound(key)) : Promise.resolve(entry.meta);
     }
     const last = this.#asked.get(id);
@@ -114,10 +114,7 @@ export class MetadataCache {
     const entry = this.#entries.get(id);
     if (entry?.meta === undefined || !this.#isFresh(entry, freshness)) return undefined;
     // Among the recently used it moves to the front now and then, which is as good as each time and cheaper.
-    if ((++this.#peeks & 15) === 0) {
-      this.#entries.delete(id);
-      this.#entries.set(id, entry);
-    }
+    if ((++this.#peeks & 15) === 0) this.#entries.use(id);
     return entry.meta;
   }
 
@@ -182,10 +179,8 @@ export class MetadataCache {
     const before = this.#entries.get(id);
     // Answers may overtake each other; the one that was asked for last is kept.
     if (!question.overtaken && (before === undefined || before.fetchedAtMs <= askedAtMs)) {
-      this.#entries.delete(id);
       this.#entries.set(id, { meta, fetchedAtMs: askedAtMs });
       if (meta !== undefined) this.#options.onLearned?.(id);
-      if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? "");
       if (before?.meta !== undefined && before.meta.version !== meta?.version) {
         this.#options.onReplaced(mount, key, before.meta, meta, before.written ? "invalidated" : "expired");
       }

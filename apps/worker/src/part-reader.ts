@@ -9,7 +9,7 @@
  * A page of which a third place is asked for is fetched whole, as is one whose reader goes on where it had stopped: a reader who
  * comes for all of it in the end pays for two blocks more than without this.
  */
-import { type PageStore, pageLength, type VersionId } from "@ringlight/core";
+import { type PageStore, pageLength, RecentMap, type VersionId } from "@ringlight/core";
 import { type PageReader, type PageReadRequest, SECURED_BYTES } from "./page-reader.ts";
 
 /** Length of a block; pages are whole blocks. */
@@ -61,9 +61,9 @@ interface Part {
 export class PartReader {
   readonly #pages: PageReader;
   readonly #blocks: PageReader | undefined;
-  readonly #touched = new Map<string, number>();
+  readonly #touched = new RecentMap<number>(MAX_TOUCHED);
   /** Where the last read of a version ended. */
-  readonly #streams = new Map<VersionId, number>();
+  readonly #streams = new RecentMap<number>(MAX_STREAMS);
 
   /** @param blocks a page reader over blocksIn(); absent where pages are too short to be taken apart */
   constructor(pages: PageReader, blocks: PageReader | undefined) {
@@ -130,19 +130,17 @@ export class PartReader {
 
   #mayTouch(page: string): boolean {
     const places = this.#touched.get(page) ?? 0;
-    this.#touched.delete(page);
-    if (places >= MOST_PLACES) return false;
+    if (places >= MOST_PLACES) {
+      this.#touched.delete(page);
+      return false;
+    }
     this.#touched.set(page, places + 1);
-    if (this.#touched.size > MAX_TOUCHED) this.#touched.delete(this.#touched.keys().next().value ?? "");
     return true;
   }
 
   /** True if the read begins where the one before it ended. */
   #continues(version: VersionId, start: number, behind: number): boolean {
     const before = this.#streams.get(version);
-    if (before === undefined && this.#streams.size >= MAX_STREAMS) {
-      this.#streams.delete(this.#streams.keys().next().value ?? "");
-    }
     this.#streams.set(version, behind);
     return before === start;
   }

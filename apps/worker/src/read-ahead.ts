@@ -1,5 +1,5 @@
 /** Tells sequential readers from random ones, per object version. */
-import type { ByteRange, VersionId } from "@ringlight/core";
+import { type ByteRange, RecentMap, type VersionId } from "@ringlight/core";
 
 /** Furthest read-ahead, bytes. */
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024;
@@ -16,14 +16,13 @@ interface Stream {
  * page up to 8 MiB; any other read closes it. So a random reader never causes a byte of read-ahead.
  */
 export class ReadAhead {
-  readonly #streams = new Map<VersionId, Stream>();
+  readonly #streams = new RecentMap<Stream>(MAX_STREAMS);
 
   /** Records a read and returns how many pages behind it should be fetched now. */
   next(version: VersionId, range: ByteRange, pageBytes: number): number {
     const stream = this.#streams.get(version);
     if (stream === undefined) {
       this.#streams.set(version, { nextOffset: range.end + 1, pages: 0 });
-      if (this.#streams.size > MAX_STREAMS) this.#streams.delete(this.#streams.keys().next().value ?? "");
       return 0;
     }
     const most = Math.max(1, Math.floor(MAX_AHEAD_BYTES / pageBytes));

@@ -1,16 +1,20 @@
 /** A set that remembers the last N members only. */
+import { RecentMap } from "@ringlight/core";
+
+/** See RecentMap. */
 export class RecentSet {
-  readonly #limit: number;
-  readonly #members = new Set<string>();
+  readonly #members: RecentMap<true>;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#members = new RecentMap(limit);
+  }
+
+  get size(): number {
+    return this.#members.size;
   }
 
   add(member: string): void {
-    this.#members.delete(member);
-    this.#members.add(member);
-    if (this.#members.size > this.#limit) this.#members.delete(this.#members.values().next().value ?? "");
+    this.#members.set(member, true);
   }
 
   has(member: string): boolean {

@@ -14,6 +14,7 @@ export * from "./page-store.ts";
 export * from "./path.ts";
 export * from "./policy.ts";
 export * from "./pooled-bytes.ts";
+export * from "./recent-map.ts";
 export * from "./segment.ts";
 export * from "./stop.ts";
 export * from "./transient-map.ts";

@@ -6,6 +6,7 @@
  * It only ever says yes, and only where verifyRequest would: a request that is odd in any way, or whose signature is not the
  * expected one, is left to verifyRequest, which knows the other forms and S3's words for each refusal.
  */
+import { RecentMap } from "@ringlight/core";
 import { type Claim, parseAuthorization } from "./authorization.ts";
 import { isPlainPath, isPlainValue } from "./canonical.ts";
 import { parseAmzDate, type RequestSigner, signerOf } from "./signing-key.ts";
@@ -49,7 +50,7 @@ const SMALL_X = 120;
 
 /** Proves requests that are signed by header. */
 export class HeaderProofs {
-  readonly #openings = new Map<string, Opening>();
+  readonly #openings = new RecentMap<Opening>(MAX_OPENINGS);
   #last: Opening | undefined;
 
   /** What verifyRequest would say, if that is yes; undefined when it must be asked. `header` is the request's Authorization. */
@@ -102,7 +103,6 @@ export class HeaderProofs {
       signedMs: Number.NaN,
       payloadHash: "",
     };
-    if (this.#openings.size >= MAX_OPENINGS) this.#openings.delete(this.#openings.keys().next().value ?? "");
     this.#openings.set(opening.text, opening);
     return opening;
   }

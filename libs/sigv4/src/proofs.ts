@@ -4,6 +4,7 @@
  * key, is looked at each time.
  */
 
+import { RecentMap } from "@ringlight/core";
 import type { Refusal } from "./authorization.ts";
 import { parsePresigned } from "./authorization.ts";
 import { parseQuery, splitTarget } from "./canonical.ts";
@@ -36,7 +37,7 @@ interface Proof {
 
 /** Verifies requests as verifyRequest does, and remembers proofs. */
 export class RequestVerifier {
-  readonly #proofs = new Map<string, Proof>();
+  readonly #proofs = new RecentMap<Proof>(MAX_PROOFS);
   readonly #headers = new HeaderProofs();
 
   /** True when the request carries no signature of any version. */
@@ -60,7 +61,6 @@ export class RequestVerifier {
     if (verified.ok && verified.kind === "presigned" && request.rawUrl.length <= MAX_URL_LENGTH) {
       const made = proofOf(verified, request, options);
       if (made !== undefined) {
-        if (this.#proofs.size >= MAX_PROOFS) this.#proofs.delete(this.#proofs.keys().next().value ?? "");
         this.#proofs.set(Buffer.from(key, "latin1").toString("latin1"), made);
       }
     }

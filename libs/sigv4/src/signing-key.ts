@@ -1,5 +1,7 @@
 /** Credentials, scopes and the keys derived from them. */
+
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
+import { RecentMap } from "@ringlight/core";
 
 /** An access key pair. Never log it. */
 export interface Credentials {
@@ -30,7 +32,7 @@ export const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** Keys that are kept; the oldest goes first. A key lives for a day, so that few are ever in use at once. */
 const MAX_KEPT_KEYS = 256;
-const keptKeys = new Map<string, Buffer>();
+const keptKeys = new RecentMap<Buffer>(MAX_KEPT_KEYS);
 
 function hmac(key: string | Buffer, data: string): Buffer {
   return createHmac("sha256", key).update(data).digest();
@@ -42,7 +44,6 @@ export function signingKey(secret: string, scope: Scope): Buffer {
   const kept = keptKeys.get(name);
   if (kept) return kept;
   const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, scope.day), scope.region), scope.service), "aws4_request");
-  if (keptKeys.size >= MAX_KEPT_KEYS) keptKeys.delete(keptKeys.keys().next().value ?? "");
   keptKeys.set(name, key);
   return key;
 }
