@@ -26,7 +26,6 @@ import { isMadeBucket } from "./bucket-maker.ts";
 import type { KnownObjects } from "./known-objects.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MountTable, OpenMount } from "./mount-table.ts";
-import type { FetchRun } from "./page-fetch.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Learned } from "./page-runs.ts";
 import { PartReader } from "./part-reader.ts";
@@ -51,8 +50,8 @@ export type ObjectRead =
       /** True when a range was asked for. */
       readonly partial: boolean;
       readonly body: AsyncIterable<Uint8Array>;
-      /** The body is here, all of it: nothing can break off any more. */
-      readonly isHere?: boolean;
+      /** The body, where all of it is here: nothing can break off any more. */
+      readonly whole?: Uint8Array;
     }
   | { readonly outcome: "not-modified" | "precondition-failed" | "bad-range"; readonly meta: ObjectMeta };
 
@@ -271,7 +270,7 @@ export class ObjectReader {
         if (range === undefined || served === undefined) {
           return { outcome: "ok", meta, ...(range && { range }), partial, body: nothing() };
         }
-        const begun = await this.#begin(open, key, meta, served, context, learning?.learned?.run);
+        const begun = await this.#begin(open, key, meta, served, context, learning?.learned);
         return { outcome: "ok", meta, range, served, partial, ...begun };
       } catch (error) {
         if (!isRinglightError(error, "RL_VERSION_CHANGED") || restart >= MAX_RESTARTS) throw error;
@@ -392,10 +391,11 @@ export class ObjectReader {
     meta: Pick<ObjectMeta, "version" | "sizeBytes">,
     range: ByteRange,
     context: ReadContext,
-    begun?: FetchRun,
-  ): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly isHere?: boolean }> {
+    learned?: Learned,
+  ): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly whole?: Uint8Array }> {
     const { clock, pages, workerId } = this.#options;
-    const version = pageVersion(record, key, meta.version);
+    const begun = learned?.run;
+    const version = learned?.version ?? pageVersion(record, key, meta.version);
     const startedMs = clock.monotonicMs();
     const { status, signal, coldReason } = context;
     const atMs = clock.now();
@@ -449,11 +449,11 @@ export class ObjectReader {
       if (!status.servedBy.includes(workerId)) status.servedBy.push(workerId);
     };
     try {
-      const small = begun && from === ufs ? await trace.run(() => pages.readSmall(request, begun)) : undefined;
+      const small = begun && from === ufs ? await pages.readSmall(request, begun) : undefined;
       if (small !== undefined) {
         served();
         remember();
-        return { body: only(small), isHere: true };
+        return { body: only(small), whole: small };
       }
       const chunks = reader.read(request);
       const first = await trace.run(() => chunks.next());

@@ -45,9 +45,9 @@ export interface RunSource {
   /** W3C trace context of the read: the fetch is its child. */
   readonly traceparent: string;
   /** A job and not a reader: it has reserved the bytes itself, and has a span for each of its tasks and not for each GET. */
-  readonly background?: boolean;
+  readonly background?: boolean | undefined;
   /** Told of the bytes that came from the UFS, when all of them are stored or given up. */
-  readonly onFetched?: (bytes: number) => void;
+  readonly onFetched?: ((bytes: number) => void) | undefined;
 }
 
 /** A run's place. */
@@ -55,12 +55,13 @@ export interface RunPlace extends RunSource {
   readonly version: VersionId;
   readonly meta: Pick<ObjectMeta, "version" | "sizeBytes">;
   /** Takes the place of `cold` where the caller knows better (owner_down, rebalanced). */
-  readonly coldReason?: MissReason;
+  readonly coldReason?: MissReason | undefined;
 }
 
 /** What is learned of an object together with its first bytes. */
 export interface Learned {
   readonly meta: ObjectMeta;
+  readonly version: VersionId;
   /** Lets go of the run: to be called when the reader has joined it, or will not. */
   readonly release: () => void;
   readonly run: FetchRun;
@@ -139,11 +140,12 @@ export class PageRuns {
 
   /** Why a read of the page would miss now. */
   missReason(version: VersionId, index: number, coldReason: MissReason = "cold"): MissReason {
-    if (this.#partial.has(`${version}.${index}`)) return "partial";
+    // Mostly nothing broke off and nothing changed, and names are not even made to be looked up.
+    if (this.#partial.size > 0 && this.#partial.has(`${version}.${index}`)) return "partial";
     const known = this.#options.store.missReason(version, index);
     if (known !== "cold") return known;
-    if (this.#written.has(version)) return "invalidated";
-    return this.#successors.has(version) ? "expired" : coldReason;
+    if (this.#written.size > 0 && this.#written.has(version)) return "invalidated";
+    return this.#successors.size > 0 && this.#successors.has(version) ? "expired" : coldReason;
   }
 
   /** Pages that one GET to the UFS should fetch now. */
@@ -213,12 +215,13 @@ export class PageRuns {
       const begin = (meta: ObjectMeta, held: ByteRange): ByteSink | Promise<ByteSink> => {
         const latencyMs = span.elapsedMs();
         const version = versionOf(meta);
-        const place = { ...source, version, meta, ...(coldReason && { coldReason }) };
+        const { mount, traceparent, background, onFetched } = source;
+        const place: RunPlace = { mount, key, ufs, traceparent, background, onFetched, version, meta, coldReason };
         const run = this.#newRun(place, held.start / pageBytes, Math.floor(held.end / pageBytes), ending);
         begun = run;
         run.join();
         this.#runs++;
-        resolve({ meta, run, release: () => run.leave(false) });
+        resolve({ meta, version, run, release: () => run.leave(false) });
         const sink = () => {
           timing = new Timing(run, latencyMs);
           run.signal.throwIfAborted();
@@ -312,7 +315,7 @@ export class PageRuns {
   #complete(place: RunPlace, page: PageFetch): void {
     const { version } = place;
     const { buffer, index, run } = page;
-    this.#partial.delete(`${version}.${index}`);
+    if (this.#partial.size > 0) this.#partial.delete(`${version}.${index}`);
     if (buffer === undefined) return;
     run.begin();
     buffer.hold();

@@ -104,7 +104,7 @@ export class Router {
         body: this.#counted(body),
       };
     });
-    if (read.outcome !== "ok" || read.range === undefined || read.isHere) return read;
+    if (read.outcome !== "ok" || read.range === undefined || read.whole !== undefined) return read;
     return { ...read, served: read.range, body: this.#follow(mount, key, read.meta, read.range, read, context) };
   }
 

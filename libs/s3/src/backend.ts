@@ -41,6 +41,8 @@ export type S3Read =
       readonly partial: boolean;
       /** Yields exactly the range's bytes, or throws. */
       readonly body: ReadBody;
+      /** All of these bytes, where they are here already: nothing is to be awaited then, and nothing can break off. */
+      readonly whole?: Uint8Array | undefined;
     }
   | { readonly outcome: "not-modified" | "precondition-failed" | "bad-range"; readonly meta: ObjectMeta };
 

@@ -54,6 +54,25 @@ function wrongLength(expected: number, got: number): RinglightError {
   return new RinglightError("RL_INTERNAL", `the body has ${got} bytes where ${expected} were announced`);
 }
 
+/** Sends a body that is here. */
+async function sendWhole(
+  exchange: Exchange,
+  { status, headers, lengthBytes, stallTimeoutMs }: BodyAnswer,
+  whole: Uint8Array,
+): Promise<void> {
+  const { res, signal } = exchange;
+  if (signal.aborted || res.destroyed) throw gone();
+  if (whole.length !== lengthBytes) throw wrongLength(lengthBytes, whole.length);
+  res.writeHead(status, headers());
+  exchange.markFirstByte();
+  exchange.bytesOut += whole.length;
+  if (!res.write(whole)) {
+    await new DrainGate(res, signal, stallTimeoutMs).wait();
+    if (res.destroyed) throw gone();
+  }
+  res.end();
+}
+
 function gone(): RinglightError {
   return new RinglightError("RL_CANCELLED", "the client went away");
 }
@@ -65,6 +84,8 @@ export interface BodyAnswer {
   readonly headers: () => AnswerHeaders;
   readonly lengthBytes: number;
   readonly body: ReadBody;
+  /** All of the body, where it is here. */
+  readonly whole?: Uint8Array | undefined;
   readonly stallTimeoutMs: number;
 }
 
@@ -75,6 +96,10 @@ export interface BodyAnswer {
  */
 export async function sendBody(exchange: Exchange, answer: BodyAnswer): Promise<void> {
   const { res, signal } = exchange;
+  if (answer.whole !== undefined) {
+    await sendWhole(exchange, answer, answer.whole);
+    return;
+  }
   if (typeof answer.body === "function") {
     if (res.destroyed) return;
     res.writeHead(answer.status, answer.headers());

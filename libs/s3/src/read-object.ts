@@ -168,6 +168,7 @@ export async function readObject(exchange: Exchange, request: ObjectRequest): Pr
     },
     lengthBytes,
     body: read.body,
+    whole: read.whole,
     stallTimeoutMs: request.stallTimeoutMs,
   });
 }

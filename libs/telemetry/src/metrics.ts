@@ -27,11 +27,20 @@ export interface Sample<L extends string = string> {
 /** A metric keeps at most this many label sets; what comes later is counted together under "other". */
 const MAX_SERIES = 2000;
 
-/** The series of a metric by label set. */
+/** Series whose first labels have the same values. */
+class SeriesNode<S> {
+  /** By the value of the next label. */
+  readonly next = new Map<string, SeriesNode<S>>();
+  /** Where no label is left. */
+  series: S | undefined;
+}
+
+/** The series of a metric by label set: label by label, for joining their values costs more than looking each of them up. */
 class SeriesTable<L extends string, S> {
   readonly #labels: readonly L[];
   readonly #make: (labels: Labels<L>) => S;
-  readonly #series = new Map<string, S>();
+  readonly #root = new SeriesNode<S>();
+  readonly #series: S[] = [];
   #overflow: S | undefined;
 
   constructor(labels: readonly L[], make: (labels: Labels<L>) => S) {
@@ -40,20 +49,37 @@ class SeriesTable<L extends string, S> {
   }
 
   resolve(labels: Labels<L>): S {
-    const key = this.#labels.map((label) => labels[label]).join("\0");
-    let series = this.#series.get(key);
-    if (series !== undefined) return series;
-    if (this.#series.size >= MAX_SERIES) {
+    let node: SeriesNode<S> | undefined = this.#root;
+    for (const label of this.#labels) {
+      node = node.next.get(labels[label]);
+      if (node === undefined) break;
+    }
+    return node?.series ?? this.#added(labels);
+  }
+
+  #added(labels: Labels<L>): S {
+    if (this.#series.length >= MAX_SERIES) {
       this.#overflow ??= this.#make(this.#pick(() => "other"));
       return this.#overflow;
     }
-    series = this.#make(this.#pick((label) => labels[label]));
-    this.#series.set(key, series);
+    let node = this.#root;
+    for (const label of this.#labels) {
+      const value = labels[label];
+      let next = node.next.get(value);
+      if (next === undefined) {
+        next = new SeriesNode();
+        node.next.set(value, next);
+      }
+      node = next;
+    }
+    const series = this.#make(this.#pick((label) => labels[label]));
+    node.series = series;
+    this.#series.push(series);
     return series;
   }
 
   *all(): Iterable<S> {
-    yield* this.#series.values();
+    yield* this.#series;
     if (this.#overflow !== undefined) yield this.#overflow;
   }
 
