@@ -20,7 +20,10 @@ const MOVE_AFTER = MAX_OBJECTS / 8;
 
 /** The reads of one path. */
 interface PathReads {
+  /** Once there are as many as are remembered, a new one takes the place of the oldest. */
   readonly reads: Access[];
+  /** Where the oldest is then. */
+  oldest: number;
   /** When it was last made the newest, in changes of path. */
   movedAt: number;
 }
@@ -32,7 +35,7 @@ export class AccessLog {
   readonly #byPath = new RecentMap<PathReads>(MAX_OBJECTS);
   /** The path that was read last. */
   #last = "";
-  #lastReads: Access[] = [];
+  #lastReads: PathReads = { reads: [], oldest: 0, movedAt: 0 };
   #changes = 0;
 
   /** @param count told of the accesses */
@@ -44,8 +47,12 @@ export class AccessLog {
   add(path: string, access: Access, counts = true): void {
     if (counts) this.#count?.(path, access);
     if (path !== this.#last) this.#change(path);
-    this.#lastReads.push(access);
-    if (this.#lastReads.length > MAX_READS) this.#lastReads.shift();
+    const last = this.#lastReads;
+    if (last.reads.length < MAX_READS) last.reads.push(access);
+    else {
+      last.reads[last.oldest] = access;
+      last.oldest = (last.oldest + 1) % MAX_READS;
+    }
   }
 
   /** Another path than before is read. */
@@ -53,14 +60,14 @@ export class AccessLog {
     this.#changes++;
     let known = this.#byPath.get(path);
     if (known === undefined) {
-      known = { reads: [], movedAt: this.#changes };
+      known = { reads: [], oldest: 0, movedAt: this.#changes };
       this.#byPath.set(path, known);
     } else if (this.#changes - known.movedAt >= MOVE_AFTER) {
       known.movedAt = this.#changes;
       this.#byPath.use(path);
     }
     this.#last = path;
-    this.#lastReads = known.reads;
+    this.#lastReads = known;
   }
 
   /** The read whose trace id begins so, and the path that it was of. Looks through all that is remembered. */
@@ -74,6 +81,7 @@ export class AccessLog {
 
   /** Newest first. */
   of(path: string): Access[] {
-    return [...(this.#byPath.get(path)?.reads ?? [])].reverse();
+    const { reads, oldest } = this.#byPath.get(path) ?? { reads: [], oldest: 0 };
+    return [...reads.slice(oldest), ...reads.slice(0, oldest)].reverse();
   }
 }

@@ -41,7 +41,9 @@ export interface KnownObject {
   owned: boolean;
   /** The object of a sibling; undefined where this worker owns it. */
   sibling: SiblingObject | undefined;
+  /** By tier, of answers with the whole object and with a part of it. */
   heads: Map<string, HeadTemplate>;
+  partHeads: Map<string, HeadTemplate>;
   counters: Map<string, HitCounters>;
 }
 

@@ -35,7 +35,7 @@ import { type RollingReuse, versionWord } from "@ringlight/store";
 import { keptTraceContext, newTraceContext, samplesRoot, type TraceContext } from "@ringlight/telemetry";
 import type { Capture } from "./capture.ts";
 import { Hit, type HitPages, type KnownObject } from "./hit-answer.ts";
-import { type HeadTemplate, headTemplate, newIds } from "./hit-head.ts";
+import { type HeadTemplate, headTemplate, newIds, writeHead } from "./hit-head.ts";
 import { verifiesAlways } from "./lease-objects.ts";
 import type { SiblingObject, SiblingView } from "./lease-siblings.ts";
 import type { MountTable } from "./mount-table.ts";
@@ -96,6 +96,8 @@ class HitPath implements HitPages {
   readonly #known = new RecentMap<KnownObject>(MAX_OBJECTS);
   readonly #connectionLines: string;
   readonly #hasBlocks: boolean;
+  #date = "";
+  #ending = "";
   #host = "";
   #hostIsPathStyle = false;
 
@@ -163,17 +165,19 @@ class HitPath implements HitPages {
     // As in the general path: the first half of a trace that begins here.
     const requestId =
       trace === undefined || headers.traceparent !== undefined ? ids.requestId : traceId.slice(0, 16).toUpperCase();
-    const text = `${template.toTrace}${traceId}${template.toRequest}${requestId}${template.rest}Content-Length: ${length}\r\n${rangeLine}${sums}${dateLine(atMs)}${this.#connectionLines}\r\n`;
-    if (text.length > into.length) {
+    const lines = `Content-Length: ${length}\r\n${rangeLine}${sums}${this.#lastLines(atMs)}`;
+    const { bytes } = template;
+    if (bytes.length + lines.length > into.length) {
       page?.release();
       for (const held of rest) held.release();
       return undefined;
     }
-    into.write(text, "latin1");
+    writeHead(into, template, traceId, requestId);
+    into.write(lines, bytes.length, "latin1");
     return new Hit(
       this,
       known,
-      text.length,
+      bytes.length + lines.length,
       isHead,
       range,
       page,
@@ -235,6 +239,7 @@ class HitPath implements HitPages {
       owned: false,
       sibling: undefined,
       heads: new Map(),
+      partHeads: new Map(),
       counters: new Map(),
     };
   }
@@ -271,6 +276,7 @@ class HitPath implements HitPages {
       known.version = pageVersion(record, key, meta.version);
       known.versionWord = versionWord(known.version);
       known.heads.clear();
+      known.partHeads.clear();
     }
     return true;
   }
@@ -337,9 +343,19 @@ class HitPath implements HitPages {
     return undefined;
   }
 
+  /** What all heads end with, made once a second. */
+  #lastLines(atMs: number): string {
+    const date = dateLine(atMs);
+    if (date !== this.#date) {
+      this.#date = date;
+      this.#ending = `${date}${this.#connectionLines}\r\n`;
+    }
+    return this.#ending;
+  }
+
   #template(known: KnownObject, meta: ObjectMeta, tier: string, partial: boolean): HeadTemplate {
-    const name = partial ? `${tier} 206` : tier;
-    let template = known.heads.get(name);
+    const heads = partial ? known.partHeads : known.heads;
+    let template = heads.get(tier);
     if (template === undefined) {
       const status = newReadStatus();
       if (tier !== "HEAD") {
@@ -348,7 +364,7 @@ class HitPath implements HitPages {
         status.servedBy.push(known.sibling?.ownerId ?? this.options.workerId);
       }
       template = headTemplate(partial ? 206 : 200, meta, status, this.options.workerId);
-      known.heads.set(name, template);
+      heads.set(tier, template);
     }
     return template;
   }
