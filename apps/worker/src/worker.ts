@@ -1,43 +1,26 @@
 /**
- * Puts the worker together: registry, page store, router and the three doors. Long, for the order in which parts start and end is one
- * story; a part that grows rules of its own gets a file.
+ * Puts the worker together: registry, page store, router and the three doors (start-s3.ts, start-grpc.ts, rest-server.ts). Long, for
+ * the order in which parts start and end is one story; a part that grows rules of its own gets a file.
  */
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type LoadedConfig, packageVersion, type Running, readToken, type WorkerConfig } from "@ringlight/config";
-import {
-  type ClusterView,
-  formatPath,
-  isRinglightError,
-  parsePath,
-  systemClock,
-  type VersionId,
-  type WorkerRecord,
-} from "@ringlight/core";
-import { DirectServiceService, WorkerServiceClient, type WorkerStats } from "@ringlight/proto";
+import { type ClusterView, formatPath, systemClock, type WorkerRecord } from "@ringlight/core";
+import type { WorkerStats } from "@ringlight/proto";
 import { connectRegistry, registerPersistently, SealedStore } from "@ringlight/registry";
-import { ClientPool, callUnary, processService, startGrpcServer, traceCalls } from "@ringlight/rpc";
-import { createS3Handler, ListingCache, ReadAccess } from "@ringlight/s3";
+import { traceCalls } from "@ringlight/rpc";
+import { ListingCache } from "@ringlight/s3";
 import { useTextSigner } from "@ringlight/sigv4";
 import { openPageStore, pageHash, RollingReuse, type TierOptions, versionWord } from "@ringlight/store";
 import { createLogger, grpcTracer, processMetrics, startTelemetry } from "@ringlight/telemetry";
 import { followAccessKeys } from "./access-keys.ts";
 import { BucketMaker } from "./bucket-maker.ts";
-import { cacheStatus, serverTiming } from "./cache-headers.ts";
-import { Capture, entryOf } from "./capture.ts";
-import { CopyJournal } from "./copy-journal.ts";
-import { CopyNotes } from "./copy-notes.ts";
-import { type GrpcServiceOptions, workerService, workerServiceDefinition } from "./grpc-service.ts";
-import { createHitPath } from "./hit-path.ts";
+import { Capture } from "./capture.ts";
 import { HotObjects } from "./hot-objects.ts";
 import { SegmentTraffic } from "./hot-segments.ts";
 import { workerIdentity } from "./identity.ts";
 import { KnownObjects } from "./known-objects.ts";
-import { BufferPool } from "./lease-buffers.ts";
-import { OwnObjects } from "./lease-objects.ts";
-import { startLeaseService } from "./lease-service.ts";
 import { LeaseSessions } from "./lease-sessions.ts";
-import { SiblingView } from "./lease-siblings.ts";
 import { closeServer, listen } from "./listen.ts";
 import { memDirectory } from "./mem-directory.ts";
 import { MountTable } from "./mount-table.ts";
@@ -52,15 +35,13 @@ import { Policies } from "./policies.ts";
 import { createRestServer } from "./rest-server.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { Router } from "./router.ts";
-import { s3Backend } from "./s3-backend.ts";
 import { S3Credentials } from "./s3-credentials.ts";
-import { chooseDataPath, createS3Door, describeDataPath, S3_KEEP_ALIVE_MS } from "./s3-door.ts";
+import { chooseDataPath, describeDataPath } from "./s3-door.ts";
+import { startGrpc } from "./start-grpc.ts";
+import { startS3 } from "./start-s3.ts";
 import { statusClass, WorkerStatistics } from "./statistics.ts";
-import { LimitTable } from "./task-limits.ts";
-import { COVERAGE_MS } from "./task-pull.ts";
-import type { TaskRunOptions } from "./task-run.ts";
-import { taskService, taskServiceDefinition } from "./task-service.ts";
 import { traceUfs } from "./trace.ts";
+import { DRAIN_MS, type Opened, type WorkerParts } from "./worker-parts.ts";
 import { WriteCache } from "./write-cache.ts";
 import { FENCE_MS, type WriteNotice, WriteNotices } from "./write-notices.ts";
 import { Writer } from "./writer.ts";
@@ -78,8 +59,6 @@ const PEER_CONNECT_MS = 1_000;
 const PEER_SLACK_MS = 60_000;
 /** How exactly the working set is told, milliseconds. */
 const REUSE_TICK_MS = 5_000;
-/** How long running answers may go on after the worker was told to end, milliseconds. */
-const DRAIN_MS = 5_000;
 
 /** A worker that runs. */
 export interface RunningWorker extends Running {
@@ -363,13 +342,6 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
     const restPort = await listen(rest, { host: config.bind, port: config.restPort, setting: "restPort" });
     opened.push(() => closeServer(rest, DRAIN_MS));
 
-    const access = {
-      credentials: keys.lookup,
-      permits: keys.permits,
-      anonymous: (bucket: string) => mounts.peek(bucket)?.access === "anonymous-read",
-      hostSuffixes: ["localhost"],
-      clock,
-    };
     const capture = new Capture({
       workerId: id,
       cluster: config.cluster,
@@ -378,180 +350,42 @@ export async function startWorker(config: WorkerConfig, loaded?: LoadedConfig<Wo
       warn: (message) => log.warn(message),
     });
     opened.push(() => capture.close());
-    const handler = createS3Handler({
-      ...access,
-      backend: s3Backend({ mounts, router, writer, listings, buckets }),
-      hostId: id,
-      onError: (error, requestId) => log.warn("an S3 request failed", { error: String(error), requestId }),
-      decorate: (headers, status) => {
-        headers["Cache-Status"] = cacheStatus(status);
-        headers["Server-Timing"] = serverTiming(status);
-      },
-      onRequest: (done) => {
-        if (capture.running) {
-          const entry = entryOf(done, clock.now());
-          if (entry !== undefined) capture.note(entry);
-        }
-        statistics.api({
-          api: `s3.${done.api}`,
-          status: statusClass(done.status, done.aborted),
-          bytesOut: done.bytesOut,
-          firstByteMs: done.firstByteMs,
-          traceId: done.traceId,
-        });
-      },
-    });
-    const siblings = new SiblingView({
-      workerId: id,
-      hostname: hostname(),
+    const parts: WorkerParts = {
+      id,
+      config,
       token,
-      ring,
-      mounts,
       clock,
-      segmentBytes,
-    });
-    opened.push(() => siblings.close());
-    const hits = createHitPath({
-      workerId: id,
-      access: new ReadAccess(access),
-      mounts,
-      objects,
-      router,
-      ring,
-      store,
-      siblings,
-      statistics,
-      reuse,
-      pageBytes: config.pageBytes,
-      segmentBytes,
-      keepAliveTimeoutMs: S3_KEEP_ALIVE_MS,
-      capture,
-      now: () => clock.now(),
-    });
-    const ports = config.s3SharedPort > 0 ? [config.s3Port, config.s3SharedPort] : [config.s3Port];
-    const s3Ports: number[] = [];
-    for (const [index, port] of ports.entries()) {
-      const door = createS3Door(handler, hits, dataPath);
-      door.server.on("connection", (socket) => {
-        connections.open++;
-        socket.once("close", () => connections.open--);
-      });
-      const setting = index === 0 ? "s3Port" : "s3SharedPort";
-      opened.push(() => door.close(DRAIN_MS));
-      s3Ports.push(await listen(door.server, { host: config.bind, port, shared: index > 0, setting }));
-    }
-
-    const own = new OwnObjects({ workerId: id, ring, mounts, objects, clock });
-    const direct = {
-      workerId: id,
-      dataDir: config.dataDir,
-      mounts,
-      objects,
-      own,
-      store,
-      router,
-      capture,
-      sessions: leases,
-      buffers: new BufferPool(),
-      pageBytes: config.pageBytes,
-      segmentBytes,
-      hot,
-      countHits: (mount: string, tier: string, count: number, bytes: number, pagesOf: VersionId, index: number) => {
-        statistics.page(mount, "hit", tier, "", bytes, count);
-        if (count > 0) {
-          reuse.request(pageHash(versionWord(pagesOf), index), store.lengthOf(pagesOf, index) ?? bytes, count);
-        }
-      },
-    };
-    const leaseService = await startLeaseService(direct);
-    opened.push(() => leaseService.close());
-    let leasedEpoch = ring.ring.epoch;
-    opened.push(
-      registry.onChange(() => {
-        // Objects may have other owners now, who would not know whom to tell of a change.
-        if (ring.ring.epoch !== leasedEpoch) void leases.revokeAll();
-        leasedEpoch = ring.ring.epoch;
-      }),
-    );
-    const service: GrpcServiceOptions = {
-      workerId: id,
-      registry,
-      ring,
-      mounts,
-      objects,
-      pages,
-      store,
-      policies,
-      router,
-      capture,
-      bulk: direct,
-      contents: { workerId: id, store, names, hot, reuse, now: () => clock.now() },
-      stats,
-      pageBytes: config.pageBytes,
-      segmentBytes,
-      ufsTimeoutMs: config.ufsTimeoutMs,
-      now: () => clock.now(),
-      sleep: (ms, signal) => clock.sleep(ms, signal),
-    };
-    const notes = new CopyNotes({ workerId: id, registry, clock, log: logDebug });
-    opened.push(() => notes.close());
-    const giveUp = async (target: string, targetUri: string, uploadId: string) => {
-      const { mount, key } = parsePath(target);
-      const { record, writes } = await writer.writable(mount);
-      if (record.uri !== targetUri) return;
-      await writes.abortUpload(key, uploadId).catch((error: unknown) => {
-        if (!isRinglightError(error, "RL_NO_SUCH_UPLOAD") && !isRinglightError(error, "RL_NOT_FOUND")) throw error;
-      });
-    };
-    const copies = new CopyJournal(join(config.dataDir, "copies"), giveUp, notes);
-    opened.push(() => copies.close());
-    const neighbours = new ClientPool(WorkerServiceClient, { token });
-    opened.push(() => neighbours.close());
-    const tasks: TaskRunOptions = {
-      ...service,
-      clock,
-      copies,
-      coverageAt: async (workerId, objects, signal) => {
-        const holder = ring.worker(workerId);
-        if (holder === undefined) return undefined;
-        const asked = { objects: objects.map(({ path, version, sizeBytes }) => ({ path, version, sizeBytes })) };
-        const options = { signal, deadlineMs: COVERAGE_MS };
-        return (await callUnary(neighbours.get(holder.addresses.grpc), "coverage", asked, options)).objects;
-      },
-      cachedAt,
-      writer,
-      limits: new LimitTable(clock),
-      count: (op: string, outcome: string, bytes: number) => statistics.task(op, outcome, bytes),
-    };
-    const grpc = await startGrpcServer({
-      bind: config.bind,
-      port: config.grpcPort,
-      token,
-      services: [
-        [workerServiceDefinition, workerService(service)],
-        [taskServiceDefinition, taskService(tasks)],
-        [DirectServiceService, leaseService.implementation],
-        processService({ process: "worker", id, settings: () => loaded?.settings() ?? [], log }),
-      ],
       log,
-      onCall: (call) => {
-        // A stream that lasts as long as its watcher has no latency to speak of.
-        if (/\/(WatchStats|RunTask|RenewLeases|TakeCpuProfile)$/.test(call.method)) return;
-        statistics.api({
-          api: `grpc.${call.method.slice(call.method.lastIndexOf("/") + 1)}`,
-          status: GRPC_CLASSES[call.code] ?? "5xx",
-          bytesOut: call.bytesOut,
-          firstByteMs: call.durationMs,
-          traceId: call.traceId,
-        });
-      },
-    });
-    opened.push(() => grpc.close(DRAIN_MS));
+      logDebug,
+      registry,
+      keys,
+      ring,
+      mounts,
+      store,
+      pages,
+      objects,
+      router,
+      writer,
+      listings,
+      buckets,
+      policies,
+      leases,
+      capture,
+      names,
+      hot,
+      reuse,
+      statistics,
+      stats,
+      dataPath,
+    };
+    const open: Opened = (close) => opened.push(close);
+    const s3Ports = await startS3(parts, connections, open);
+    const grpcPort = await startGrpc(parts, cachedAt, loaded, open);
 
     const record: WorkerRecord = {
       id,
       addresses: {
-        grpc: `${config.advertise}:${grpc.port}`,
+        grpc: `${config.advertise}:${grpcPort}`,
         s3: `${config.advertise}:${s3Ports[0]}`,
         rest: `${config.advertise}:${restPort}`,
       },
@@ -611,20 +445,6 @@ function mayServe(view: ClusterView, ring: RingKeeper, peers: PeerClient): Itera
   }
   return found.values();
 }
-
-/** How gRPC statuses count beside HTTP's classes. */
-const GRPC_CLASSES: Readonly<Record<string, string>> = {
-  OK: "2xx",
-  CANCELLED: "aborted",
-  INVALID_ARGUMENT: "4xx",
-  NOT_FOUND: "4xx",
-  ALREADY_EXISTS: "4xx",
-  PERMISSION_DENIED: "4xx",
-  FAILED_PRECONDITION: "4xx",
-  ABORTED: "4xx",
-  OUT_OF_RANGE: "4xx",
-  UNAUTHENTICATED: "4xx",
-};
 
 function tiersOf(config: WorkerConfig, warn: (message: string) => void): TierOptions[] {
   const tiers: TierOptions[] = [];
