@@ -7,7 +7,8 @@ const crypto = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
 
-const SOURCES = ["ringlight.c", "signature.c"].map((name) => path.join(__dirname, "src", name));
+const SOURCES = ["ringlight.c", "signature.c", "send.c"].map((name) => path.join(__dirname, "src", name));
+const HEADERS = [path.join(__dirname, "src", "send.h")];
 const BUILD = path.join(__dirname, "build");
 const FLAGS = ["-O2", "-g0", "-Wall", "-Wextra", "-shared", "-fPIC"];
 const COMPILE_MS = 120_000;
@@ -15,7 +16,7 @@ const COMPILE_MS = 120_000;
 /** Path of the addon, without its ending, for a Node with this ABI (process.versions.modules) on this machine. */
 function addonBase(abi) {
   const hash = crypto.createHash("sha256").update(FLAGS.join(" "));
-  for (const source of SOURCES) hash.update(fs.readFileSync(source));
+  for (const source of [...SOURCES, ...HEADERS]) hash.update(fs.readFileSync(source));
   const name = hash.update(`${abi} ${process.platform} ${process.arch}`).digest("hex").slice(0, 16);
   return path.join(BUILD, `ringlight-${name}`);
 }

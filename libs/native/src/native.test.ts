@@ -49,14 +49,30 @@ async function pair(
 
 test("a head and the bytes of an unlinked file arrive whole at a client that reads late", async (t) => {
   const native = addon(t);
-  if (native === undefined) return;
+  if (native !== undefined) await arrivesWhole(t, native, tmpdir(), () => undefined);
+});
+
+test("so do those of a mapped one, from the mapping and by sendfile in turn", async (t) => {
+  const native = addon(t);
+  if (native === undefined || !existsSync("/dev/shm")) return;
+  const map = (file: number, length: number) => assert.equal(native.mapPage(file, length), true);
+  await arrivesWhole(t, native, "/dev/shm", map);
+});
+
+async function arrivesWhole(
+  t: TestContext,
+  native: Native,
+  parent: string,
+  map: (file: number, length: number) => void,
+): Promise<void> {
   const { fd, client } = await pair(t);
-  const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
+  const directory = mkdtempSync(join(parent, "ringlight-native-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const bytes = Buffer.alloc(24 * 1024 * 1024, "0123456789abcdef!");
   writeFileSync(join(directory, "page"), bytes);
   const file = openSync(join(directory, "page"), "r");
   unlinkSync(join(directory, "page"));
+  map(file, bytes.length);
   const head = Buffer.from("xxHEADxx");
   let sent = 0;
   let waits = 0;
@@ -89,11 +105,12 @@ test("a head and the bytes of an unlinked file arrive whole at a client that rea
   await Promise.all([done.promise, once(client, "whole")]);
   watcher.close();
   watcher.close();
+  native.unmapPage(file, bytes.length);
   closeSync(file);
   const whole = Buffer.concat(got);
   assert.equal(whole.toString("latin1", 0, 4), "HEAD");
   assert.equal(whole.subarray(4).equals(bytes.subarray(3)), true);
-});
+}
 
 test("small bodies go out with their head, a short file is an error, and wrong arguments throw", async (t) => {
   const native = addon(t);
@@ -121,7 +138,7 @@ test("where nothing can be built, the reason is kept for the worker to say", (t)
   const directory = mkdtempSync(join(tmpdir(), "ringlight-native-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(join(directory, "src"));
-  for (const file of ["build.cjs", "src/ringlight.c", "src/signature.c", "src/index.ts"])
+  for (const file of ["build.cjs", "src/ringlight.c", "src/send.c", "src/send.h", "src/signature.c", "src/index.ts"])
     cpSync(join(here, file), join(directory, file));
   // The copy finds its imports where the original does.
   symlinkSync(join(here, "../../node_modules"), join(directory, "node_modules"));

@@ -1,5 +1,6 @@
 /*
- * The addon of the hit path: page bytes go from page files to sockets by sendfile(2), without passing through JavaScript.
+ * The addon of the hit path: page bytes go from page files to sockets without passing through JavaScript, by sendfile(2) or
+ * from a mapping (send.c).
  *
  * sendFile   one non-blocking turn: a head, then bytes of a file, as far as the socket takes them now
  * watch      a watcher of one socket that tells, once each time it is armed, that the socket takes bytes again
@@ -18,19 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <uv.h>
-
-/* Most bytes that one call sends: other connections wait meanwhile. */
-#define MAX_TURN_BYTES (4 << 20)
-/* A body up to this size goes out with its head in one send(2): cheaper than two system calls and a splice. */
-#define SMALL_BYTES (16 << 10)
-#define MAX_SMALL_HEAD 4096
+#include "send.h"
 
 static napi_value number(napi_env env, int64_t value) {
   napi_value result;
@@ -41,61 +34,6 @@ static napi_value number(napi_env env, int64_t value) {
 static napi_value fail(napi_env env, const char *message) {
   napi_throw_error(env, "RL_INTERNAL", message);
   return NULL;
-}
-
-/* Sends one part or two, and says how many bytes went; -errno when none did. */
-static ssize_t send_parts(int fd, const void *first, size_t length, const void *second, size_t more, int flags) {
-  struct iovec parts[2] = {{(void *)first, length}, {(void *)second, more}};
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = more > 0 ? 2 : 1};
-  for (;;) {
-    ssize_t sent = sendmsg(fd, &message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) return sent;
-    if (errno != EINTR) return -errno;
-  }
-}
-
-/* Page files that are mapped, by descriptor. Whoever closes one unmaps it first: the descriptor is another file's afterwards. */
-#define MAX_MAPPED_FD 65536
-static struct mapping { char *bytes; size_t length; } mappings[MAX_MAPPED_FD];
-
-static ssize_t send_small(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
-  char joined[MAX_SMALL_HEAD + SMALL_BYTES];
-  size_t filled = 0;
-  /* The kernel reads the mapping: of a file that was cut off it says so (-EFAULT), and nobody dies. */
-  if (file_fd >= 0 && file_fd < MAX_MAPPED_FD && (uint64_t)at + length <= mappings[file_fd].length) {
-    return send_parts(socket_fd, head, head_length, mappings[file_fd].bytes + at, length, 0);
-  }
-  while (filled < length) {
-    ssize_t got = pread(file_fd, joined + head_length + filled, length - filled, at + (off_t)filled);
-    if (got == 0) return -ENODATA;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return -errno;
-    filled += (size_t)got;
-  }
-  memcpy(joined, head, head_length);
-  return send_parts(socket_fd, joined, head_length + length, NULL, 0, 0);
-}
-
-static ssize_t send_pages(int socket_fd, const char *head, size_t head_length, int file_fd, off_t at, size_t length) {
-  size_t total = 0;
-  if (head_length > 0) {
-    ssize_t sent = send_parts(socket_fd, head, head_length, NULL, 0, length > 0 ? MSG_MORE : 0);
-    if (sent < 0 || (size_t)sent < head_length) return sent;
-    total = head_length;
-  }
-  size_t left = length < MAX_TURN_BYTES ? length : MAX_TURN_BYTES;
-  while (left > 0) {
-    ssize_t sent = sendfile(socket_fd, file_fd, &at, left);
-    if (sent > 0) {
-      left -= (size_t)sent;
-      total += (size_t)sent;
-      continue;
-    }
-    if (sent < 0 && errno == EINTR) continue;
-    if (total > 0) break;
-    return sent == 0 ? -ENODATA : -errno;
-  }
-  return (ssize_t)total;
 }
 
 /*

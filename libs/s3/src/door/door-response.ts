@@ -87,12 +87,16 @@ export class DoorResponse extends Writable implements S3Response, TurnSender {
     }
     const { socket } = this;
     const head = this.#takeHead();
-    this.#cork();
+    // The first piece of a long body is waited for.
+    const isWhole = head !== "" && this.#leftBytes === 0;
+    if (isWhole) this.#cork();
+    else socket.cork();
     if (head !== "") socket.write(head, "latin1");
     if (this.#chunked) socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
     this.#untaken++;
     let flows = socket.write(chunk, (error) => this.#taken(chunk, error));
     if (this.#chunked) flows = socket.write("\r\n", "latin1");
+    if (!isWhole) socket.uncork();
     if (flows) done();
     else this.#whenDrained(done);
   }
