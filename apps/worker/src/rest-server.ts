@@ -251,8 +251,9 @@ async function open(
     throw new RinglightError("RL_BAD_REQUEST", "a relayed read needs a plan or a pinned version");
   const read = await objects.open(mount, key, ask.plan, context, true);
   if (read.outcome !== "ok") return { answer: { outcome: read.outcome, meta: read.meta }, body: undefined };
-  const { body, ...rest } = read;
-  return { answer: { ...rest, status: packStatus(status) }, body: read.served && body };
+  const { meta, range, served, partial, body } = read;
+  const answer = { outcome: read.outcome, meta, ...(range && { range }), ...(served && { served }), partial };
+  return { answer: { ...answer, status: packStatus(status) }, body: served && body };
 }
 
 /** Which of the two a relayed request asks for. */
