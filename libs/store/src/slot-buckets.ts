@@ -5,13 +5,13 @@ const PART_BITS = 8;
 const FRACTION_BITS = 32 - PART_BITS;
 const FRACTION_MASK = 2 ** FRACTION_BITS - 1;
 const FULL = 0.85;
-const GROWTH = 1.35;
+const GROWTH = 1.2;
 const NARROW_SLOT_BITS = 24;
 const WIDE_SLOT_BITS = 28;
 const EMPTY = new Int32Array(1);
 
 /**
- * Slots by hash: 32 bits a bucket, linear probing, at most 85 % full, and 70 % at the least after a growth: about 5.5 bytes a
+ * Slots by hash: 32 bits a bucket, linear probing, at most 85 % full, and 70 % at the least after a growth: about 5.2 bytes a
  * slot. A bucket holds slot + 1 and, in the bits that are left, a tag of the hash, so that a probe seldom looks at a slot
  * that is not meant: 8 bits of tag for up to 16 M slots, 4 bits for up to 268 M. A hash's place is its share of the part's
  * length (Lemire's reduction), so that the length need not be a power of two.
