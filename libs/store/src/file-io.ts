@@ -42,26 +42,6 @@ export function createFileSync(path: string, parts: readonly Uint8Array[]): void
   }
 }
 
-/** Does the same, and leaves no file of its own where that fails: false then. A file that was there stays as it is. */
-export function tryCreateFileSync(path: string, parts: readonly Uint8Array[]): boolean {
-  try {
-    createFileSync(path, parts);
-    return true;
-  } catch (error) {
-    // At once, before somebody writes it in another way.
-    if (errnoOf(error) !== "EEXIST") removeIfThere(path);
-    return false;
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    fs.unlinkSync(path);
-  } catch {
-    // It was never made, or cannot be removed: it is no page then, which its checksums tell.
-  }
-}
-
 function writeParts(fd: number, parts: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.writev(fd, parts, (error, written) => (error ? reject(error) : resolve(written)));

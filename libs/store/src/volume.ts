@@ -12,7 +12,7 @@ import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./direc
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { createEvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
-import { createFile, createFileSync, errnoOf, tryCreateFileSync } from "./file-io.ts";
+import { createFile, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { readSnapshot, writeSnapshot } from "./index-snapshot.ts";
 import { type OpenFile, OpenFiles, type PageMapper } from "./open-files.ts";
@@ -282,8 +282,6 @@ export class Volume {
   /**
    * Writes a small new page at once, on a file system in memory, where there is room and nothing else is under way with its
    * file. False, and nothing has happened, where that cannot be or fails: who reserves and calls writeNew() is told why.
-   * The file gets its name at once: one that is torn by the end of the process is found by its checksums at its first use, as
-   * one is that was torn by the end of the machine.
    */
   tryWriteNew(page: PageWrite, data: Uint8Array, onlyFree: boolean): boolean {
     if (!this.#isInMemory || data.length > QUICK_BYTES) return false;
@@ -291,7 +289,16 @@ export class Volume {
     const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
     if (this.#isBusy(path)) return false;
     if (!(onlyFree ? this.tryReserveFree(data.length) : this.tryReserve(data.length))) return false;
-    const written = tryCreateFileSync(path, [data, makeTrailer(page.version, page.index, data)]);
+    const temporary = this.#temporaryIn(hash);
+    let written = false;
+    try {
+      createFileSync(temporary, [data, makeTrailer(page.version, page.index, data)]);
+      fs.renameSync(temporary, path);
+      written = true;
+    } catch {
+      // What stays is removed at the next start.
+      fs.rm(temporary, { force: true }, () => undefined);
+    }
     this.budget.reservations--;
     if (!written) {
       this.#giveBack(accountedBytes(data.length));
