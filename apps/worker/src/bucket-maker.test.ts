@@ -15,6 +15,8 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import { isRinglightError, type MountRecord, parseBucketTemplate, RinglightError, systemClock } from "@ringlight/core";
+import { BucketMaker } from "./bucket-maker.ts";
 import { startTestCluster, type TestCluster } from "./test-cluster.ts";
 
 const named = (name: string) => (error: Error) => error.name === name;
@@ -133,4 +135,32 @@ describe("where the operator says nothing", () => {
   test("CreateBucket is AccessDenied", async () => {
     await assert.rejects(cluster.s3(0).send(new CreateBucketCommand({ Bucket: "mine" })), named("AccessDenied"));
   });
+});
+
+test("two workers that are asked for a bucket in the same millisecond make it once, and it stays", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "ringlight-buckets-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const mounts = new Map<string, string>();
+  const registry = {
+    // As the registry does it: what is there already and the same was an attempt of ours.
+    addMount: async (mount: MountRecord) => {
+      const text = JSON.stringify(mount);
+      if ((mounts.get(mount.name) ?? text) !== text) throw new RinglightError("RL_MOUNT_EXISTS", mount.name);
+      mounts.set(mount.name, text);
+    },
+    removeMount: async (name: string) => {
+      mounts.delete(name);
+    },
+  };
+  const clock = { ...systemClock, now: () => 1_800_000_000_000 };
+  const template = parseBucketTemplate(`file://${directory}/{bucket}`);
+  const maker = () =>
+    new BucketMaker({ registry, template, clock, ufsTimeoutMs: 5_000, tell: () => Promise.resolve() });
+  const call = { signal: new AbortController().signal };
+  const made = await Promise.allSettled([maker(), maker()].map((one) => one.make("same", call)));
+  const refused = made.filter(({ status }) => status === "rejected");
+  assert.equal(refused.length, 1);
+  assert.ok(refused[0]?.status === "rejected" && isRinglightError(refused[0].reason, "RL_MOUNT_EXISTS"));
+  assert.deepEqual([...mounts.keys()], ["same"]);
+  assert.ok(existsSync(join(directory, "same")));
 });

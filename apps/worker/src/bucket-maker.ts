@@ -3,6 +3,7 @@
  * is a mount: CreateBucket records one and makes what is behind it, DeleteBucket removes both. Every worker that readers may
  * be sent to knows before the client is answered, so that the next request finds the bucket at whatever worker it comes in.
  */
+import { randomBytes } from "node:crypto";
 import {
   type BucketTemplate,
   type Clock,
@@ -51,7 +52,7 @@ export class BucketMaker {
       const text = `buckets are mounts here: an operator makes "${bucket}" with \`ringlight mount add\`, or lets clients make buckets by the setting \`buckets\``;
       throw new RinglightError("RL_FORBIDDEN", text);
     }
-    const record = template(bucket, clock.now());
+    const record = unlike(template(bucket, clock.now()));
     checkMount(record);
     const ufs = await openUfs(record, { timeoutMs: ufsTimeoutMs });
     try {
@@ -88,6 +89,15 @@ export class BucketMaker {
     await registry.removeMount(record.name);
     await tell(record.name, "removed");
   }
+}
+
+/**
+ * The record as no other of the same bucket is. One that is there already and is the same is taken for our own, whose answer was lost:
+ * two workers that are asked in the same millisecond must not take each other's for theirs.
+ */
+function unlike(record: MountRecord): MountRecord {
+  const by = `${record.options[MADE_BY_OPTION]} ${randomBytes(6).toString("hex")}`;
+  return { ...record, options: { ...record.options, [MADE_BY_OPTION]: by } };
 }
 
 /** Is the mount all of a bucket or directory, and not a prefix of a bucket? */
