@@ -56,8 +56,8 @@ export interface Native {
   /** @throws RL_INTERNAL when no descriptor is left */
   watchWritable(socketFd: number, onWritable: () => void): WriteWatcher;
   /**
-   * Keeps the first bytes of a file mapped, so that sendFile sends small answers from there with one system call less, and long ones where that is cheaper. False
-   * where the file is shorter or not on tmpfs. unmapPage() must come before the descriptor is closed: whoever gets its number
+   * Keeps the first bytes of a file mapped, so that sendFile sends small answers from there with one system call less, and long
+   * ones where that is cheaper. False where the file is shorter or not on tmpfs. unmapPage() must come before the descriptor is closed: whoever gets its number
    * next would be sent these bytes.
    */
   readonly mapPage: Addon["mapPage"];
