@@ -127,3 +127,23 @@ test("buckets find, add and remove slots under colliding hashes, and beyond the 
   }
   assert.ok(slots.every((slot, at) => at % 3 !== 0 || found(slot)));
 });
+
+test("buckets hold half a million slots under random additions and removals, with room made before or not", () => {
+  for (const reserved of [0, 300_000]) {
+    const buckets = new SlotBuckets((slot) => mix32(slot));
+    buckets.reserve(reserved);
+    const found = (slot: number): boolean => {
+      for (let at = buckets.first(mix32(slot)); at >= 0; at = buckets.next()) if (at === slot) return true;
+      return false;
+    };
+    // Each third one leaves again while the others come, so that parts grow with holes in them.
+    for (let slot = 0; slot < 500_000; slot++) {
+      buckets.add(mix32(slot), slot);
+      if (slot >= 1000 && slot % 3 === 0) buckets.remove(mix32(slot - 999), slot - 999);
+    }
+    for (let slot = 0; slot < 500_000; slot++) {
+      const isGone = slot % 3 === 0 && slot >= 3 && slot + 999 < 500_000;
+      assert.equal(found(slot), !isGone, `slot ${slot}`);
+    }
+  }
+});

@@ -122,10 +122,8 @@ export class PageTable implements EvictablePages {
     if (slot >= 0) this.#free = this.#rows[slot * ROW + NEXT]!;
     else slot = this.#top++;
     if ((slot + 1) * ROW > this.#rows.length) this.#rows = grown(this.#rows, (slot + 1) * ROW);
-    if (slot >= this.#born.length) {
-      this.#born = grown(this.#born, slot + 1);
-      this.#uses = grown(this.#uses, slot + 1);
-    }
+    if (slot >= this.#born.length) this.#born = grown(this.#born, slot + 1);
+    if (slot >= this.#uses.length) this.#uses = grown(this.#uses, slot + 1);
     this.#born[slot] = bornMs === 0 ? 0 : bornUnit(bornMs);
     this.#uses[slot] = 0;
     if (this.#ruleClasses !== undefined) this.#noteArrival(slot, 0, bornMs);
@@ -282,10 +280,8 @@ export class PageTable implements EvictablePages {
   }
 
   #noteArrival(slot: number, ruleClass: number, cameMs: number | undefined): void {
-    if (slot >= this.#ruleClasses!.length) {
-      this.#ruleClasses = grown(this.#ruleClasses!, slot + 1);
-      this.#came = grown(this.#came!, slot + 1);
-    }
+    if (slot >= this.#ruleClasses!.length) this.#ruleClasses = grown(this.#ruleClasses!, slot + 1);
+    if (slot >= this.#came!.length) this.#came = grown(this.#came!, slot + 1);
     this.#ruleClasses![slot] = ruleClass;
     if (cameMs !== undefined) this.#came![slot] = Math.max(0, Math.floor((cameMs - BORN_SINCE_MS) / 1000));
   }

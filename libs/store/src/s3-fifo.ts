@@ -41,10 +41,8 @@ export class S3FifoPolicy implements EvictionPolicy {
 
   onInsert(slot: number): void {
     this.#links.reserve(slot);
-    if (slot >= this.#hits.length) {
-      this.#hits = grown(this.#hits, slot + 1);
-      this.#inMain = grown(this.#inMain, slot + 1);
-    }
+    if (slot >= this.#hits.length) this.#hits = grown(this.#hits, slot + 1);
+    if (slot >= this.#inMain.length) this.#inMain = grown(this.#inMain, slot + 1);
     this.#hits[slot] = 0;
     const known = this.#ghost.take(this.#pages.hashOf(slot), this.size * GHOST_SHARE);
     this.#inMain[slot] = known ? 1 : 0;

@@ -136,10 +136,8 @@ export class VersionTable {
     let ref = this.findWords(key);
     if (ref < 0) {
       ref = this.#free.pop() ?? this.#top++;
-      if (ref >= this.#uses.length) {
-        this.#words = grown(this.#words, ref * 4 + 4);
-        this.#uses = grown(this.#uses, ref + 1);
-      }
+      if (ref * 4 >= this.#words.length) this.#words = grown(this.#words, ref * 4 + 4);
+      if (ref >= this.#uses.length) this.#uses = grown(this.#uses, ref + 1);
       this.#words.set(key, ref * 4);
       this.#uses[ref] = 0;
       this.#buckets.add(key[1]!, ref);
