@@ -1,4 +1,7 @@
-/** One process that reads 4 KiB at random places: by the SDK past the worker, by the SDK's calls, or over HTTP. Prints JSON. */
+/**
+ * One process that reads 4 KiB at random places: by the SDK past the worker, into new memory or its own, by the SDK's calls, or
+ * over HTTP. Prints JSON.
+ */
 import { Agent, request } from "node:http";
 import { connect } from "@ringlight/client";
 import { cpuSecondsOf } from "./process-cpu.ts";
@@ -9,7 +12,7 @@ const HTTP_CONNECTIONS = 16;
 const LEASE_MS = 20_000;
 
 const options = JSON.parse(process.argv[2] ?? "{}") as {
-  mode: "lease" | "lease-awaited" | "many" | "http";
+  mode: "lease" | "lease-into" | "lease-awaited" | "many" | "http";
   s3Port: number;
   grpcPort: number;
   bucket: string;
@@ -57,15 +60,33 @@ function get(path: string, offset: number): Promise<void> {
   });
 }
 
-/** Runs until the time is over; the reads that were made. */
+/**
+ * Runs until the time is over; the reads that were made. What is not leased any more, as when the freshness of an object has run
+ * out, is asked of the worker, as a program would.
+ */
 const loops: Record<typeof options.mode, (endMs: number) => Promise<number>> = {
   lease: async (endMs) => {
     let reads = 0;
     while (performance.now() < endMs) {
       for (let count = 0; count < 1000; count++, reads++) {
-        if (client.readNow(anyPath(), anyOffset(), BYTES)?.length !== BYTES) throw new Error("a read was not leased");
+        const path = anyPath();
+        const offset = anyOffset();
+        if (client.readNow(path, offset, BYTES)?.length !== BYTES) await client.readRange(path, offset, BYTES);
       }
       // Renewals come in between.
+      await new Promise(setImmediate);
+    }
+    return reads;
+  },
+  "lease-into": async (endMs) => {
+    const target = Buffer.alloc(BYTES);
+    let reads = 0;
+    while (performance.now() < endMs) {
+      for (let count = 0; count < 1000; count++, reads++) {
+        const path = anyPath();
+        const offset = anyOffset();
+        if (client.readNowInto(path, offset, target) !== BYTES) await client.readRange(path, offset, BYTES);
+      }
       await new Promise(setImmediate);
     }
     return reads;
