@@ -250,3 +250,21 @@ test("pages that are put, invalidated and put again without a pause keep their f
   assert.equal(store.stats()[0]?.usedBytes, 60 * FILE_BYTES);
   await store.close();
 });
+
+test("a full tier in memory takes pages as fast as they come", async () => {
+  const directory = memoryDirectory();
+  const store = await openPageStore({
+    tiers: [{ name: "mem", directories: [directory], limitBytes: 8 * 1024 * 1024 }],
+  });
+  const small = Buffer.alloc(12_000, "x");
+  const puts: Promise<{ stored: boolean }>[] = [];
+  for (let turn = 0; turn < 150; turn++) {
+    for (let count = 0; count < 40; count++)
+      puts.push(store.put(versionId("flood", String(puts.length), "1"), 0, small));
+    await new Promise(setImmediate);
+  }
+  const answers = await Promise.all(puts);
+  assert.equal(answers.filter(({ stored }) => stored).length, answers.length);
+  assert.ok(store.stats()[0]!.usedBytes > 7 * 1024 * 1024, "the tier is as full as before");
+  await store.close();
+});

@@ -113,7 +113,7 @@ export class Volume {
   readonly #lock: DirectoryLock;
   readonly #policy: RuledPolicy;
   readonly #files: OpenFiles;
-  readonly #remover = new FileRemover();
+  readonly #remover: FileRemover;
   readonly #subdirectories: readonly string[];
   readonly #isInMemory: boolean;
   /** Writes under way, by final path. */
@@ -144,6 +144,7 @@ export class Volume {
     policy.pinLimitBytes = limitBytes * PIN_SHARE;
     this.#subdirectories = subdirectories(options.directory);
     this.#isInMemory = isInMemory(options.directory);
+    this.#remover = new FileRemover(this.#isInMemory);
     this.#files = new OpenFiles(options.openFileLimit, this.#isInMemory ? options.mapper : undefined);
   }
 
@@ -400,7 +401,7 @@ export class Volume {
       if (--left === 0) this.#giveBack(bytes);
     };
     this.#files.retire(slot, done);
-    this.#remover.remove(path, (error) => {
+    this.#remover.remove(path, bytes, (error) => {
       this.budget.leavingBytes -= bytes;
       if (error) this.#noteStuck(path, error);
       else done();
@@ -556,7 +557,7 @@ export class Volume {
   /** Unlinks a file whose bytes are reserved, and gives them back. */
   #remove(path: string, bytes: number): void {
     this.budget.leavingBytes += bytes;
-    this.#remover.remove(path, (error) => {
+    this.#remover.remove(path, bytes, (error) => {
       this.budget.leavingBytes -= bytes;
       if (error) this.#noteStuck(path, error);
       else this.#giveBack(bytes);
