@@ -12,7 +12,7 @@ import { directoryError, fittingLimit, isInMemory, takeDirectory } from "./direc
 import type { DirectoryLock } from "./directory-lock.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { createEvictionPolicy, type EvictionPolicyName } from "./eviction-policy.ts";
-import { createFile, createFileSync, errnoOf } from "./file-io.ts";
+import { createFile, createFileInMemory, createFileSync, errnoOf } from "./file-io.ts";
 import { FileRemover } from "./file-remover.ts";
 import { readSnapshot, writeSnapshot } from "./index-snapshot.ts";
 import { type OpenFile, OpenFiles, type PageMapper } from "./open-files.ts";
@@ -319,7 +319,8 @@ export class Volume {
 
   /** Writes a new page with its trailer; see write(). */
   writeNew(page: PageWrite, data: Uint8Array, trailer: Uint8Array): Promise<WriteOutcome> {
-    const create = this.#isInMemory && data.length <= QUICK_BYTES ? createFileSync : createFile;
+    const inMemory = data.length <= QUICK_BYTES ? createFileSync : createFileInMemory;
+    const create = this.#isInMemory ? inMemory : createFile;
     return this.write(page, true, (temporary) => create(temporary, [data, trailer]));
   }
 
