@@ -30,7 +30,7 @@ export class FileRemover {
   #running = 0;
 
   /** @param isInMemory the files are on a file system in memory */
-  constructor(isInMemory = false) {
+  constructor(isInMemory: boolean) {
     this.#isInMemory = isInMemory;
   }
 

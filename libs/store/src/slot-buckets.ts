@@ -20,8 +20,8 @@ const EMPTY: readonly Int32Array<ArrayBuffer>[] = [new Int32Array(1)];
 let scratch = new Int32Array(PIECE);
 
 /**
- * Slots by hash: 32 bits a bucket, linear probing, at most 85 % full, and 70 % at the least after a growth: about 5.2 bytes a
- * slot. A bucket holds slot + 1 and, in the bits that are left, a tag of the hash, so that a probe seldom looks at a slot
+ * Slots by hash: 32 bits a bucket, linear probing, at most 85 % full, and of a large part 70 % at the least after a growth: about
+ * 5.2 bytes a slot. A bucket holds slot + 1 and, in the bits that are left, a tag of the hash, so that a probe seldom looks at a slot
  * that is not meant: 8 bits of tag for up to 16 M slots, 4 bits for up to 268 M. A hash's place is its share of the part's
  * length (Lemire's reduction), so that the length need not be a power of two.
  *

@@ -1,9 +1,9 @@
 /**
  * Growth of the typed arrays that the index and the policies are made of.
  *
- * A large one lies in a memory of WebAssembly, which is the one kind of memory in Node that grows where it is: nothing is
- * copied, no two copies are there at once, and what is not written to yet takes none. As plain arrays, four times as long with
- * each growth, ten million pages took 4 bytes a page more: the allocator cleared what it used again, needed or not.
+ * A large one lies in a memory of WebAssembly, which grows where it is: nothing is copied, no two copies are there at once, and
+ * what is not written to yet takes none. As plain arrays, four times as long with each growth, ten million pages took 4 bytes a
+ * page more: the allocator cleared what it used again, needed or not.
  */
 
 /** What grows. */
