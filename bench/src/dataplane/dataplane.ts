@@ -74,5 +74,10 @@ export async function dataplane({ only = "", progress, onRows, ...effort }: Data
     }
     onRows?.(rows);
   }
+  if (rows.length === 0) {
+    throw new Error(
+      `no case has "${only}" in its name; docs/performance.md has their names, and without --case all of them run`,
+    );
+  }
   return rows;
 }
