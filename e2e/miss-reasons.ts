@@ -190,8 +190,11 @@ async function partial(on: MissCluster, name: string): Promise<AboutToMiss> {
 async function corrupt(on: MissCluster, name: string): Promise<AboutToMiss> {
   const read = await place(on, `/checked/corrupt-${name}`);
   await readObject(read);
+  // The reader has its bytes before the page is stored; its file has them as well, and whoever comes now joins the fetch.
+  await waitFor(async () => (await cachedBytesOf(on, read)) > 0, { what: "the page is stored" });
   const start = on.origin.bytesOf("checked", `corrupt-${name}`, 0, 256);
-  const file = await waitFor(() => fileThatBegins(on.cluster.dataDir, start) ?? "", { what: "the page's file" });
+  const file = fileThatBegins(on.cluster.dataDir, start);
+  if (file === undefined) throw new Error(`no file holds the page of ${read.path}`);
   const fd = openSync(file, "r+");
   try {
     writeSync(fd, Buffer.from([(start[100] ?? 0) ^ 255]), 0, 1, 100);
@@ -219,15 +222,17 @@ function fileThatBegins(directory: string, bytes: Buffer): string | undefined {
 async function evicted(on: MissCluster, name: string): Promise<AboutToMiss> {
   const read = await place(on, `/plain/evicted-${name}`);
   await readObject(read);
-  await fillTiers(on, async () => {
-    const client = await on.cluster.client();
-    try {
-      return (await client.explain(read.path)).cachedBytes === 0;
-    } finally {
-      client.close();
-    }
-  });
+  await fillTiers(on, async () => (await cachedBytesOf(on, read)) === 0);
   return read;
+}
+
+async function cachedBytesOf({ cluster }: MissCluster, { path }: AboutToMiss): Promise<number> {
+  const client = await cluster.client();
+  try {
+    return (await client.explain(path)).cachedBytes;
+  } finally {
+    client.close();
+  }
 }
 
 let filled = 0;
