@@ -11,6 +11,7 @@ import {
   type StopSignal,
   toRinglightError,
 } from "@ringlight/core";
+import { BLOCK_BYTES, BlockChecksums } from "@ringlight/store";
 import type { PageBuffer, PageBuffers } from "./page-buffers.ts";
 
 const NO_SPACE = new Uint8Array(0);
@@ -24,6 +25,8 @@ export class PageFetch {
   readonly run: FetchRun;
   /** Made when the first bytes are to come, so that a run that waits for its budget holds no memory. */
   #buffer: PageBuffer | undefined;
+  /** Of a page of more than one block: where many readers wait, the first blocks would have left the processor's cache at its end. */
+  readonly #checksums: BlockChecksums | undefined;
   #filled = 0;
   #error: RinglightError | undefined;
   #waiters: (() => void)[] = [];
@@ -33,6 +36,7 @@ export class PageFetch {
     this.index = index;
     this.reason = reason;
     this.lengthBytes = lengthBytes;
+    if (lengthBytes > BLOCK_BYTES) this.#checksums = new BlockChecksums(lengthBytes);
   }
 
   /**
@@ -54,6 +58,11 @@ export class PageFetch {
     return this.#filled;
   }
 
+  /** The checksums of its blocks, where they were made while it came. */
+  get checksums(): Uint32Array | undefined {
+    return this.#checksums?.whole;
+  }
+
   get complete(): boolean {
     return this.#filled === this.lengthBytes;
   }
@@ -70,6 +79,7 @@ export class PageFetch {
 
   advance(length: number): void {
     this.#filled += length;
+    if (this.#buffer !== undefined) this.#checksums?.advance(this.#buffer.bytes, this.#filled);
     this.#wake();
   }
 

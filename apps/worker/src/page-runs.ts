@@ -348,7 +348,9 @@ export class PageRuns {
     const { index, run } = page;
     let stored = false;
     try {
-      const how = this.#options.putOptionsOf?.(mount, place.key);
+      const { checksums } = page;
+      const rules = this.#options.putOptionsOf?.(mount, place.key);
+      const how = checksums === undefined ? rules : { ...rules, checksums };
       ({ stored } = await this.#options.store.put(version, index, buffer.bytes, how));
     } catch {
       // A store that fails has not taken the page; it says why in its own state.

@@ -46,6 +46,8 @@ export interface PutOptions {
   readonly admission?: "freeze";
   /** Number of what the rules by path say of the page at this moment, asked when it comes in; 0, or left out, where none speaks of it. */
   readonly ruleClass?: () => number;
+  /** CRC-32 of each block of 64 KiB, where they were made while the page came; where left out, they are made now. */
+  readonly checksums?: Uint32Array | undefined;
 }
 
 /** What became of a page that was offered. */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { contractPage, readPage } from "./contract.ts";
 import { openPageStore, type PageStoreOptions } from "./open-page-store.ts";
+import { BlockChecksums } from "./page-file.ts";
 import { diskDirectory, memoryDirectory, pageFiles } from "./scratch.ts";
 import { versionId } from "./version-id.ts";
 
@@ -65,6 +66,24 @@ test("a recovered page is checked before its first byte is served: damaged ones 
     { first: 5, last: 5 },
   ]);
   await again.close();
+});
+
+test("a page whose bytes changed in memory after they had come is found out by the checksums of what came", async () => {
+  for (const directory of [diskDirectory(), memoryDirectory()]) {
+    const store = await openPageStore({ tiers: [{ name: "t", directories: [directory], limitBytes: 50_000_000 }] });
+    for (const length of [PAGE_BYTES, 1024 * 1024]) {
+      const data = contractPage(version, length, length);
+      const checksums = new BlockChecksums(length);
+      checksums.advance(data, length);
+      assert.ok((await store.put(version, length, data, { checksums: checksums.whole })).stored);
+      assert.ok((await readPage(store, version, length))?.equals(data));
+      data[70_000]! ^= 1;
+      assert.ok((await store.put(version, length + 1, data, { checksums: checksums.whole })).stored);
+      assert.equal(await store.open(version, length + 1, { verify: true }), undefined);
+      assert.equal(store.missReason(version, length + 1), "corrupt");
+    }
+    await store.close();
+  }
 });
 
 test("a page file under another page's name is found out", async () => {

@@ -8,6 +8,7 @@ export {
 export type { PageBand, PageSum, StoreInventory, TierInventory } from "./inventory.ts";
 export type { LocalPageStore, LocalTierStats } from "./local-page-store.ts";
 export { openPageStore, type PageStoreOptions, type TierOptions } from "./open-page-store.ts";
+export { BLOCK_BYTES, BlockChecksums } from "./page-file.ts";
 export { LEVELS, MAX_CLASSES, type PageClass, type PageRules } from "./page-rules.ts";
 export { RollingReuse } from "./rolling-reuse.ts";
 export { versionId } from "./version-id.ts";

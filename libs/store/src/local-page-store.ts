@@ -185,13 +185,14 @@ export class LocalPageStore implements PageStore {
     if (other && !other.page.cancelled) return other.result;
     const ruleClass = options?.ruleClass ?? ruleless;
     const page: PageWrite = { version, index, lengthBytes: data.length, ruleClass, cancelled: false, place: -1 };
+    const checksums = options?.checksums;
     const freeze = options?.admission === "freeze";
-    const written = other === undefined ? this.#tryPut(page, data, freeze) : undefined;
+    const written = other === undefined ? this.#tryPut(page, data, freeze, checksums) : undefined;
     if (written !== undefined) {
       if (this.rules.isBeyondQuota(ruleClass())) this.#keeper.keepQuotas();
       return Promise.resolve(written);
     }
-    const result = this.#put(page, data, freeze).finally(() => {
+    const result = this.#put(page, data, freeze, checksums).finally(() => {
       this.#writes.delete(page);
       if (this.#puts.get(name)?.page === page) this.#puts.delete(name);
       if (this.rules.isBeyondQuota(ruleClass())) this.#keeper.keepQuotas();
@@ -359,13 +360,13 @@ export class LocalPageStore implements PageStore {
   }
 
   /** Writes the page at once where its first home can. Undefined: #put() has to, or says what is wrong. */
-  #tryPut(page: PageWrite, data: Uint8Array, freeze: boolean): PutResult | undefined {
+  #tryPut(page: PageWrite, data: Uint8Array, freeze: boolean, checksums?: Uint32Array): PutResult | undefined {
     try {
       checkPage(page);
       if (this.peek(page.version, page.index) !== undefined) return undefined;
       const homes = this.#homesOf(page);
       const [first] = homes;
-      if (first === undefined || !first.tryWriteNew(page, data, freeze)) return undefined;
+      if (first === undefined || !first.tryWriteNew(page, data, freeze, checksums)) return undefined;
       this.#noteMiss(page, homes, first);
       return { stored: true, tier: first.tier };
     } catch {
@@ -377,7 +378,7 @@ export class LocalPageStore implements PageStore {
     return this.#tiers.flatMap((tier) => this.#homeOf(tier, page) ?? []);
   }
 
-  async #put(page: PageWrite, data: Uint8Array, freeze: boolean): Promise<PutResult> {
+  async #put(page: PageWrite, data: Uint8Array, freeze: boolean, checksums?: Uint32Array): Promise<PutResult> {
     checkPage(page);
     this.#writes.add(page);
     const present = this.peek(page.version, page.index);
@@ -385,7 +386,7 @@ export class LocalPageStore implements PageStore {
     const homes = this.#homesOf(page);
     const last = homes.at(-1);
     if (last === undefined) return this.#refuse(page, this.#whyNoHome(page));
-    const trailer = makeTrailer(page.version, page.index, data);
+    const trailer = makeTrailer(page.version, page.index, data, checksums);
     let reason = "no tier has room";
     for (const volume of homes) {
       const reserved = freeze

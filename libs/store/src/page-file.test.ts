@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PageCheck } from "./page-check.ts";
-import { formatPageName, makeTrailer, pageFileBytes, parsePageName } from "./page-file.ts";
+import { BlockChecksums, formatPageName, makeTrailer, pageFileBytes, parsePageName } from "./page-file.ts";
 import { diskDirectory } from "./scratch.ts";
 import { versionId } from "./version-id.ts";
 
@@ -24,6 +24,24 @@ async function checkPageFile(file: Buffer, of: string, index: number, lengthByte
     fs.closeSync(fd);
   }
 }
+
+test("checksums that were made while a page came are those of the page", () => {
+  for (const length of [0, 1, 65_536, 65_537, 200_000]) {
+    const data = Buffer.from(Array.from({ length }, (_, at) => (at * 7919) >>> 5));
+    for (const step of [1000, 65_536, 100_000, 200_000]) {
+      const page = Buffer.alloc(length);
+      const checksums = new BlockChecksums(length);
+      for (let at = 0; at < length; ) {
+        assert.equal(checksums.whole, undefined, "not before the last byte");
+        const end = Math.min(length, at + step);
+        data.copy(page, at, at, end);
+        checksums.advance(page, end);
+        at = end;
+      }
+      assert.deepEqual(makeTrailer(version, 0, page, checksums.whole), makeTrailer(version, 0, data));
+    }
+  }
+});
 
 test("a page file checks out for its own page only", async () => {
   for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {

@@ -88,12 +88,38 @@ export function accountedBytes(lengthBytes: number): number {
   return Math.ceil(pageFileBytes(lengthBytes) / ALLOCATION_BYTES) * ALLOCATION_BYTES;
 }
 
-/** Makes the trailer of a page. */
-export function makeTrailer(version: VersionId, index: number, data: Uint8Array): Buffer {
+/** The checksums of a page's blocks, made while the page comes in: its bytes are in the processor's cache then. */
+export class BlockChecksums {
+  readonly #sums: Uint32Array;
+  #blocks = 0;
+
+  constructor(lengthBytes: number) {
+    this.#sums = new Uint32Array(Math.ceil(lengthBytes / BLOCK_BYTES));
+  }
+
+  /** Of all blocks; undefined until the whole page is there. */
+  get whole(): Uint32Array | undefined {
+    return this.#blocks === this.#sums.length ? this.#sums : undefined;
+  }
+
+  /** Takes the blocks that are complete now that the first `filled` bytes of the page are there. */
+  advance(page: Uint8Array, filled: number): void {
+    while (this.#blocks < this.#sums.length) {
+      const start = this.#blocks * BLOCK_BYTES;
+      const end = Math.min(start + BLOCK_BYTES, page.length);
+      if (end > filled) return;
+      this.#sums[this.#blocks++] = crc32(page.subarray(start, end));
+    }
+  }
+}
+
+/** Makes the trailer of a page. `checksums` are those of its blocks, where they are known. */
+export function makeTrailer(version: VersionId, index: number, data: Uint8Array, checksums?: Uint32Array): Buffer {
   const blocks = Math.ceil(data.length / BLOCK_BYTES);
   const trailer = Buffer.allocUnsafe(blocks * 4 + FOOTER_BYTES);
   for (let block = 0; block < blocks; block++) {
-    trailer.writeUInt32LE(crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)), block * 4);
+    const sum = checksums?.[block] ?? crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
+    trailer.writeUInt32LE(sum, block * 4);
   }
   const footer = blocks * 4;
   trailer.writeUInt32LE(MAGIC, footer);

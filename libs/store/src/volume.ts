@@ -284,7 +284,7 @@ export class Volume {
    * Writes a small new page at once, on a file system in memory, where there is room and nothing else is under way with its
    * file. False, and nothing has happened, where that cannot be or fails: who reserves and calls writeNew() is told why.
    */
-  tryWriteNew(page: PageWrite, data: Uint8Array, onlyFree: boolean): boolean {
+  tryWriteNew(page: PageWrite, data: Uint8Array, onlyFree: boolean, checksums?: Uint32Array): boolean {
     if (!this.#isInMemory || data.length > QUICK_BYTES) return false;
     const hash = this.#versions.hashOfPage(page.version, page.index);
     const path = this.#pathOf(hash, page.version, page.index, page.lengthBytes);
@@ -293,7 +293,7 @@ export class Volume {
     const temporary = this.#temporaryIn(hash);
     let written = false;
     try {
-      createFileSync(temporary, [data, makeTrailer(page.version, page.index, data)]);
+      createFileSync(temporary, [data, makeTrailer(page.version, page.index, data, checksums)]);
       fs.renameSync(temporary, path);
       written = true;
     } catch {
