@@ -367,6 +367,16 @@ test("a chart is read, zoomed and turned into a table and a file by keyboard", a
 });
 
 test("the ring tries a change, and says what it would move and cost", async ({ page }) => {
+  // The leader writes down the epochs that it sees: where it is elected behind the last join, that is one.
+  await page.route(/\/api\/epochs$/, async (route) => {
+    const answer = (await (await route.fetch()).json()) as {
+      epochs: { epoch: number; members: unknown[]; atMs: number }[];
+    };
+    const [newest] = answer.epochs;
+    if (newest === undefined) throw new Error("the ring has no history");
+    const before = { ...newest, epoch: newest.epoch - 1, members: newest.members.slice(1), atMs: newest.atMs - 1000 };
+    await route.fulfill({ json: { ...answer, epochs: [newest, before] } });
+  });
   await page.goto(`${url()}/ring?whatif=%2B1`);
   const answer = page.getByTestId("what-if-answer");
   await expect(answer).toContainText("Cached bytes that move");
