@@ -25,7 +25,7 @@ export class PageFetch {
   readonly run: FetchRun;
   /** Made when the first bytes are to come, so that a run that waits for its budget holds no memory. */
   #buffer: PageBuffer | undefined;
-  /** Of a page of more than one block: where many readers wait, the first blocks would have left the processor's cache at its end. */
+  /** Of a page of more than one block: the first ones have left the processor's cache by the time that the page is stored. */
   readonly #checksums: BlockChecksums | undefined;
   #filled = 0;
   #error: RinglightError | undefined;
