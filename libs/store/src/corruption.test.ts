@@ -81,7 +81,10 @@ test("a page whose bytes changed in memory after they had come is found out by t
       assert.ok((await store.put(version, length + 1, data, { checksums: checksums.whole })).stored);
       assert.equal(await store.open(version, length + 1, { verify: true }), undefined);
       assert.equal(store.missReason(version, length + 1), "corrupt");
+      const short = store.put(version, length + 2, data, { checksums: new Uint32Array(1) });
+      await assert.rejects(short, { code: "RL_BAD_REQUEST" });
     }
+    assert.equal(store.stats()[0]?.pages, 2, "nothing is left of what was refused");
     await store.close();
   }
 });

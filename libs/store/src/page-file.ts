@@ -16,7 +16,7 @@
  * and length: what the store needs to know at start is in the directory, not in the files.
  */
 import { crc32 } from "@ringlight/checksum";
-import type { VersionId } from "@ringlight/core";
+import { RinglightError, type VersionId } from "@ringlight/core";
 
 /** Unit of the checksums. */
 export const BLOCK_BYTES = 65_536;
@@ -113,14 +113,20 @@ export class BlockChecksums {
   }
 }
 
-/** Makes the trailer of a page. `checksums` are those of its blocks, where they are known. */
-export function makeTrailer(version: VersionId, index: number, data: Uint8Array, checksums?: Uint32Array): Buffer {
+/** Makes the trailer of a page; `checksums` are those of its blocks, where they were made before. @throws RL_BAD_REQUEST */
+export function makeTrailer(
+  version: VersionId,
+  index: number,
+  data: Uint8Array,
+  checksums = checksumsOf(data),
+): Buffer {
   const blocks = Math.ceil(data.length / BLOCK_BYTES);
-  const trailer = Buffer.allocUnsafe(blocks * 4 + FOOTER_BYTES);
-  for (let block = 0; block < blocks; block++) {
-    const sum = checksums?.[block] ?? crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
-    trailer.writeUInt32LE(sum, block * 4);
+  if (checksums.length !== blocks) {
+    const wrong = `a page of ${data.length} bytes has ${blocks} checksums, not ${checksums.length}`;
+    throw new RinglightError("RL_BAD_REQUEST", wrong);
   }
+  const trailer = Buffer.allocUnsafe(blocks * 4 + FOOTER_BYTES);
+  for (let block = 0; block < blocks; block++) trailer.writeUInt32LE(checksums[block]!, block * 4);
   const footer = blocks * 4;
   trailer.writeUInt32LE(MAGIC, footer);
   trailer.writeUInt16LE(FORMAT_VERSION, footer + 4);
@@ -130,6 +136,12 @@ export function makeTrailer(version: VersionId, index: number, data: Uint8Array,
   trailer.write(version, footer + 16, 16, "hex");
   trailer.writeUInt32LE(crc32(trailer.subarray(0, footer + 32)), footer + 32);
   return trailer;
+}
+
+function checksumsOf(data: Uint8Array): Uint32Array {
+  const made = new BlockChecksums(data.length);
+  made.advance(data, data.length);
+  return made.whole!;
 }
 
 /**
